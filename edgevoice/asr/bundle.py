@@ -1,0 +1,236 @@
+"""The model bundle: a folder with a manifest, ONNX graphs and a card, and nothing that executes.
+
+`load_bundle` refuses a folder whose files do not match the sha256 in its manifest, a manifest of a later format, and
+names that lead out of the folder. The writer of bundles is `export/`; both sides share the dataclasses below.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from edgevoice.errors import ModelError
+
+FORMAT = 1
+MANIFEST_NAME = "edgevoice.json"
+
+Role = Literal["shared", "ctc", "intent"]
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSettings:
+    """How 16 kHz samples become the input of a graph."""
+
+    kind: Literal["waveform", "log_mel"]
+    """"waveform": samples as they are; "log_mel": Kaldi filter banks, see `edgevoice.asr.features`."""
+    normalise: Literal["none", "utterance", "running"] = "none"
+    """"utterance": zero mean and unit variance over the whole input; "running": see `running_normalise`."""
+    mel_bins: int = 80
+    stride: int = 2
+    """Mel frames (10 ms each) stacked into one model frame."""
+    mean: tuple[float, ...] = ()
+    """For "running": the mean of each mel bin over the training data, the prior of the running mean."""
+    std: tuple[float, ...] = ()
+    """For "running": the standard deviation of each mel bin about the running mean over the training data."""
+    prior_frames: int = 100
+    """For "running": how many mel frames the prior weighs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """One ONNX graph, in one or more precisions."""
+
+    architecture: str
+    """The Transformers model type of the encoder, for example "wav2vec2-bert"."""
+    features: FeatureSettings
+    input: str
+    """Name of the graph's input: [batch, samples] or [batch, frames, mel_bins * stride], float32."""
+    outputs: dict[str, str]
+    """"ctc" -> name of the output [batch, frames, vocabulary]; "intent" -> name of the output [batch, labels]."""
+    frame_samples: int
+    """Samples (16 kHz) from one output frame of the CTC head to the next; 0 without one."""
+    minimum_samples: int
+    """The shortest input the graph accepts, in samples."""
+    variants: dict[str, str]
+    """Precision ("fp32", "fp16", "int8") -> file name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What `edgevoice.json` holds."""
+
+    name: str
+    graphs: dict[str, Graph]
+    """Role -> graph: {"shared": g}, {"ctc": g}, {"intent": g} or {"ctc": g, "intent": g}."""
+    files: dict[str, str]
+    """File name -> sha256 in lower-case hexadecimal, of every file but the manifest."""
+    format: int = FORMAT
+    sample_rate: int = 16000
+    language: str = ""
+    vocabulary: tuple[str, ...] = ()
+    """CTC tokens by id. A word break is a literal space, alone or at the head of a piece; special tokens are ""."""
+    blank: int = 0
+    """Id of the CTC blank."""
+    labels: tuple[str, ...] = ()
+    """Intents by id."""
+    thresholds: dict[str, float] = field(default_factory=dict)
+    """Label -> smallest score that counts as detected; labels not named have `default_threshold`."""
+    default_threshold: float = 0.5
+    reject_label: str = ""
+    """The label that stands for "none of the intents"; empty when the model has no such class."""
+    windows: tuple[float, ...] = (2.0, 4.0)
+    """Seconds of audio the streaming recogniser decodes at a time, shortest first."""
+    streaming: Literal["window"] = "window"
+    parity: dict[str, Any] = field(default_factory=dict)
+    """Differences from PyTorch measured at export, by precision."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """Data, recipe and figures per test set, for people."""
+    licence: str = ""
+
+    @property
+    def kind(self) -> str:
+        """ "shared", "ctc", "intent" or "ctc+intent"."""
+        return "+".join(sorted(self.graphs))
+
+    def threshold(self, label: str) -> float:
+        """The smallest score at which `label` counts as detected."""
+        return self.thresholds.get(label, self.default_threshold)
+
+    def graph_for(self, head: Literal["ctc", "intent"]) -> Graph | None:
+        """The graph that serves a head, or None if the bundle has none."""
+        return self.graphs.get("shared") or self.graphs.get(head)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A manifest and the folder it describes."""
+
+    path: Path
+    manifest: Manifest
+
+    def file(self, graph: Graph, precision: str) -> Path:
+        """The ONNX file of a graph in a precision.
+
+        Raises:
+            ModelError: the bundle does not have that precision.
+        """
+        if precision not in graph.variants:
+            raise ModelError(
+                f"The model '{self.manifest.name}' has no {precision} variant",
+                f"It has: {', '.join(sorted(graph.variants))}",
+            )
+        return self.path / graph.variants[precision]
+
+
+def load_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
+    """Reads a bundle and checks every file against its sha256.
+
+    Raises:
+        ModelError: no bundle there, a damaged file, a manifest of an unknown format or with unsafe names.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    bundle = Bundle(folder, manifest)
+    if verify:
+        problems = check_files(bundle)
+        if problems:
+            raise ModelError(
+                f"The model in {folder} is damaged: {problems[0]}", "Copy or export it again, or choose another --model"
+            )
+    return bundle
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a bundle folder.
+
+    Raises:
+        ModelError: it is missing, no JSON, or does not describe a bundle this version can run.
+    """
+    file = folder / MANIFEST_NAME
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"There is no model bundle in {folder} (no {MANIFEST_NAME})",
+            "Make one with 'edgevoice export CHECKPOINT --output BUNDLE', or see 'edgevoice models list'",
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file} cannot be read: {error}", "Copy or export the model again") from None
+    version = data.get("format") if isinstance(data, dict) else None
+    if version != FORMAT:
+        raise ModelError(
+            f"The model in {folder} has bundle format {version!r}, and this edgevoice reads format {FORMAT}",
+            "Export it again with this version",
+        )
+    try:
+        manifest: Manifest = from_plain(Manifest, data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{file} does not describe a model: {error}", "Export the model again") from None
+    _check_names(folder, manifest)
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes `edgevoice.json`."""
+    text = json.dumps(dataclasses.asdict(manifest), indent=1, ensure_ascii=False)
+    (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def check_files(bundle: Bundle) -> list[str]:
+    """One sentence for each file that is missing or changed; an empty list means the bundle is whole."""
+    problems = []
+    for name, expected in bundle.manifest.files.items():
+        file = bundle.path / name
+        if file.is_symlink() or not file.is_file():
+            problems.append(f"{name} is missing or not a plain file")
+        elif sha256(file) != expected:
+            problems.append(f"{name} does not match its sha256")
+    return problems
+
+
+def sha256(file: Path) -> str:
+    """The sha256 of a file in lower-case hexadecimal."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def from_plain(annotation: Any, value: Any) -> Any:
+    """Builds dataclasses, tuples and dictionaries from JSON types; unknown keys are a TypeError."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+        hints = typing.get_type_hints(annotation)
+        unknown = set(value) - set(hints)
+        if unknown:
+            raise TypeError(f"unknown keys {sorted(unknown)}")
+        return annotation(**{key: from_plain(hints[key], item) for key, item in value.items()})
+    if origin is tuple:
+        return tuple(from_plain(arguments[0], item) for item in value)
+    if origin is dict and isinstance(value, Mapping):
+        return {key: from_plain(arguments[1], item) for key, item in value.items()}
+    if origin is Literal and value not in arguments:
+        raise ValueError(f"{value!r} is none of {', '.join(map(repr, arguments))}")
+    if annotation is float:
+        return float(value)
+    if annotation in (int, str) and not isinstance(value, annotation):
+        raise TypeError(f"{value!r} is no {annotation.__name__}")
+    return value
+
+
+def _check_names(folder: Path, manifest: Manifest) -> None:
+    used = {name for graph in manifest.graphs.values() for name in graph.variants.values()}
+    for name in used | set(manifest.files):
+        pure = PurePosixPath(name)
+        if pure.is_absolute() or ".." in pure.parts or len(pure.parts) != 1 or "\\" in name:
+            raise ModelError(f"The model in {folder} names a file outside its folder: {name!r}", "Do not use it")
+    unlisted = used - set(manifest.files)
+    if unlisted:
+        raise ModelError(f"The model in {folder} has no sha256 for {sorted(unlisted)[0]}", "Export the model again")
+    if not manifest.graphs or not set(manifest.graphs) <= {"shared", "ctc", "intent"}:
+        raise ModelError(f"The model in {folder} has no graph this version knows", "Export the model again")

@@ -1,0 +1,108 @@
+"""From 16 kHz samples to the input of a graph, in numpy alone. Training and export import this very module, so the
+features a model was trained on and the features it is served cannot differ.
+
+`log_mel` is Kaldi's filter bank (25 ms Povey windows every 10 ms, no padding) with the settings of Transformers'
+`SeamlessM4TFeatureExtractor`, which Wav2Vec2-BERT uses; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from edgevoice.asr.bundle import FeatureSettings
+
+Array = npt.NDArray[np.float32]
+
+WINDOW = 400
+"""Samples under one mel frame (25 ms)."""
+HOP = 160
+"""Samples from one mel frame to the next (10 ms)."""
+_FFT = 512
+_PREEMPHASIS = np.float32(0.97)
+_FLOOR = np.float32(1.192092955078125e-07)
+_EPSILON = 1e-7
+
+
+def model_input(samples: Array, settings: FeatureSettings) -> Array:
+    """The graph input for mono samples in -1..1: [1, samples] or [1, frames, mel_bins * stride]."""
+    if settings.kind == "waveform":
+        return (utterance_normalise(samples) if settings.normalise == "utterance" else samples)[None, :]
+    frames = log_mel(samples, settings.mel_bins)
+    if settings.normalise == "running":
+        frames = running_normalise(frames, settings)
+    elif settings.normalise == "utterance":
+        frames = utterance_normalise_bins(frames)
+    return stack(frames, settings.stride)[None, :, :]
+
+
+def utterance_normalise(samples: Array) -> Array:
+    """Zero mean and unit variance over the whole input, as `Wav2Vec2FeatureExtractor(do_normalize=True)`."""
+    return np.asarray((samples - samples.mean()) / np.sqrt(samples.var() + _EPSILON), dtype=np.float32)
+
+
+def utterance_normalise_bins(frames: Array) -> Array:
+    """Zero mean and unit variance of each mel bin over the whole input, as `SeamlessM4TFeatureExtractor`."""
+    variance = frames.var(axis=0, ddof=1)
+    return np.asarray((frames - frames.mean(axis=0)) / np.sqrt(variance + _EPSILON), dtype=np.float32)
+
+
+def running_normalise(frames: Array, settings: FeatureSettings) -> Array:
+    """Subtracts from each frame the mean of all frames so far, where the training data's mean counts as
+    `prior_frames` frames heard before, and divides by the training data's deviation.
+
+    Causal: frame t depends on frames 0..t only, so it can be computed live; with the prior it needs no look-ahead and
+    no warm-up. Microphones differ by a constant in the log domain, and this removes it.
+
+    Args:
+        frames: [frames, mel_bins].
+        settings: with `mean` and `std` of `mel_bins` values each.
+    """
+    prior = np.asarray(settings.mean, dtype=np.float64) * settings.prior_frames
+    count = settings.prior_frames + np.arange(1, len(frames) + 1, dtype=np.float64)
+    mean = (prior + np.cumsum(frames, axis=0, dtype=np.float64)) / count[:, None]
+    return np.asarray((frames - mean) / np.asarray(settings.std), dtype=np.float32)
+
+
+def stack(frames: Array, stride: int) -> Array:
+    """Joins every `stride` frames into one, dropping an incomplete last group: [frames // stride, bins * stride]."""
+    count = len(frames) // stride
+    return frames[: count * stride].reshape(count, -1)
+
+
+def log_mel(samples: Array, bins: int = 80) -> Array:
+    """Natural-log mel energies [frames, bins] of samples in -1..1; frame t covers samples 160 t .. 160 t + 399."""
+    if len(samples) < WINDOW:
+        return np.zeros((0, bins), dtype=np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(samples * np.float32(32768.0), WINDOW)[::HOP]
+    frames = frames - frames.mean(axis=1, keepdims=True)
+    emphasised = np.empty_like(frames)
+    emphasised[:, 1:] = frames[:, 1:] - _PREEMPHASIS * frames[:, :-1]
+    emphasised[:, 0] = frames[:, 0] * (1 - _PREEMPHASIS)
+    spectrum = np.fft.rfft(emphasised * _povey_window(), n=_FFT, axis=1)
+    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+    return np.log(np.maximum(power @ _mel_filters(bins), _FLOOR))
+
+
+@lru_cache(maxsize=1)
+def _povey_window() -> Array:
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / (WINDOW - 1))
+    return np.asarray(hann**0.85, dtype=np.float32)
+
+
+@lru_cache(maxsize=4)
+def _mel_filters(bins: int) -> Array:
+    """Triangles spaced and shaped on the Kaldi mel scale from 20 Hz to 8 kHz: [257, bins]."""
+
+    def mel(hertz: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        return 1127.0 * np.log(1.0 + np.asarray(hertz, dtype=np.float64) / 700.0)
+
+    edges = np.linspace(mel(20.0), mel(8000.0), bins + 2)
+    points = mel(np.linspace(0, 8000.0, _FFT // 2 + 1))[:, None]
+    rising = (points - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - points) / (edges[2:] - edges[1:-1])
+    filters = np.maximum(0.0, np.minimum(rising, falling))
+    filters[-1] = 0.0  # Kaldi leaves out the Nyquist bin
+    return np.asarray(filters, dtype=np.float32)

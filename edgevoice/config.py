@@ -1,0 +1,77 @@
+"""Every setting, with its default, unit and meaning. Immutable: a run is described by one `Settings` value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Provider = Literal["auto", "cuda", "tensorrt", "cpu"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioSettings:
+    """Where the audio comes from."""
+
+    device: str = ""
+    """Input device by number or part of its name; empty for the system's default."""
+    queue_seconds: float = 30.0
+    """How much audio may wait for the engine before the oldest is dropped and counted as lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VadSettings:
+    """When somebody is speaking."""
+
+    aggressiveness: int = 2
+    """webrtcvad mode, 0 (lets most through) to 3 (strictest)."""
+    threshold: float = 0.5
+    """Smoothed probability of speech at which a segment opens; it closes below 0.15 less."""
+    preroll_s: float = 0.4
+    """Audio taken from before the detection, so that the first word is whole."""
+    minimum_speech_s: float = 0.12
+    """Speech shorter than this opens no segment."""
+    hangover_s: float = 0.5
+    """Silence after which a segment ends."""
+    maximum_s: float = 20.0
+    """A segment ends here even if the speaker goes on; the next one begins at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsrSettings:
+    """How captions are made."""
+
+    provider: Provider = "auto"
+    precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"
+    """"auto": fp16 on CUDA and int8 on CPU where the bundle has them, otherwise fp32."""
+    threads: int = 2
+    """Threads of ONNX Runtime on the CPU."""
+    hop_s: float = 0.32
+    """Time from one partial caption to the next."""
+    context_s: float = 1.0
+    """Stable audio the streaming window keeps to the left of the first word that is not stable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntentSettings:
+    """How intents are announced."""
+
+    threshold: float = 0.0
+    """Raises every label's own threshold to at least this."""
+    early: bool = True
+    """Announce an intent while the speaker still speaks, once its score held for two updates."""
+    cooldown_s: float = 0.0
+    """The same label is not announced again for this long after it was; 0 for no cooldown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All of it."""
+
+    model: str = ""
+    """Folder or name of the model bundle; empty for the bundled one."""
+    intent_model: str = ""
+    """A second bundle for intents; empty to use the first."""
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    vad: VadSettings = field(default_factory=VadSettings)
+    asr: AsrSettings = field(default_factory=AsrSettings)
+    intent: IntentSettings = field(default_factory=IntentSettings)
