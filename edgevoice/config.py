@@ -22,6 +22,8 @@ class AudioSettings:
 class VadSettings:
     """When somebody is speaking."""
 
+    detector: Literal["webrtc", "silero"] = "webrtc"
+    """"silero" follows speech in noise better, costs more and needs the extra `silero`."""
     aggressiveness: int = 2
     """webrtcvad mode, 0 (lets most through) to 3 (strictest)."""
     threshold: float = 0.5

@@ -29,12 +29,20 @@ class Block:
 class Source(Protocol):
     """A stream of mono audio."""
 
-    name: str
-    """What to show a person: file name or device name."""
-    channel: str
-    """ "mic", "call", "file" or "stdin"."""
-    sample_rate: int
-    """Hertz."""
+    @property
+    def name(self) -> str:
+        """What to show a person: file name or device name."""
+        ...
+
+    @property
+    def channel(self) -> str:
+        """One of "mic", "call", "file" and "stdin"."""
+        ...
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz. A pipe may first have to wait for its header."""
+        ...
 
     def blocks(self) -> Iterator[Block]:
         """Blocks until the audio ends or `close` is called from any thread.

@@ -1,0 +1,73 @@
+"""Greedy CTC: log-probabilities -> tokens -> words with times and confidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgevoice.events import Word
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of the best path."""
+
+    text: str
+    """As in the vocabulary; a leading space begins a word."""
+    start_frame: int
+    end_frame: int
+    """One past the last frame."""
+    probability: float
+    """The largest of its frames, 0 to 1."""
+
+
+def greedy(log_probs: npt.NDArray[np.float32], vocabulary: Sequence[str], blank: int) -> list[Token]:
+    """The best token of each frame, repeats joined, blanks and special tokens ("") left out.
+
+    Args:
+        log_probs: [frames, vocabulary], natural logarithms.
+        vocabulary: tokens by id.
+        blank: id of the CTC blank.
+    """
+    if len(log_probs) == 0:
+        return []
+    ids = log_probs.argmax(axis=1)
+    starts = np.flatnonzero(np.diff(ids, prepend=-1))
+    ends = np.append(starts[1:], len(ids))
+    probabilities = np.exp(np.maximum.reduceat(log_probs.max(axis=1), starts))
+    return [
+        Token(vocabulary[index], int(start), int(end), min(1.0, float(probability)))
+        for index, start, end, probability in zip(ids[starts], starts, ends, probabilities, strict=True)
+        if index != blank and vocabulary[index]
+    ]
+
+
+def words(tokens: Iterable[Token], frame_seconds: float, offset_s: float) -> list[Word]:
+    """Joins tokens into words. A word begins at a literal space, alone (" ") or at the head of a piece (" bal").
+
+    Args:
+        tokens: in time order.
+        frame_seconds: seconds from one frame to the next.
+        offset_s: seconds on the stream's clock at frame 0.
+    """
+    groups: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.text.startswith(" "):
+            groups.append([])
+        if token.text != " ":
+            groups[-1].append(token)
+    return [_word(group, frame_seconds, offset_s) for group in groups if group]
+
+
+def _word(tokens: list[Token], frame_seconds: float, offset_s: float) -> Word:
+    logs = [math.log(max(token.probability, 1e-12)) for token in tokens]
+    return Word(
+        word="".join(token.text for token in tokens).lstrip(" "),
+        start=offset_s + tokens[0].start_frame * frame_seconds,
+        end=offset_s + tokens[-1].end_frame * frame_seconds,
+        confidence=math.exp(sum(logs) / len(logs)),
+    )

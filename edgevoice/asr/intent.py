@@ -1,0 +1,114 @@
+"""When an intent is announced: early, while the speaker still speaks, or when the segment is over; or rejected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgevoice.asr.bundle import Manifest
+from edgevoice.asr.model import log_softmax
+from edgevoice.config import IntentSettings
+from edgevoice.events import LabelScore
+
+Array = npt.NDArray[np.float32]
+
+EARLY_SPEECH_S = 0.6
+"""No intent is announced before this much speech was heard."""
+MINIMUM_SPEECH_S = 0.2
+"""A segment with less speech than this is too short to have an intent."""
+RUNNERS_UP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """The segment expresses an intent."""
+
+    label: str
+    score: float
+    runners_up: tuple[LabelScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The segment expresses no intent with enough certainty."""
+
+    label: str
+    score: float
+    reason: str
+    """As in `edgevoice.events.IntentRejected.reason`."""
+    runners_up: tuple[LabelScore, ...]
+
+
+class IntentTracker:
+    """Decides for one stream, segment by segment: `begin`, then `early` at every update, then `final`."""
+
+    def __init__(self, manifest: Manifest, settings: IntentSettings) -> None:
+        self._manifest = manifest
+        self._settings = settings
+        self._announced_at: dict[str, float] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """A new segment."""
+        self._candidate = ""
+        self._announced = False
+
+    def early(self, logits: Array | None, *, speech_s: float, at: float) -> Detected | None:
+        """An intent to announce now: the same label at or above its threshold in two consecutive updates.
+
+        Args:
+            logits: [labels] over the segment so far.
+            speech_s: seconds of speech heard in this segment.
+            at: seconds on the stream's clock.
+        """
+        if logits is None or not self._settings.early or self._announced:
+            return None
+        verdict = self._judge(logits, at)
+        label = verdict.label if isinstance(verdict, Detected) else ""
+        held = bool(label) and label == self._candidate
+        self._candidate = label
+        if not held or not isinstance(verdict, Detected) or speech_s < EARLY_SPEECH_S:
+            return None
+        return self._announce(verdict, at)
+
+    def final(self, logits: Array | None, *, speech_s: float, at: float) -> Detected | Rejected | None:
+        """The verdict over a whole segment; None if an intent was already announced, which is never withdrawn."""
+        if self._announced:
+            return None
+        if logits is None:
+            return Rejected("", 0.0, "too short", ())
+        verdict = self._judge(logits, at)
+        if speech_s < MINIMUM_SPEECH_S:
+            return Rejected(verdict.label, verdict.score, "too short", verdict.runners_up)
+        return self._announce(verdict, at) if isinstance(verdict, Detected) else verdict
+
+    def _announce(self, verdict: Detected, at: float) -> Detected:
+        self._announced = True
+        self._announced_at[verdict.label] = at
+        return verdict
+
+    def _judge(self, logits: Array, at: float) -> Detected | Rejected:
+        best, *others = rank(logits, self._manifest.labels)
+        runners_up = tuple(others[:RUNNERS_UP])
+        reason = self._objection(best, at)
+        if reason:
+            return Rejected(best.label, best.score, reason, runners_up)
+        return Detected(best.label, best.score, runners_up)
+
+    def _objection(self, best: LabelScore, at: float) -> str:
+        if best.label == self._manifest.reject_label:
+            return "none"
+        if best.score < max(self._manifest.threshold(best.label), self._settings.threshold):
+            return "below threshold"
+        before = self._announced_at.get(best.label)
+        if before is not None and at - before < self._settings.cooldown_s:
+            return "cooldown"
+        return ""
+
+
+def rank(logits: Array, labels: tuple[str, ...]) -> list[LabelScore]:
+    """All labels with their softmax scores, best first."""
+    scores = np.exp(log_softmax(logits))
+    return [LabelScore(label=labels[index], score=float(scores[index])) for index in np.argsort(-scores, kind="stable")]

@@ -1,0 +1,163 @@
+"""`AcousticModel`: from 16 kHz samples to CTC log-probabilities and intent logits, whatever graphs a bundle has."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from edgevoice.asr.bundle import Bundle, Graph, Manifest
+from edgevoice.asr.features import model_input
+from edgevoice.asr.session import open_session
+from edgevoice.config import AsrSettings
+from edgevoice.errors import ModelError, ProviderError
+
+Array = npt.NDArray[np.float32]
+Head = Literal["ctc", "intent"]
+
+SAMPLE_RATE = 16000
+_PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32"), "tensorrt": ("fp16", "fp32")}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoding:
+    """What the model heard in one stretch of audio."""
+
+    log_probs: Array | None
+    """[frames, vocabulary], natural logarithms; no frames if the audio is too short, None without a CTC head."""
+    intent_logits: Array | None
+    """[labels]; None if the audio is too short or the model has no intent head."""
+
+
+class AcousticModel:
+    """A bundle in running order. With `intent_bundle` the intent head comes from that second bundle.
+
+    Raises:
+        ModelError: a graph that cannot be run, or a precision that the bundle does not have.
+        ProviderError: the provider asked for cannot be used.
+    """
+
+    def __init__(self, bundle: Bundle, settings: AsrSettings, intent_bundle: Bundle | None = None) -> None:
+        self.manifest = combined_manifest(bundle.manifest, intent_bundle.manifest if intent_bundle else None)
+        self._passes = [_Pass(*plan, settings) for plan in _plan(bundle, intent_bundle)]
+        graph = bundle.manifest.graph_for("ctc")
+        self.frame_seconds = graph.frame_samples / SAMPLE_RATE if graph else 0.0
+        """Seconds from one CTC frame to the next; 0 without a CTC head."""
+        self.heads = tuple(head for each in self._passes for head in each.heads)
+        self.provider = self._passes[0].session.provider
+        self.note = self._passes[0].session.note
+        self.precision = "+".join(dict.fromkeys(each.precision for each in self._passes))
+
+    def encode(self, samples: Array) -> Encoding:
+        """One pass through each graph for 16 kHz mono float32 samples in -1..1.
+
+        Raises:
+            ModelError: the graph failed, or its output does not fit the manifest.
+        """
+        logits = {head: value for each in self._passes for head, value in each(samples).items()}
+        ctc, intent = logits.get("ctc"), logits.get("intent")
+        if "ctc" in self.heads and ctc is None:
+            ctc = np.zeros((0, len(self.manifest.vocabulary)), dtype=np.float32)
+        self._check(ctc, len(self.manifest.vocabulary), "tokens")
+        self._check(intent, len(self.manifest.labels), "intents")
+        return Encoding(None if ctc is None else log_softmax(ctc), intent)
+
+    def warm_up(self) -> None:
+        """Runs each window length once, so that the first words do not wait for allocations and kernel choices."""
+        noise = np.random.default_rng(0)
+        for seconds in self.manifest.windows:
+            self.encode(noise.normal(0, 1e-3, int(seconds * SAMPLE_RATE)).astype(np.float32))
+
+    def _check(self, logits: Array | None, expected: int, what: str) -> None:
+        if logits is None:
+            return
+        name, found = self.manifest.name, logits.shape[-1]
+        if found != expected:
+            raise ModelError(f"The model '{name}' has {found} {what} and its manifest {expected}", "Export it again")
+        if np.isnan(logits).any():
+            raise ModelError(f"The model '{name}' puts out values that are no numbers", "Use --precision fp32")
+
+
+class _Pass:
+    """One graph in one session, and the heads that are wanted from it."""
+
+    def __init__(self, bundle: Bundle, graph: Graph, heads: tuple[Head, ...], settings: AsrSettings) -> None:
+        self.heads = heads
+        self._graph = graph
+
+        def file(provider: str) -> Path:
+            return bundle.file(graph, choose_precision(graph, provider, settings.precision))
+
+        # an int8 graph has no kernels on the GPU
+        provider = "cpu" if settings.precision == "int8" and settings.provider == "auto" else settings.provider
+        self.session = open_session(file, provider, settings.threads)
+        self.precision = choose_precision(graph, self.session.provider, settings.precision)
+
+    def __call__(self, samples: Array) -> dict[Head, Array]:
+        """Logits of each head, without the batch axis; nothing for audio shorter than the graph accepts."""
+        if len(samples) < self._graph.minimum_samples:
+            return {}
+        outputs = self.session.run(model_input(samples, self._graph.features))
+        return {head: outputs[self._graph.outputs[head]][0] for head in self.heads}
+
+
+def load_model(bundle: Bundle, intent_bundle: Bundle | None, settings: AsrSettings) -> AcousticModel:
+    """The model of one bundle, or captions from the first and intents from the second; warmed up."""
+    model = AcousticModel(bundle, settings, intent_bundle)
+    model.warm_up()
+    return model
+
+
+def choose_precision(graph: Graph, provider: str, wanted: str) -> str:
+    """The variant to run: for "auto" the fastest that the provider has kernels for.
+
+    Raises:
+        ProviderError: int8 on a GPU, where the quantised operators would silently run on the CPU.
+    """
+    if wanted == "int8" and provider != "cpu":
+        raise ProviderError(f"int8 models do not run on {provider}", "Use --precision fp16, or --provider cpu")
+    if wanted != "auto":
+        return wanted
+    return next((name for name in _PREFERRED[provider] if name in graph.variants), next(iter(graph.variants), "fp32"))
+
+
+def combined_manifest(captions: Manifest, intents: Manifest | None) -> Manifest:
+    """The manifest of two bundles used as one: vocabulary and windows of the first, labels of the second."""
+    if intents is None:
+        return captions
+    return dataclasses.replace(
+        captions,
+        name=f"{captions.name} + {intents.name}",
+        labels=intents.labels,
+        thresholds=intents.thresholds,
+        default_threshold=intents.default_threshold,
+        reject_label=intents.reject_label,
+    )
+
+
+def log_softmax(logits: Array) -> Array:
+    """The logarithm of the softmax over the last axis."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), dtype=np.float32)
+
+
+def _plan(bundle: Bundle, intent_bundle: Bundle | None) -> Sequence[tuple[Bundle, Graph, tuple[Head, ...]]]:
+    """Which graphs to run for which heads; a graph that serves both heads is run once."""
+    ctc = bundle.manifest.graph_for("ctc")
+    source = intent_bundle or bundle
+    intent = source.manifest.graph_for("intent")
+    if intent_bundle and intent is None:
+        raise ModelError(f"The model '{source.manifest.name}' has no intents", "Choose another --intent-model")
+    if ctc is not None and ctc is intent:
+        return [(bundle, ctc, ("ctc", "intent"))]
+    plan: list[tuple[Bundle, Graph, tuple[Head, ...]]] = []
+    if ctc is not None:
+        plan.append((bundle, ctc, ("ctc",)))
+    if intent is not None:
+        plan.append((source, intent, ("intent",)))
+    return plan

@@ -1,0 +1,136 @@
+"""The command line: the one composition root.
+
+Only names and help texts are imported here. numpy, onnxruntime, sounddevice and textual are imported inside the command
+that needs them, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from edgevoice import __version__
+from edgevoice.commands import classify, demo, devices, doctor, extensions, live, models, transcribe
+from edgevoice.commands.output import quiet_stdout, say
+from edgevoice.errors import EdgeVoiceError
+
+
+class _Group(TyperGroup):
+    """Commands whose reader may leave early: `edgevoice ... | head -1` is no failure."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            quiet_stdout()
+            raise typer.Exit(0) from None
+
+
+app = typer.Typer(
+    name="edgevoice",
+    cls=_Group,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 failed while running, 2 wrong usage, 130, 143, 129 after SIGINT, SIGTERM, SIGHUP.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"edgevoice {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def edgevoice(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")] = False,
+) -> None:
+    """Live captions and spoken intents in a terminal, offline, from your own Wav2Vec2-family models.
+
+    \b
+    Examples:
+      edgevoice demo                              a recorded call, captioned
+      edgevoice live                              what you say, captioned
+      edgevoice transcribe talk.wav --format srt  subtitles for a file
+    """  # noqa: D301 - \b is typer's mark for "keep these lines"
+
+
+app.command("live")(live.live)
+app.command("demo")(demo.demo)
+app.command("transcribe")(transcribe.transcribe)
+app.command("classify")(classify.classify)
+app.command("devices")(devices.devices)
+app.add_typer(models.app, name="models")
+app.command("doctor")(doctor.doctor)
+extensions.add_to(app)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command line and returns its exit code. Every error becomes one sentence on stderr."""
+    _stay_private()
+    debug, arguments = _take_debug(list(sys.argv[1:] if argv is None else argv))
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except EdgeVoiceError as error:
+        _show_traceback(debug)
+        say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        quiet_stdout()
+        return 0
+    except Exception as error:  # noqa: BLE001 - a traceback shown to a user is a bug
+        _show_traceback(debug)
+        reason = f"{type(error).__name__}: {error}"
+        say(f"Something went wrong inside ({reason}). Run it again with --debug and report what it prints.")
+        return 1
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        if arguments and arguments[0] in extensions.EXTRAS:
+            return extensions.run(arguments[0], arguments[1:])
+        app(args=arguments, prog_name="edgevoice")
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 0
+    return 0
+
+
+def _take_debug(arguments: list[str]) -> tuple[bool, list[str]]:
+    """Finds `--debug` anywhere before `--`, but takes nothing that belongs to an extension's own command line."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    commands = [index for index, argument in enumerate(arguments) if not argument.startswith("-")]
+    if commands and arguments[commands[0]] in extensions.EXTRAS:
+        end = min(end, commands[0])
+    kept = [argument for argument in arguments[:end] if argument != "--debug"]
+    debug = len(kept) < end or bool(os.environ.get("EDGEVOICE_DEBUG"))
+    return debug, kept + arguments[end:]
+
+
+def _stay_private() -> None:
+    """onnxruntime and the Hugging Face libraries report home unless told otherwise before they are imported."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+def _show_traceback(debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""`edgevoice demo`."""
+
+from __future__ import annotations
+
+import typer
+
+from edgevoice.commands import options
+
+
+def demo(fast: options.Fast = False, provider: options.Provider = None, as_json: options.Json = False) -> None:
+    """Caption the recorded call that comes with edgevoice, in real time, with the bundled model.
+
+    \b
+    Examples:
+      edgevoice demo
+      edgevoice demo --json --fast | tail -1
+    """  # noqa: D301 - \b is typer's mark for "keep these lines"
+    from edgevoice.audio.file import FileSource
+    from edgevoice.audio.pacing import PacedSource
+    from edgevoice.audio.source import Source
+    from edgevoice.commands.streaming import show
+    from edgevoice.paths import sample_call
+
+    # the demo shows the bundled model, whatever model the file of settings names
+    settings = options.settings_for(model="", intent_model="", provider=provider)
+    recording: Source = FileSource(sample_call())
+    raise typer.Exit(show(recording if fast else PacedSource(recording), settings, as_json=as_json))

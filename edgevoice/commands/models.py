@@ -1,0 +1,108 @@
+"""`edgevoice models list|info|verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgevoice.commands import options
+from edgevoice.commands.output import say, write_json, write_out
+from edgevoice.errors import ModelError
+from edgevoice.paths import find_model, known_models, models_folder
+from edgevoice.text import plain
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Show and check model bundles; for example 'edgevoice models list'."
+)
+
+Name = Annotated[str, typer.Argument(metavar="[BUNDLE]", help="Folder or name; the bundled model when left out.")]
+
+
+@app.command("list")
+def list_(as_json: options.Json = False) -> None:
+    """List the models that can be named: the bundled one and those in the user's data folder.
+
+    \b
+    Example:
+      edgevoice models list
+    """  # noqa: D301 - \b is typer's mark for "keep these lines"
+    rows = [_row(name, path) for name, path in known_models().items()]
+    if as_json:
+        write_json(rows)
+        return
+    for row in rows:
+        detail = row["error"] or f"{row['kind']}, {row['language'] or 'any language'}, {row['labels']} intents"
+        write_out(f"{row['name']:20}  {detail}\n{'':20}  {row['path']}\n")
+    if not rows:
+        say(f"There is no model yet. Copy a bundle into {plain(str(models_folder()))}, or name a folder with --model.")
+
+
+@app.command()
+def info(bundle: Name = "", as_json: options.Json = False) -> None:
+    """Show what a model is: kind, vocabulary, intents, precisions, figures and licence.
+
+    \b
+    Examples:
+      edgevoice models info
+      edgevoice models info models/mine --json
+    """  # noqa: D301 - \b is typer's mark for "keep these lines"
+    import dataclasses
+
+    from edgevoice.asr.bundle import read_manifest
+
+    folder = find_model(bundle)
+    manifest = read_manifest(folder)
+    if as_json:
+        write_json({"path": str(folder), "kind": manifest.kind, **dataclasses.asdict(manifest)})
+        return
+    precisions = sorted({precision for graph in manifest.graphs.values() for precision in graph.variants})
+    lines = {
+        "name": manifest.name,
+        "folder": str(folder),
+        "kind": manifest.kind,
+        "encoder": ", ".join(sorted({graph.architecture for graph in manifest.graphs.values()})),
+        "language": manifest.language or "not stated",
+        "precisions": ", ".join(precisions),
+        "vocabulary": f"{len(manifest.vocabulary)} tokens",
+        "intents": ", ".join(manifest.labels) or "none",
+        "windows": ", ".join(f"{seconds:g} s" for seconds in manifest.windows),
+        "licence": manifest.licence or "not stated",
+        "files": ", ".join(sorted(manifest.files)),
+        **{f"training: {key}": str(value) for key, value in manifest.training.items()},
+    }
+    write_out("".join(f"{name + ':':14} {plain(value)}\n" for name, value in lines.items()))
+
+
+@app.command()
+def verify(bundle: Name = "", as_json: options.Json = False) -> None:
+    """Check every file of a model against its sha256; exit code 1 if one is missing or changed.
+
+    \b
+    Example:
+      edgevoice models verify models/mine
+    """  # noqa: D301 - \b is typer's mark for "keep these lines"
+    from edgevoice.asr.bundle import check_files, load_bundle
+
+    found = load_bundle(find_model(bundle), verify=False)
+    problems = check_files(found)
+    if as_json:
+        write_json({"path": str(found.path), "whole": not problems, "problems": problems})
+    elif not problems:
+        write_out(f"{plain(str(found.path))}: {len(found.manifest.files)} files, all whole\n")
+    if problems:
+        for problem in problems:
+            say(f"{found.path}: {problem}. Copy or export the model again.")
+        raise typer.Exit(1)
+
+
+def _row(name: str, path: Path) -> dict[str, Any]:
+    from edgevoice.asr.bundle import read_manifest
+
+    row: dict[str, Any] = {"name": plain(name), "path": str(path), "kind": "", "language": "", "labels": 0, "error": ""}
+    try:
+        manifest = read_manifest(path)
+    except ModelError as error:
+        return {**row, "error": str(error)}
+    return {**row, "kind": manifest.kind, "language": manifest.language, "labels": len(manifest.labels)}

@@ -1,0 +1,95 @@
+"""Options that several commands share, and how they become settings, models and sources."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgevoice.config import Settings
+from edgevoice.config_file import load_settings
+from edgevoice.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgevoice.asr.model import AcousticModel
+    from edgevoice.audio.source import Source
+
+Model = Annotated[
+    str | None, typer.Option("--model", metavar="BUNDLE", help="Folder or name of a model bundle; see 'models list'.")
+]
+IntentModel = Annotated[
+    str | None, typer.Option("--intent-model", metavar="BUNDLE", help="Take the intents from this second bundle.")
+]
+Provider = Annotated[
+    str | None,
+    typer.Option("--provider", metavar="auto|cuda|tensorrt|cpu", help="Where the model runs; a name never falls back."),
+]
+Vad = Annotated[
+    int | None, typer.Option("--vad", metavar="0..3", help="How strictly speech is told from noise; 3 is strictest.")
+]
+Device = Annotated[
+    str | None, typer.Option("--device", "-d", metavar="NAME|NUMBER", help="Microphone, by number or part of its name.")
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, to be read by a program.")]
+Fast = Annotated[bool, typer.Option("--fast", help="As fast as the machine can, not in real time.")]
+
+
+def settings_for(
+    model: str | None = None,
+    intent_model: str | None = None,
+    provider: str | None = None,
+    vad: int | None = None,
+    device: str | None = None,
+) -> Settings:
+    """File, environment and the flags given, as settings.
+
+    Raises:
+        ConfigError: one of them is wrong.
+    """
+    flags: Mapping[str, Any] = {
+        "model": model,
+        "intent_model": intent_model,
+        "asr.provider": provider,
+        "vad.aggressiveness": vad,
+        "audio.device": device,
+    }
+    return load_settings(flags)
+
+
+def open_model(settings: Settings) -> AcousticModel:
+    """The model that the settings name, verified, loaded and warm.
+
+    Raises:
+        ModelError: it is missing, damaged or cannot run here.
+    """
+    from edgevoice.asr.bundle import load_bundle
+    from edgevoice.asr.model import load_model
+    from edgevoice.paths import find_model
+
+    bundle = load_bundle(find_model(settings.model))
+    intents = load_bundle(find_model(settings.intent_model)) if settings.intent_model else None
+    return load_model(bundle, intents, settings.asr)
+
+
+def open_recording(name: str) -> Source:
+    """A file, or standard input for "-".
+
+    Raises:
+        AudioError: it cannot be read.
+        UsageError: "-" without a pipe.
+    """
+    if name != "-":
+        from edgevoice.audio.file import FileSource
+
+        return FileSource(name)
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError(
+            "'-' reads audio from a pipe, and standard input is the terminal",
+            "Pipe in a recording or 16 kHz mono 16-bit samples, for example: parec --rate=16000 --channels=1 | "
+            "edgevoice live --input -",
+        )
+    from edgevoice.audio.pipe import PcmSource
+
+    return PcmSource(sys.stdin.buffer)

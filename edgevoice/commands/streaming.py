@@ -1,0 +1,81 @@
+"""Runs a pipeline for `live` and `demo`: on the screen, or as JSON lines."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from edgevoice.commands.options import open_model
+from edgevoice.commands.output import has_screen, say
+from edgevoice.config import Settings
+from edgevoice.events import Event, Failed
+from edgevoice.sinks.jsonl import JsonLines
+
+if TYPE_CHECKING:
+    from edgevoice.audio.source import Source
+
+
+class Run(Protocol):
+    """What is needed of `edgevoice.pipeline.Pipeline`."""
+
+    def run(self) -> Iterator[Event]:
+        """The events, to the end of the stream."""
+        ...
+
+    def stop(self) -> None:
+        """Ends the stream soon, from any thread."""
+        ...
+
+
+def show(source: Source, settings: Settings, *, as_json: bool) -> int:
+    """Captions a source on the screen, or as JSON lines if asked or if there is no screen; gives the exit code."""
+    from edgevoice.pipeline import Pipeline
+
+    model = open_model(settings)
+    if as_json or not has_screen():
+        return write_events(Pipeline(source, model, settings))
+    return _on_screen(source, Pipeline, model, settings)
+
+
+def write_events(run: Run) -> int:
+    """Writes each event as a line of JSON on stdout and gives the exit code.
+
+    A signal or a reader that leaves ends the stream; what was said until then is finished first.
+    """
+    writer = JsonLines(sys.stdout.buffer)
+    failed = False
+    with stopped_by_signals(run) as caught:
+        for event in run.run():
+            writer.write(event)
+            if isinstance(event, Failed):
+                say(f"{event.what}. {event.remedy}." if event.remedy else f"{event.what}.")
+                failed = failed or not event.recoverable
+    return 128 + caught[0] if caught else int(failed)
+
+
+@contextmanager
+def stopped_by_signals(run: Run) -> Iterator[list[int]]:
+    """Within it SIGINT, SIGTERM and SIGHUP end the run; a second one ends the process. Gives the signals that came."""
+    caught: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        caught.append(number)
+        if len(caught) > 1:
+            raise SystemExit(128 + number)
+        # not here: the handler may have interrupted the source while it holds the lock that stop() needs
+        threading.Thread(target=run.stop, daemon=True).start()
+
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # nohup and shells in the background ask for that
+            signal.signal(number, stop)
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

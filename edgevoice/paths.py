@@ -1,0 +1,69 @@
+"""Where things are: the user's folders, the bundled model and its sample call. No other module knows paths."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from edgevoice.errors import ModelError
+from edgevoice.text import plain
+
+APP = "edgevoice"
+BUNDLED_NAME = "banking-en"
+SAMPLE_CALL = "sample_call.flac"
+MANIFEST_NAME = "edgevoice.json"
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def config_file() -> Path:
+    """The file of settings: `EDGEVOICE_CONFIG` if that is set, else `config.toml` in the XDG folder."""
+    chosen = os.environ.get("EDGEVOICE_CONFIG")
+    return Path(chosen).expanduser() if chosen else platformdirs.user_config_path(APP) / "config.toml"
+
+
+def models_folder() -> Path:
+    """Where the user's own bundles lie, each in a folder named after it."""
+    return platformdirs.user_data_path(APP) / "models"
+
+
+def bundled_model() -> Path:
+    """The model that comes with edgevoice: inside the package once installed, `models/` in a checkout."""
+    installed = _PACKAGE / "_bundled" / BUNDLED_NAME
+    return installed if installed.is_dir() else _PACKAGE.parent / "models" / BUNDLED_NAME
+
+
+def sample_call() -> Path:
+    """The recorded call that the demo plays; it lies in the folder of the bundled model."""
+    return bundled_model() / SAMPLE_CALL
+
+
+def known_models() -> dict[str, Path]:
+    """Every bundle that can be named, the bundled one first; a bundle of the user's own goes before it."""
+    known = {BUNDLED_NAME: bundled_model()} if (bundled_model() / MANIFEST_NAME).is_file() else {}
+    folder = models_folder()
+    own = sorted(folder.iterdir()) if folder.is_dir() else []
+    known.update({path.name: path for path in own if (path / MANIFEST_NAME).is_file()})
+    return known
+
+
+def find_model(name_or_path: str = "") -> Path:
+    """The folder of a bundle: the bundled one for an empty name, one of `known_models`, or any path.
+
+    Raises:
+        ModelError: there is no such bundle.
+    """
+    if not name_or_path:
+        return bundled_model()
+    known = known_models()
+    if name_or_path in known:
+        return known[name_or_path]
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        return path
+    names = ", ".join(plain(name) for name in known) or "none"
+    raise ModelError(
+        f"There is no model '{plain(name_or_path)}'", f"Give the folder of a bundle, or one of the known names: {names}"
+    )

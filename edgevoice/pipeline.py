@@ -1,0 +1,312 @@
+"""`Pipeline`: from a source of audio to events. The only place that knows the order of things.
+
+Source -> Resampler -> Detector -> Segmenter -> Recogniser + IntentTracker -> Event
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from edgevoice import events
+from edgevoice.asr.intent import Detected, IntentTracker, Rejected
+from edgevoice.asr.model import SAMPLE_RATE
+from edgevoice.asr.recogniser import Final, Model, Recogniser
+from edgevoice.audio.resample import Resampler, clean
+from edgevoice.audio.source import Block, Source
+from edgevoice.config import Settings
+from edgevoice.errors import AudioError, EdgeVoiceError
+from edgevoice.events import Event, Word
+from edgevoice.recent import Level, Ring
+from edgevoice.text import plain
+from edgevoice.vad.segmenter import SegmentClosed, Segmenter, SegmentOpened
+
+Array = npt.NDArray[np.float32]
+
+_LEVEL_SAMPLES = SAMPLE_RATE // 10
+
+
+class _Place(TypedDict):
+    """What every event carries."""
+
+    channel: str
+    at: float
+
+
+class Detector(Protocol):
+    """As `edgevoice.vad.detector.Detector`."""
+
+    frame_samples: int
+
+    def probability(self, frame: Array) -> float:
+        """Probability of speech in one frame of 16 kHz samples."""
+        ...
+
+
+class Pipeline:
+    """One stream from its first block to its last. `list(Pipeline(...).run())` is a complete run.
+
+    Args:
+        source: where the audio comes from.
+        model: an `AcousticModel`.
+        settings: `vad`, `asr` and `intent` are used here.
+        detector: tells speech from silence; webrtcvad when not given.
+        clock: seconds, comparable with `Block.arrived`; only for latencies and for being late.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        model: Model,
+        settings: Settings,
+        *,
+        detector: Detector | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.failed: AudioError | None = None
+        """What ended the stream, if it did not simply end."""
+        self._source, self._model, self._settings, self._clock = source, model, settings, clock
+        self._detector = detector or _default_detector(settings)
+        self._channel = plain(source.channel)
+        self._segmenter = Segmenter(settings.vad, self._detector.frame_samples)
+        self._ring = Ring(round((settings.vad.preroll_s + settings.vad.minimum_speech_s + 2.0) * SAMPLE_RATE))
+        self._recogniser = Recogniser(model, settings.asr, model.manifest)
+        self._tracker = IntentTracker(model.manifest, settings.intent)
+        self._level = Level(_LEVEL_SAMPLES)
+        self._segment: _Segment | None = None
+        self._pending = np.zeros(0, dtype=np.float32)
+        self._arrived = 0.0
+        self._late = self._stopped = False
+        self._segments = self._words = self._intents = 0
+        self._lost = 0.0
+
+    def run(self) -> Iterator[Event]:
+        """The events of the stream, to its end; once. A source that breaks ends it with a `Failed` event."""
+        manifest = self._model.manifest
+        yield events.StreamStarted(
+            **self._place(),
+            source=plain(self._source.name),
+            sample_rate=self._source.sample_rate,
+            model=plain(manifest.name),
+            provider=self._model.provider,
+            note=plain(self._model.note),
+            labels=tuple(plain(label) for label in manifest.labels) if "intent" in self._model.heads else (),
+        )
+        try:
+            yield from self._listen()
+        finally:
+            self._source.close()
+        if self.failed:
+            what, remedy = plain(self.failed.what), plain(self.failed.remedy)
+            yield events.Failed(**self._place(), what=what, recoverable=False, remedy=remedy)
+        yield events.StreamEnded(
+            **self._place(),
+            duration=self._ring.end / SAMPLE_RATE,
+            segments=self._segments,
+            words=self._words,
+            intents=self._intents,
+            lost=self._lost,
+        )
+
+    def stop(self) -> None:
+        """Ends the stream soon, from any thread: an open segment is finished and `run` comes to its end."""
+        self._stopped = True
+        self._source.close()
+
+    def _listen(self) -> Iterator[Event]:
+        resampler = Resampler(self._source.sample_rate)
+        try:
+            for block in self._source.blocks():
+                self._receive(block)
+                yield from self._losses(block)
+                yield from self._hear(resampler.process(block.samples))
+                if self._stopped:
+                    break
+        except AudioError as error:
+            self.failed = error
+        yield from self._hear(resampler.flush())
+        yield from self._end()
+
+    def _receive(self, block: Block) -> None:
+        # measured before the work on this block: a source that waits for us is never late, however slow we are
+        self._arrived = block.arrived or self._clock()
+        self._late = self._clock() - self._arrived > 2 * self._settings.asr.hop_s
+
+    def _losses(self, block: Block) -> Iterator[Event]:
+        if block.lost > 0:
+            self._lost += block.lost
+            yield events.AudioLost(**self._place(), seconds=block.lost, where=block.lost_where)
+
+    def _hear(self, samples: Array) -> Iterator[Event]:
+        # again after the resampler, which cleans what goes in but overshoots at clipped peaks
+        self._pending = np.concatenate([self._pending, clean(samples)])
+        size = self._detector.frame_samples
+        count = len(self._pending) // size
+        frames, self._pending = self._pending[: count * size].reshape(count, size), self._pending[count * size :]
+        for frame in frames:
+            yield from self._frame(frame, self._detector.probability(frame))
+
+    def _end(self) -> Iterator[Event]:
+        """The last samples, too few for the detector, still belong to an open segment."""
+        self._ring.add(self._pending)
+        if self._segment:
+            self._recogniser.feed(self._pending)
+        for change in self._segmenter.flush():
+            yield from self._change(change)
+
+    def _frame(self, frame: Array, probability: float) -> Iterator[Event]:
+        self._ring.add(frame)
+        if self._segment:
+            self._recogniser.feed(frame)
+            self._segment.voiced += len(frame) if probability >= self._settings.vad.threshold else 0
+        level = self._level.add(frame, probability)
+        if level:
+            yield events.LevelMeasured(**self._place(), dbfs=level[0], peak=level[1], speech=level[2])
+        for change in self._segmenter.feed(probability):
+            yield from self._change(change)
+        if self._segment and self._recogniser.due:
+            yield from self._update(self._segment)
+
+    def _change(self, change: SegmentOpened | SegmentClosed) -> Iterator[Event]:
+        if isinstance(change, SegmentOpened):
+            yield self._open(change)
+        elif self._segment:
+            yield from self._close(self._segment, change)
+
+    def _open(self, opened: SegmentOpened) -> Event:
+        start, audio = self._ring.since(opened.start)
+        self._recogniser.open(start, audio)
+        self._tracker.begin()
+        voiced = min(round(self._settings.vad.minimum_speech_s * SAMPLE_RATE), len(audio))
+        self._segment = _Segment(opened.segment, start, voiced)
+        self._segments += 1
+        return events.SpeechStarted(**self._place(), segment=opened.segment, start=start / SAMPLE_RATE)
+
+    def _update(self, segment: _Segment) -> Iterator[Event]:
+        if segment.broken or self._late:
+            self._recogniser.skip()
+            return
+        try:
+            partial = self._recogniser.update()
+        except Exception as error:  # noqa: BLE001 - whatever breaks inside the model, the stream goes on
+            segment.broken = True  # one event, not one for every hop
+            yield self._failure(error)
+            return
+        stable, tentative = _text(partial.stable), _text(partial.tentative)
+        if "ctc" in self._model.heads and (stable, tentative) != segment.shown:
+            segment.shown = (stable, tentative)
+            yield events.CaptionUpdated(
+                **self._place(), segment=segment.id, stable=stable, tentative=tentative, latency=self._latency()
+            )
+        verdict = self._tracker.early(partial.intent_logits, speech_s=segment.speech_s, at=self._at())
+        if verdict:
+            yield self._detected(segment, verdict, f"{stable} {tentative}".strip(), early=True)
+
+    def _close(self, segment: _Segment, closed: SegmentClosed) -> Iterator[Event]:
+        self._segment = None
+        start, end = segment.start / SAMPLE_RATE, closed.end / SAMPLE_RATE
+        yield events.SpeechEnded(**self._place(), segment=segment.id, start=start, end=end)
+        final = Final(self._recogniser.words, None)
+        failure = None
+        try:
+            final = self._recogniser.finish(closed.end)
+        except Exception as error:  # noqa: BLE001 - whatever breaks inside the model, the words so far are shown
+            failure = error
+        words = _plain_words(final.words)
+        text = " ".join(word.word for word in words)
+        if failure:
+            yield self._failure(failure)
+        if "ctc" in self._model.heads:
+            self._words += len(words)
+            latency = self._latency() + max(0, self._ring.end - closed.end) / SAMPLE_RATE
+            yield events.CaptionFinished(
+                **self._place(), segment=segment.id, start=start, end=end, text=text, words=words, latency=latency
+            )
+        if "intent" in self._model.heads and not failure:
+            verdict = self._tracker.final(final.intent_logits, speech_s=segment.speech_s, at=self._at())
+            yield from self._verdict(segment, verdict, text)
+
+    def _verdict(self, segment: _Segment, verdict: Detected | Rejected | None, text: str) -> Iterator[Event]:
+        if isinstance(verdict, Detected):
+            yield self._detected(segment, verdict, text, early=False)
+        elif verdict:
+            yield events.IntentRejected(
+                **self._place(),
+                segment=segment.id,
+                label=plain(verdict.label),
+                score=verdict.score,
+                reason=verdict.reason,
+                runners_up=_plain_scores(verdict.runners_up),
+            )
+
+    def _detected(self, segment: _Segment, verdict: Detected, text: str, *, early: bool) -> Event:
+        self._intents += 1
+        return events.IntentDetected(
+            **self._place(),
+            segment=segment.id,
+            label=plain(verdict.label),
+            score=verdict.score,
+            runners_up=_plain_scores(verdict.runners_up),
+            early=early,
+            words=text,
+        )
+
+    def _failure(self, error: Exception) -> Event:
+        what = f"The model failed: {error}".rstrip(": ")
+        remedy = "Captions go on with the next words; 'edgevoice doctor' checks the model"
+        if isinstance(error, EdgeVoiceError):
+            what, remedy = error.what, error.remedy
+        return events.Failed(**self._place(), what=plain(what), recoverable=True, remedy=plain(remedy))
+
+    def _place(self) -> _Place:
+        return {"channel": self._channel, "at": self._at()}
+
+    def _at(self) -> float:
+        return self._ring.end / SAMPLE_RATE
+
+    def _latency(self) -> float:
+        """Seconds since the newest audio reached this process."""
+        return max(0.0, self._clock() - self._arrived)
+
+
+@dataclasses.dataclass(slots=True)
+class _Segment:
+    """The open segment."""
+
+    id: int
+    start: int
+    """16 kHz samples on the stream's clock."""
+    voiced: int
+    """Samples of speech heard."""
+    shown: tuple[str, str] = ("", "")
+    """Stable and tentative text of the last caption."""
+    broken: bool = False
+    """Whether an update failed; there are no more updates then, only the final pass."""
+
+    @property
+    def speech_s(self) -> float:
+        return self.voiced / SAMPLE_RATE
+
+
+def _text(words: tuple[Word, ...]) -> str:
+    return " ".join(word.word for word in _plain_words(words))
+
+
+def _plain_words(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    cleaned = (dataclasses.replace(word, word=plain(word.word).strip()) for word in words)
+    return tuple(word for word in cleaned if word.word)
+
+
+def _plain_scores(scores: tuple[events.LabelScore, ...]) -> tuple[events.LabelScore, ...]:
+    return tuple(dataclasses.replace(score, label=plain(score.label)) for score in scores)
+
+
+def _default_detector(settings: Settings) -> Detector:
+    from edgevoice.vad.detector import WebRtcDetector
+
+    return WebRtcDetector(settings.vad.aggressiveness)

@@ -1,0 +1,55 @@
+"""How wide captions are and where they stand: pure arithmetic shared by finished and live captions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MEASURE = 66
+"""Characters in a line of text at most: what an eye follows without losing the line."""
+LARGE_MEASURE = 42
+"""The same for large captions: the line of television subtitles."""
+TIME = 7
+"""Cells for the time, the gap after it included."""
+CHANNEL = 7
+"""Cells for the name of the channel, the gap after it included."""
+CENTRED_FROM = 24
+"""Free cells from which on the column moves towards the middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The column of captions within its pane, in cells."""
+
+    margin: int = 0
+    time: int = TIME
+    channel: int = 0
+    text: int = MEASURE
+
+    @property
+    def indent(self) -> int:
+        """Where text begins."""
+        return self.margin + self.time + self.channel
+
+    def time_cell(self, time: str) -> str:
+        """A time, padded; a long one takes from the gap."""
+        return f"{time:<{self.time}}"[: self.time]
+
+    def channel_cell(self, channel: str) -> str:
+        """The name of a channel, cut and padded."""
+        return f"{channel[: self.channel - 1]:<{self.channel}}" if self.channel else ""
+
+
+def column(width: int, *, labelled: bool, large: bool) -> Column:
+    """The column for a pane of `width` cells."""
+    time = TIME if width >= 30 else 0
+    channel = CHANNEL if labelled else 0
+    room = max(8, width - time - channel)
+    text = min(room, LARGE_MEASURE if large else MEASURE)
+    free = max(0, room - text)
+    margin = free // 2 if large else max(0, (free - CENTRED_FROM) // 2)
+    return Column(margin, time, channel, text)
+
+
+def live_rows(height: int, channels: int) -> int:
+    """Rows of live text for each channel in a pane of `height` rows: fixed, so that nothing above ever moves."""
+    return max(1, min(6, height // 3) // max(1, channels))

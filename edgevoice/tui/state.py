@@ -1,0 +1,403 @@
+"""What the screen shows, computed from events alone: no Textual in here, and no clock but the one in the events.
+
+Every string is made safe here, at the one place where text enters the screen.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from enum import Enum, Flag, auto
+
+from edgevoice.events import (
+    AudioLost,
+    CaptionFinished,
+    CaptionUpdated,
+    Event,
+    Failed,
+    IntentDetected,
+    IntentRejected,
+    LabelScore,
+    LevelMeasured,
+    SpeechEnded,
+    SpeechStarted,
+    StreamEnded,
+    StreamStarted,
+)
+from edgevoice.text import plain
+from edgevoice.tui.levels import LevelTracker, LevelView
+
+LATENCIES_KEPT = 200
+INTENTS_KEPT = 50
+LABEL_LENGTH = 80
+"""Longer names and labels are cut: they come from files and may be anything."""
+MESSAGE_LENGTH = 400
+
+
+class Part(Flag):
+    """The parts of the screen that an event can change."""
+
+    NOTHING = 0
+    HEADER = auto()
+    LIVE = auto()
+    INTENT = auto()
+    LEVEL = auto()
+    STATUS = auto()
+    BANNER = auto()
+    CHANNELS = auto()
+
+
+class Phase(Enum):
+    """Where the run stands."""
+
+    STARTING = "starting"
+    LISTENING = "listening"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    ENDED = "ended"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionLine:
+    """A finished caption."""
+
+    channel: str
+    start: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """What is being said on one channel; `segment` is -1 while nobody speaks."""
+
+    channel: str
+    segment: int = -1
+    start: float = 0.0
+    stable: str = ""
+    tentative: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A label and its share, 0 to 1."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class IntentView:
+    """An intent, or with a `reason` the news that there was none."""
+
+    channel: str
+    segment: int
+    at: float
+    label: str
+    score: float
+    early: bool = False
+    reason: str = ""
+    runners_up: tuple[Bar, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """The line at the bottom."""
+
+    phase: Phase = Phase.STARTING
+    model: str = ""
+    provider: str = ""
+    note: str = ""
+    p50: float | None = None
+    """Seconds."""
+    p95: float | None = None
+    """Seconds."""
+    lost: float = 0.0
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderView:
+    """The line at the top."""
+
+    source: str = ""
+    seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One message for the banner: a failure, or with `note` something worth knowing."""
+
+    what: str
+    remedy: str = ""
+    recoverable: bool = True
+    note: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one event changed."""
+
+    parts: Part = Part.NOTHING
+    finished: CaptionLine | None = None
+
+
+def short(text: str, length: int = LABEL_LENGTH) -> str:
+    """Text safe to show, no longer than `length` characters."""
+    cleaned = plain(text).strip()
+    return cleaned if len(cleaned) <= length else cleaned[: length - 1] + "…"
+
+
+def label_name(label: str) -> str:
+    """A label as a person reads it: "card_issues" -> "card issues"."""
+    return short(label).replace("_", " ")
+
+
+def percentile(values: list[float], share: float) -> float | None:
+    """The nearest-rank percentile of sorted values, or nothing of nothing."""
+    if not values:
+        return None
+    return values[min(len(values) - 1, int(share * len(values)))]
+
+
+def clock(seconds: float) -> str:
+    """Seconds as mm:ss, from the first hour on as h:mm:ss."""
+    whole = max(0, int(seconds))
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes:02d}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+class ScreenState:
+    """Turns events into what is shown, one at a time."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, StreamStarted] = {}
+        self.lives: dict[str, LiveView] = {}
+        self.intent: IntentView | None = None
+        self.intents: deque[IntentView] = deque(maxlen=INTENTS_KEPT)
+        """Newest first."""
+        self.problems: list[Problem] = []
+        self.failed = False
+        self._levels: dict[str, LevelTracker] = {}
+        self._ended: set[str] = set()
+        self._run_over = False
+        self._paused = False
+        self._stopping = False
+        self._lost: dict[str, float] = {}
+        self._finished: dict[str, int] = {}
+        self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
+        self._at = 0.0
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Channels in the order in which they were first heard of."""
+        return tuple(self.lives)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether lines must say whose they are."""
+        return len(self.lives) > 1
+
+    @property
+    def phase(self) -> Phase:
+        """Where the run stands, the gravest first."""
+        if self.failed:
+            return Phase.FAILED
+        if self._run_over or (self.sources and self._ended >= self.sources.keys()):
+            return Phase.ENDED
+        if self._stopping:
+            return Phase.STOPPING
+        if self._paused:
+            return Phase.PAUSED
+        return Phase.LISTENING if self.sources or self.lives else Phase.STARTING
+
+    @property
+    def status(self) -> StatusView:
+        """The status line as of now."""
+        ordered = sorted(self._latencies)
+        return StatusView(
+            phase=self.phase,
+            model=" + ".join(dict.fromkeys(short(start.model) for start in self.sources.values())),
+            provider=" + ".join(dict.fromkeys(short(start.provider) for start in self.sources.values())),
+            note=" ".join(dict.fromkeys(short(s.note, MESSAGE_LENGTH) for s in self.sources.values() if s.note)),
+            p50=percentile(ordered, 0.5),
+            p95=percentile(ordered, 0.95),
+            lost=sum(self._lost.values()),
+        )
+
+    @property
+    def header(self) -> HeaderView:
+        """The header line as of now."""
+        names = dict.fromkeys(short(start.source) for start in self.sources.values())
+        return HeaderView(source=" + ".join(names), seconds=int(self._at))
+
+    @property
+    def problem(self) -> Problem | None:
+        """The message that matters most: what cannot be recovered from, then failures, then notes."""
+        if not self.problems:
+            return None
+        ranked = sorted(enumerate(self.problems), key=lambda item: (item[1].recoverable, item[1].note, -item[0]))
+        return ranked[0][1]
+
+    def level(self, channel: str) -> LevelView:
+        """The level meter of a channel."""
+        tracker = self._levels.get(channel)
+        return tracker.view if tracker else LevelView(channel=channel)
+
+    def apply(self, event: Event) -> Change:
+        """Takes one event in and says what changed."""
+        channel = short(event.channel, 16)
+        parts = self._open_channel(channel)
+        if int(event.at) > int(self._at):
+            parts |= Part.HEADER
+        self._at = max(self._at, event.at)
+        change = self._dispatch(channel, event)
+        return replace(change, parts=change.parts | parts)
+
+    def run_over(self) -> Part:
+        """The run delivers no more events."""
+        self._run_over = True
+        return self._close_lives() | Part.STATUS
+
+    def stop(self) -> Part:
+        """Somebody asked the run to end."""
+        self._stopping = True
+        return Part.STATUS
+
+    def pause(self, paused: bool) -> Part:
+        """The run was paused or resumed."""
+        self._paused = paused
+        return Part.STATUS
+
+    def clear(self) -> Part:
+        """Forgets the intents shown so far."""
+        self.intent = None
+        self.intents.clear()
+        return Part.INTENT
+
+    def dismiss(self) -> Part:
+        """Puts the message on show away; one that cannot be recovered from stays."""
+        problem = self.problem
+        if problem is None or not problem.recoverable:
+            return Part.NOTHING
+        self.problems.remove(problem)
+        return Part.BANNER
+
+    def report(self, problem: Problem) -> Part:
+        """Adds a message; the same one twice is shown once."""
+        cleaned = replace(
+            problem, what=short(problem.what, MESSAGE_LENGTH), remedy=short(problem.remedy, MESSAGE_LENGTH)
+        )
+        if cleaned not in self.problems:
+            self.problems.append(cleaned)
+        self.failed = self.failed or not problem.recoverable
+        return Part.BANNER | Part.STATUS
+
+    def _open_channel(self, channel: str) -> Part:
+        if channel in self.lives:
+            return Part.NOTHING
+        self.lives[channel] = LiveView(channel)
+        return Part.CHANNELS | Part.STATUS
+
+    def _dispatch(self, channel: str, event: Event) -> Change:
+        match event:
+            case LevelMeasured():
+                return self._level_measured(channel, event)
+            case CaptionUpdated():
+                return self._caption_updated(channel, event)
+            case CaptionFinished():
+                return self._caption_finished(channel, event)
+            case SpeechStarted() | SpeechEnded():
+                return self._speech_changed(channel, event)
+            case IntentDetected() | IntentRejected():
+                return Change(self._intent_changed(channel, event))
+            case StreamStarted():
+                return self._stream_started(channel, event)
+            case StreamEnded():
+                self._ended.add(channel)
+                self._lost[channel] = max(self._lost.get(channel, 0.0), event.lost)
+                self._tracker(channel).quiet()
+                return Change(self._close_lives(channel) | Part.LEVEL | Part.STATUS)
+            case AudioLost():
+                self._lost[channel] = self._lost.get(channel, 0.0) + event.seconds
+                return Change(Part.STATUS)
+            case Failed():
+                return Change(self.report(Problem(event.what, event.remedy, event.recoverable)))
+        return Change()
+
+    def _stream_started(self, channel: str, event: StreamStarted) -> Change:
+        self.sources[channel] = event
+        self._ended.discard(channel)
+        parts = Part.HEADER | Part.STATUS
+        if event.note:
+            parts |= self.report(Problem(event.note, note=True))
+        return Change(parts)
+
+    def _tracker(self, channel: str) -> LevelTracker:
+        return self._levels.setdefault(channel, LevelTracker(channel))
+
+    def _level_measured(self, channel: str, event: LevelMeasured) -> Change:
+        changed = self._tracker(channel).measure(event.at, event.dbfs, event.peak)
+        return Change(Part.LEVEL if changed else Part.NOTHING)
+
+    def _speech_changed(self, channel: str, event: SpeechStarted | SpeechEnded) -> Change:
+        live = self.lives[channel]
+        speaking = isinstance(event, SpeechStarted)
+        self._tracker(channel).speech(speaking)
+        # A caption still on its way to its final words stays where it is until the next one has words of its own.
+        if not (live.stable or live.tentative):
+            self.lives[channel] = (
+                LiveView(channel, event.segment, event.start) if speaking else LiveView(channel=channel)
+            )
+        return Change(Part.LEVEL | Part.LIVE)
+
+    def _caption_updated(self, channel: str, event: CaptionUpdated) -> Change:
+        self._latencies.append(event.latency)
+        if event.segment <= self._finished.get(channel, -1):
+            return Change(Part.STATUS)
+        live = self.lives[channel]
+        start = live.start if live.segment == event.segment else event.at
+        self.lives[channel] = LiveView(channel, event.segment, start, plain(event.stable), plain(event.tentative))
+        return Change(Part.LIVE | Part.STATUS)
+
+    def _caption_finished(self, channel: str, event: CaptionFinished) -> Change:
+        self._finished[channel] = max(event.segment, self._finished.get(channel, -1))
+        if self.lives[channel].segment <= event.segment:
+            self.lives[channel] = LiveView(channel)
+        text = plain(event.text).strip()
+        return Change(Part.LIVE, CaptionLine(channel, event.start, text) if text else None)
+
+    def _intent_changed(self, channel: str, event: IntentDetected | IntentRejected) -> Part:
+        detected = isinstance(event, IntentDetected)
+        if isinstance(event, IntentRejected) and event.reason in ("cooldown", "too short"):
+            return Part.NOTHING  # no news for a reader: it was announced a moment ago, or there was nothing to judge
+        self.intent = IntentView(
+            channel=channel,
+            segment=event.segment,
+            at=event.at,
+            label=label_name(event.label),
+            score=event.score,
+            early=isinstance(event, IntentDetected) and event.early,
+            reason=short(event.reason) if isinstance(event, IntentRejected) else "",
+            runners_up=_bars(event.runners_up),
+        )
+        if detected:
+            self._remember(self.intent)
+        return Part.INTENT
+
+    def _remember(self, intent: IntentView) -> None:
+        """Puts an intent on top of the list, in the place of the early one of the same segment."""
+        for index, known in enumerate(self.intents):
+            if (known.channel, known.segment) == (intent.channel, intent.segment):
+                self.intents[index] = intent
+                return
+        self.intents.appendleft(intent)
+
+    def _close_lives(self, *channels: str) -> Part:
+        for channel in channels or self.channels:
+            self.lives[channel] = LiveView(channel)
+        return Part.LIVE
+
+
+def _bars(scores: tuple[LabelScore, ...]) -> tuple[Bar, ...]:
+    return tuple(Bar(label_name(score.label), score.score) for score in scores[:5])

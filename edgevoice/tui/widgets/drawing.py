@@ -1,0 +1,29 @@
+"""Small helpers to draw with characters; no widget in here."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of `width` cells filled to a share of 0 to 1, to an eighth of a cell."""
+    eighths = round(max(0.0, min(1.0, share)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)[:width]
+
+
+def percent(share: float) -> str:
+    """A share of 0 to 1 as "87 %"."""
+    return f"{round(max(0.0, min(1.0, share)) * 100)} %"
+
+
+def wrap(content: Content, width: int) -> list[Content]:
+    """Lines of at most `width` cells, broken between words and, where a word is longer than a line, within it."""
+    return [line.rstrip() for line in content.wrap(max(2, width))]
+
+
+def fit(text: str, width: int) -> Content:
+    """Text cut to a width, with an ellipsis where something is missing."""
+    return Content(text).truncate(max(1, width), ellipsis=True)

@@ -1,0 +1,119 @@
+"""The thread that iterates a run: the only thread of the screen. It posts messages and touches nothing else."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from textual.message import Message
+
+from edgevoice.errors import EdgeVoiceError
+from edgevoice.events import Event
+from edgevoice.tui.messages import EventArrived, Reported, RunFinished
+
+_LOG = logging.getLogger(__name__)
+
+QUEUE_LIMIT = 500
+"""Messages that may wait for the screen; beyond it the thread waits, so that a fast file cannot fill the memory."""
+SAVING_REMEDY = "The captions go on; what could not be saved is missing from the files"
+
+
+class EventRun(Protocol):
+    """A run as the screen sees it: `edgevoice.pipeline` behind three switches."""
+
+    def run(self) -> Iterator[Event]:
+        """Events until the audio ends or `stop` is called."""
+        ...
+
+    def stop(self) -> None:
+        """Ends `run` soon, after its last events; callable from any thread, any number of times."""
+        ...
+
+    def pause(self) -> None:
+        """Audio is ignored until `resume`."""
+        ...
+
+    def resume(self) -> None:
+        """Audio is listened to again."""
+        ...
+
+
+class MessageTarget(Protocol):
+    """The part of an app that a thread may use."""
+
+    def post_message(self, message: Message) -> bool:
+        """Queues a message."""
+        ...
+
+    @property
+    def message_queue_size(self) -> int:
+        """How many messages wait."""
+        ...
+
+
+class RunThread:
+    """Iterates a run in a thread and posts what it yields.
+
+    The thread is a daemon, and not a Textual worker: a source that hangs must never keep the process from ending.
+    """
+
+    def __init__(self, run: EventRun, target: MessageTarget, on_event: Callable[[Event], None] | None) -> None:
+        self._run = run
+        self._target = target
+        self._on_event = on_event
+        self._stop_asked = False
+        self._deaf = False
+
+    def start(self) -> None:
+        """Starts to iterate."""
+        self._spawn(self._iterate, "edgevoice-run")
+
+    def stop(self) -> None:
+        """Asks the run to end, without waiting: closing a sound device can take its time."""
+        if not self._stop_asked:
+            self._stop_asked = True
+            self._spawn(self._run.stop, "edgevoice-stop")
+
+    def _spawn(self, target: Callable[[], None], name: str) -> None:
+        # Textual finds the app through a context variable, which a new thread does not inherit.
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(target,), name=name, daemon=True).start()
+
+    def _iterate(self) -> None:
+        error: BaseException | None = None
+        try:
+            for event in self._run.run():
+                self._observe(event)
+                self._post(EventArrived(event))
+                self._wait_for_screen()
+        except Exception as caught:
+            _LOG.exception("the run failed")
+            error = caught
+        self._post(RunFinished(error))
+
+    def _observe(self, event: Event) -> None:
+        if self._on_event is None:
+            return
+        try:
+            self._on_event(event)
+        except EdgeVoiceError as error:
+            self._post(Reported(error.what, error.remedy or SAVING_REMEDY))
+        except Exception as error:
+            _LOG.exception("an observer of events failed")
+            self._post(Reported(f"Saving failed: {error}", SAVING_REMEDY))
+
+    def _post(self, message: Message) -> None:
+        if self._deaf:
+            return
+        try:
+            self._target.post_message(message)
+        except RuntimeError:  # the screen's event loop is gone; the observer still gets the rest
+            self._deaf = True
+
+    def _wait_for_screen(self) -> None:
+        while not self._deaf and not self._stop_asked and self._target.message_queue_size > QUEUE_LIMIT:
+            time.sleep(0.005)

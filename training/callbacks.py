@@ -1,0 +1,67 @@
+"""What happens beside the optimiser's steps."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+logger = logging.getLogger(__name__)
+
+
+class SkipBadGradients(TrainerCallback):  # type: ignore[misc]
+    """Leaves out a step whose gradient is not finite: bf16 attention now and then gives one on CPU."""
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        """Drops all gradients, so that the optimiser has nothing to do."""
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        if gradients and not torch.stack([g.float().sum() for g in gradients]).isfinite().all():
+            logger.warning("step %d left out: its gradient is not finite", state.global_step)
+            for parameter in model.parameters():
+                parameter.grad = None
+
+
+class WeightAverage(TrainerCallback):  # type: ignore[misc]
+    """Keeps an exponential moving average of the weights, and swaps it in while evaluating and saving.
+
+    The average over the last steps lies nearer the middle of the valley than any single step; it costs one copy of
+    the weights. After a resume it starts from the saved weights, which were the average.
+    """
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.average: dict[str, torch.Tensor] = {}
+        self.current: dict[str, torch.Tensor] = {}
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        """Moves the average; before an evaluation or a save, puts it into the model."""
+        with torch.no_grad():
+            self._move(model, state.global_step)
+            if (control.should_evaluate or control.should_save) and not self.current:
+                self.current = {name: p.detach().clone() for name, p in model.named_parameters()}
+                self._load(model, self.average)
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        """Puts the working weights back."""
+        self._restore(model)
+
+    def _move(self, model: Any, step: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, parameter in model.named_parameters():
+            if name not in self.average:
+                self.average[name] = parameter.detach().clone()
+            else:
+                self.average[name].lerp_(parameter.detach(), 1 - decay)
+
+    def _restore(self, model: Any) -> None:
+        if self.current:
+            with torch.no_grad():
+                self._load(model, self.current)
+            self.current = {}
+
+    @staticmethod
+    def _load(model: Any, weights: dict[str, torch.Tensor]) -> None:
+        for name, parameter in model.named_parameters():
+            parameter.copy_(weights[name])

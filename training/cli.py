@@ -1,0 +1,60 @@
+"""`edgevoice train ctc|intent|joint|synthesise`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+EXAMPLE = """examples:
+  edgevoice train joint --config training/configs/banking-en.toml --output runs/banking-en
+  edgevoice train ctc --model facebook/wav2vec2-base --data recordings/manifest.csv --output runs/ctc
+  edgevoice train synthesise --sentences sentences.csv --output corpus/mine --hours 5
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command line; returns its exit code."""
+    if arguments and arguments[0] == "synthesise":
+        from training import synthesise
+
+        return synthesise.run(arguments[1:])
+    options = _parser().parse_args(arguments)
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    from training.config import load_config
+    from training.run import train
+
+    config = load_config(options.config, [*options.set, *_flags(options)])
+    if options.data:
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, manifests=tuple(options.data)))
+    figures = train(options.task, config, options.output)
+    for name, value in figures.items():
+        if not name.endswith(("_second", "_runtime")):
+            print(f"{name}\t{value:.4f}")
+    return 0
+
+
+def _flags(options: argparse.Namespace) -> list[str]:
+    flags = [f"model.checkpoint={options.model}"] if options.model else []
+    return flags + ([f"trainer.max_steps={options.max_steps}"] if options.max_steps else [])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edgevoice train",
+        description="Fine-tune a Wav2Vec2-family model with the Transformers Trainer, or train a small one from nothing.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("task", choices=["ctc", "intent", "joint", "synthesise"], help="what to train, or make a corpus")
+    parser.add_argument("--model", help="hub id or folder of a checkpoint to start from")
+    parser.add_argument("--data", action="append", help="manifest CSV: path, text, intent, speaker, split (repeatable)")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the run; continued if it holds one")
+    parser.add_argument("--config", type=Path, help="recipe, TOML (see training/configs)")
+    parser.add_argument("--max-steps", type=int, help="optimiser steps")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
+    return parser

@@ -1,0 +1,155 @@
+"""A training run as data: frozen dataclasses read from a TOML recipe, overridden by `--set section.key=value`, and
+written back, resolved, into the run's folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from edgevoice.asr.bundle import FeatureSettings, from_plain
+from edgevoice.errors import ConfigError
+from training.augment import Augmentation
+
+Task = Literal["ctc", "intent", "joint"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Where the weights come from."""
+
+    checkpoint: str = ""
+    """Hub id or folder of a checkpoint to start from; empty to build `encoder` with random weights."""
+    encoder: dict[str, Any] = field(default_factory=dict)
+    """`model_type` and any other key of that type's Transformers configuration."""
+    features: FeatureSettings = field(default_factory=lambda: FeatureSettings(kind="waveform", normalise="utterance"))
+    """For a model built from `encoder`; a checkpoint brings its own. An empty `mean` is measured on the data."""
+    classifier_size: int = 256
+    """Width of the intent head's projection."""
+    freeze_features: bool = True
+    """Keep the convolutional feature encoder of a pretrained checkpoint fixed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocabularyConfig:
+    """The CTC targets of a model that has none yet."""
+
+    kind: Literal["characters", "subwords"] = "characters"
+    size: int = 256
+    """Pieces, for "subwords" (byte-pair encoding over the training texts)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """What is trained and measured on."""
+
+    manifests: tuple[str, ...] = ()
+    """CSV files with the columns path, text, intent, speaker, split (text_norm is preferred over text)."""
+    repeat: dict[str, int] = field(default_factory=dict)
+    """Set name (the manifest's folder) -> how often its training clips count; 1 where not named, 0 leaves them out."""
+    missing_intent: str = ""
+    """The label of clips without an intent; empty leaves them out of intent training."""
+    minimum_s: float = 0.3
+    maximum_s: float = 15.0
+    """Clips outside these bounds are left out and counted in the report."""
+    noise: str = ""
+    """Manifest of recordings without speech (splits other than "rir") and room impulse responses (split "rir")."""
+    lead_s: float = 0.0
+    """Up to this much near-silence is put before a training clip, as the live segmenter's pre-roll does."""
+    evaluate_at_most: int = 200
+    """Clips of each dev set used while training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerConfig:
+    """How it is optimised; names as in `transformers.TrainingArguments` where they mean the same."""
+
+    max_steps: int = 1000
+    batch_seconds: float = 60.0
+    """Seconds of audio in a batch; clips of similar length go together."""
+    gradient_accumulation_steps: int = 1
+    learning_rate: float = 3e-4
+    warmup_steps: int = 100
+    lr_scheduler_type: str = "linear"
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    intent_weight: float = 0.5
+    """Weight of the intent loss beside the CTC loss, for "joint"."""
+    average_decay: float = 0.0
+    """Exponential moving average of the weights, evaluated and saved in their place; 0 to switch off."""
+    evaluate_every: int = 200
+    save_total_limit: int = 2
+    best_metric: str = ""
+    """For example "eval_banking-en_wer"; empty: the first dev set's WER (or accuracy, for "intent")."""
+    bf16: bool = False
+    workers: int = 0
+    seed: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One training run."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    augmentation: Augmentation | None = None
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+
+
+def load_config(file: Path | None, assignments: typing.Sequence[str] = ()) -> TrainConfig:
+    """Reads a recipe and applies `section.key=value` assignments (values as in TOML, bare words as text).
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or value does not fit.
+    """
+    try:
+        tree = tomllib.loads(file.read_text(encoding="utf-8")) if file else {}
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"The recipe {file} cannot be read: {error}", "See training/configs for examples") from None
+    for assignment in assignments:
+        _assign(tree, assignment)
+    try:
+        return build(TrainConfig, tree)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(f"The recipe {file or ''} does not fit: {error}", "See training/config.py for every key") from None
+
+
+def build(annotation: Any, tree: Any) -> Any:
+    """`from_plain`, with optional dataclasses."""
+    if not (dataclasses.is_dataclass(annotation) and isinstance(annotation, type)):
+        return from_plain(annotation, tree)
+    hints = typing.get_type_hints(annotation)
+    unknown = set(tree) - set(hints)
+    if unknown:
+        raise TypeError(f"unknown key '{sorted(unknown)[0]}'; known: {', '.join(hints)}")
+    return annotation(**{key: build(_not_none(hints[key]), value) for key, value in tree.items()})
+
+
+def save_config(config: TrainConfig, task: Task, folder: Path) -> None:
+    """Writes the resolved configuration to `folder/training.json`."""
+    text = json.dumps({"task": task, **dataclasses.asdict(config)}, indent=1, ensure_ascii=False)
+    (folder / "training.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _not_none(annotation: Any) -> Any:
+    arguments = [a for a in typing.get_args(annotation) if a is not type(None)]
+    return arguments[0] if type(None) in typing.get_args(annotation) else annotation
+
+
+def _assign(tree: dict[str, Any], assignment: str) -> None:
+    path, separator, text = assignment.partition("=")
+    *sections, key = path.split(".")
+    if not separator or not sections:
+        raise ConfigError(f"'{assignment}' is no assignment", "Write --set section.key=value")
+    try:
+        value = tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    for section in sections:
+        tree = tree.setdefault(section, {})
+    tree[key] = value

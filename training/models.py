@@ -1,0 +1,212 @@
+"""Models to train: any Transformers checkpoint with a CTC or a classification head, and one encoder with both heads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForAudioClassification,
+    AutoModelForCTC,
+    PretrainedConfig,
+    PreTrainedModel,
+)
+from transformers.utils import ModelOutput
+
+from edgevoice.errors import ConfigError
+from training.config import ModelConfig, Task
+
+IGNORE = -100
+"""Label of padding (CTC) and of clips without an intent."""
+
+
+class JointConfig(PretrainedConfig):  # type: ignore[misc]
+    """An encoder's configuration and the sizes of its two heads."""
+
+    model_type = "edgevoice-joint"
+
+    def __init__(
+        self,
+        encoder: dict[str, Any] | None = None,
+        vocab_size: int = 32,
+        classifier_size: int = 256,
+        intent_weight: float = 0.5,
+        pad_token_id: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        self.encoder = encoder or {"model_type": "wav2vec2-bert"}
+        self.vocab_size = vocab_size
+        self.classifier_size = classifier_size
+        self.intent_weight = intent_weight
+        super().__init__(pad_token_id=pad_token_id, **kwargs)
+
+    def encoder_config(self) -> PretrainedConfig:
+        """The encoder's own configuration."""
+        options = dict(self.encoder)
+        return AutoConfig.for_model(options.pop("model_type"), **options)
+
+
+@dataclass
+class JointOutput(ModelOutput):  # type: ignore[misc]
+    """Losses and logits of both heads."""
+
+    loss: torch.Tensor | None = None
+    ctc_logits: torch.Tensor | None = None
+    """[batch, frames, vocabulary]"""
+    intent_logits: torch.Tensor | None = None
+    """[batch, labels]"""
+
+
+class JointModel(PreTrainedModel):  # type: ignore[misc]
+    """One encoder; a CTC head on every frame, and an intent head on the mean over frames of a projection."""
+
+    config_class = JointConfig
+    base_model_prefix = "encoder"
+    supports_gradient_checkpointing = True
+
+    def __init__(self, config: JointConfig) -> None:
+        super().__init__(config)
+        encoder_config = config.encoder_config()
+        self.encoder = AutoModel.from_config(encoder_config)
+        self.main_input_name = self.encoder.main_input_name
+        hidden = getattr(encoder_config, "output_hidden_size", None) or encoder_config.hidden_size
+        self.dropout = nn.Dropout(getattr(encoder_config, "final_dropout", 0.0))
+        self.ctc_head = nn.Linear(hidden, config.vocab_size)
+        self.projector = nn.Linear(hidden, config.classifier_size)
+        self.classifier = nn.Linear(config.classifier_size, config.num_labels)
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear) and module in (self.ctc_head, self.projector, self.classifier):
+            nn.init.normal_(module.weight, std=0.02)
+            nn.init.zeros_(module.bias)
+
+    def forward(
+        self,
+        input_features: torch.Tensor | None = None,
+        input_values: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        intent_labels: torch.Tensor | None = None,
+    ) -> JointOutput:
+        """Logits, and the weighted sum of CTC loss and cross-entropy when labels are given."""
+        inputs = input_features if input_features is not None else input_values
+        hidden = self.dropout(self.encoder(inputs, attention_mask=attention_mask).last_hidden_state)
+        ctc_logits = self.ctc_head(hidden)
+        lengths = self.frame_lengths(inputs, attention_mask, hidden.shape[1])
+        intent_logits = self.classifier(_masked_mean(nn.functional.gelu(self.projector(hidden)), lengths))
+        loss = None
+        if labels is not None:
+            loss = ctc_loss(ctc_logits, labels, lengths, self.config.pad_token_id)
+        if intent_labels is not None:
+            intent = _intent_loss(intent_logits, intent_labels) * self.config.intent_weight
+            loss = intent if loss is None else loss + intent
+        return JointOutput(loss=loss, ctc_logits=ctc_logits, intent_logits=intent_logits)
+
+    def frame_lengths(
+        self, inputs: torch.Tensor, attention_mask: torch.Tensor | None, frames: int
+    ) -> torch.Tensor | None:
+        """Output frames of each row that are not padding: [batch], or None when no row is padded."""
+        if attention_mask is None:
+            return None
+        lengths = attention_mask.sum(-1)
+        convert = getattr(self.encoder, "_get_feat_extract_output_lengths", None)
+        if convert is not None and inputs.dim() == 2:
+            lengths = convert(lengths)
+        return torch.clamp(lengths.long(), max=frames)
+
+
+AutoConfig.register("edgevoice-joint", JointConfig)
+AutoModel.register(JointConfig, JointModel)
+
+
+def ctc_loss(logits: torch.Tensor, labels: torch.Tensor, lengths: torch.Tensor | None, blank: int) -> torch.Tensor:
+    """Mean CTC loss per target token, in float32. `labels` [batch, tokens] is padded with `IGNORE`."""
+    log_probs = nn.functional.log_softmax(logits, dim=-1, dtype=torch.float32).transpose(0, 1)
+    if lengths is None:
+        lengths = torch.full((logits.shape[0],), logits.shape[1], dtype=torch.long)
+    kept = labels >= 0
+    with torch.autocast(device_type=logits.device.type, enabled=False):
+        return nn.functional.ctc_loss(
+            log_probs, labels.masked_select(kept), lengths, kept.sum(-1), blank=blank, zero_infinity=True
+        )
+
+
+def build_model(
+    task: Task, config: ModelConfig, *, vocabulary_size: int, blank: int, labels: list[str], intent_weight: float
+) -> Any:
+    """The model a run trains, from a checkpoint or with random weights."""
+    label_maps = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
+    ctc = {"vocab_size": vocabulary_size, "pad_token_id": blank, "ctc_loss_reduction": "mean", "ctc_zero_infinity": True}
+    if task == "joint":
+        return _joint(config, vocabulary_size, blank, label_maps, intent_weight)
+    options: dict[str, Any] = ctc if task == "ctc" else {**label_maps, "classifier_proj_size": config.classifier_size}
+    auto = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
+    if config.checkpoint:
+        model = auto.from_pretrained(config.checkpoint, ignore_mismatched_sizes=True, **options)
+        if config.freeze_features and hasattr(model, "freeze_feature_encoder"):
+            model.freeze_feature_encoder()
+        return model
+    return auto.from_config(encoder_config(config, **options))
+
+
+def encoder_config(config: ModelConfig, **options: Any) -> PretrainedConfig:
+    """The Transformers configuration of the recipe's `encoder` table.
+
+    Raises:
+        ConfigError: there is none, or its model type is unknown.
+    """
+    encoder = dict(config.encoder)
+    model_type = encoder.pop("model_type", None)
+    if model_type is None:
+        raise ConfigError("There is nothing to train", "Name a checkpoint with --model or an [model.encoder] in --config")
+    try:
+        return AutoConfig.for_model(model_type, **encoder, **options)
+    except ValueError as error:
+        raise ConfigError(f"The encoder is not known: {str(error)[:120]}", "See training/configs for examples") from None
+
+
+def _joint(config: ModelConfig, vocabulary_size: int, blank: int, label_maps: dict[str, Any], weight: float) -> JointModel:
+    if not config.checkpoint:
+        encoder = {"model_type": config.encoder.get("model_type"), **encoder_config(config).to_diff_dict()}
+        return JointModel(_joint_config(encoder, config, vocabulary_size, blank, label_maps, weight))
+    source = AutoConfig.from_pretrained(config.checkpoint)
+    if isinstance(source, JointConfig):
+        model = JointModel.from_pretrained(config.checkpoint, ignore_mismatched_sizes=True, **label_maps)
+        model.config.intent_weight = weight
+        return model
+    encoder = {"model_type": source.model_type, **source.to_diff_dict()}
+    model = JointModel(_joint_config(encoder, config, vocabulary_size, blank, label_maps, weight))
+    model.encoder = AutoModel.from_pretrained(config.checkpoint)
+    if config.freeze_features and hasattr(model.encoder, "freeze_feature_encoder"):
+        model.encoder.freeze_feature_encoder()
+    return model
+
+
+def _joint_config(
+    encoder: dict[str, Any], config: ModelConfig, vocabulary_size: int, blank: int, label_maps: dict[str, Any], weight: float
+) -> JointConfig:
+    return JointConfig(
+        encoder=encoder,
+        vocab_size=vocabulary_size,
+        classifier_size=config.classifier_size,
+        intent_weight=weight,
+        pad_token_id=blank,
+        **label_maps,
+    )
+
+
+def _masked_mean(hidden: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
+    if lengths is None:
+        return hidden.mean(dim=1)
+    mask = (torch.arange(hidden.shape[1], device=hidden.device)[None, :] < lengths[:, None]).unsqueeze(-1)
+    return (hidden * mask).sum(dim=1) / lengths.clamp(min=1)[:, None]
+
+
+def _intent_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    if not bool((labels != IGNORE).any()):
+        return logits.sum() * 0.0
+    return nn.functional.cross_entropy(logits.float(), labels, ignore_index=IGNORE, label_smoothing=0.05)

@@ -1,0 +1,66 @@
+"""CTC vocabularies: characters as in the Transformers guide, or subwords (byte-pair encoding).
+
+Subwords suit a small model: at 40 ms a frame there is not always room for every character, and spelling comes with the
+piece. `canonical` gives the bundle's form: the text of a token list is its plain concatenation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from training.config import VocabularyConfig
+
+BLANK, UNKNOWN, WORD_BREAK, PIECE_HEAD = "<pad>", "<unk>", "|", "▁"
+
+
+def build_tokenizer(texts: Iterable[str], config: VocabularyConfig, folder: Path) -> Any:
+    """A Transformers tokenizer for CTC over normalised texts, saved in `folder`. Id 0 is the blank."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = _subwords(texts, config.size) if config.kind == "subwords" else _characters(texts, folder)
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def canonical(tokenizer: Any) -> tuple[tuple[str, ...], int]:
+    """The tokens by id with word breaks as literal spaces and special tokens empty, and the id of the blank."""
+    by_id = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    special = set(tokenizer.all_special_tokens) | {UNKNOWN, "[UNK]", "[PAD]", "<s>", "</s>"}
+    delimiter = getattr(tokenizer, "word_delimiter_token", None) or WORD_BREAK
+    return tuple(_plain_token(token, special, delimiter) for token, _ in by_id), int(tokenizer.pad_token_id)
+
+
+def text_of(ids: Iterable[int], vocabulary: tuple[str, ...]) -> str:
+    """The text of token ids that are already collapsed."""
+    return " ".join("".join(vocabulary[i] for i in ids).split())
+
+
+def _plain_token(token: str, special: set[str], delimiter: str) -> str:
+    if token == delimiter:
+        return " "
+    return "" if token in special else token.replace(PIECE_HEAD, " ")
+
+
+def _characters(texts: Iterable[str], folder: Path) -> Any:
+    from transformers import Wav2Vec2CTCTokenizer
+
+    characters = sorted(set("".join(texts)) - {" "})
+    vocabulary = {token: index for index, token in enumerate([BLANK, UNKNOWN, WORD_BREAK, *characters])}
+    file = folder / "vocab.json"
+    file.write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
+    return Wav2Vec2CTCTokenizer(
+        str(file), pad_token=BLANK, unk_token=UNKNOWN, word_delimiter_token=WORD_BREAK, bos_token=None, eos_token=None
+    )
+
+
+def _subwords(texts: Iterable[str], size: int) -> Any:
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=PIECE_HEAD)
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=[BLANK, UNKNOWN], show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=BLANK, unk_token=UNKNOWN)
