@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -24,7 +24,7 @@ from edgevoice.errors import EdgeVoiceError
 class _Group(TyperGroup):
     """Commands whose reader may leave early: `edgevoice ... | head -1` is no failure."""
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: Any) -> object:  # typer has its own copy of click, whose Context has no public name
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -122,7 +122,7 @@ def _take_debug(arguments: list[str]) -> tuple[bool, list[str]]:
 
 
 def _stay_private() -> None:
-    """onnxruntime and the Hugging Face libraries report home unless told otherwise before they are imported."""
+    """Stops telemetry, which onnxruntime and the Hugging Face libraries send unless told before they are imported."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 

@@ -20,6 +20,7 @@ from edgevoice.text import plain
 PREFIX = "EDGEVOICE_"
 NOT_SETTINGS = frozenset({"EDGEVOICE_CONFIG", "EDGEVOICE_DEBUG"})
 """Variables with the prefix that are read elsewhere."""
+_BOOLEANS = {**dict.fromkeys(("1", "true", "yes", "on"), True), **dict.fromkeys(("0", "false", "no", "off"), False)}
 
 RANGES: dict[str, tuple[float, float]] = {
     "audio.queue_seconds": (0.5, 3600),
@@ -140,10 +141,9 @@ def _refuse_unknown(name: str, known: Iterable[str], where: str) -> None:
 def _parsed(name: str, text: str, where: str) -> Any:
     annotation = field_types()[name]
     if annotation is bool:
-        words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-        if text.strip().lower() not in words:
-            raise ConfigError(f"{where} is '{plain(text)}', and it must be true or false")
-        return words[text.strip().lower()]
+        if text.strip().lower() not in _BOOLEANS:
+            raise _wrong_type(where, text, annotation)
+        return _BOOLEANS[text.strip().lower()]
     if annotation in (int, float):
         try:
             return annotation(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from edgevoice.errors import AudioError, EdgeVoiceError
 from edgevoice.events import Event, Word
 from edgevoice.recent import Level, Ring
 from edgevoice.text import plain
+from edgevoice.vad.detector import Detector, make_detector
 from edgevoice.vad.segmenter import SegmentClosed, Segmenter, SegmentOpened
 
 Array = npt.NDArray[np.float32]
@@ -38,16 +39,6 @@ class _Place(TypedDict):
     at: float
 
 
-class Detector(Protocol):
-    """As `edgevoice.vad.detector.Detector`."""
-
-    frame_samples: int
-
-    def probability(self, frame: Array) -> float:
-        """Probability of speech in one frame of 16 kHz samples."""
-        ...
-
-
 class Pipeline:
     """One stream from its first block to its last. `list(Pipeline(...).run())` is a complete run.
 
@@ -55,7 +46,7 @@ class Pipeline:
         source: where the audio comes from.
         model: an `AcousticModel`.
         settings: `vad`, `asr` and `intent` are used here.
-        detector: tells speech from silence; webrtcvad when not given.
+        detector: tells speech from silence; the one of the settings when not given.
         clock: seconds, comparable with `Block.arrived`; only for latencies and for being late.
     """
 
@@ -71,10 +62,10 @@ class Pipeline:
         self.failed: AudioError | None = None
         """What ended the stream, if it did not simply end."""
         self._source, self._model, self._settings, self._clock = source, model, settings, clock
-        self._detector = detector or _default_detector(settings)
+        self._detector = detector or make_detector(settings.vad)
         self._channel = plain(source.channel)
         self._segmenter = Segmenter(settings.vad, self._detector.frame_samples)
-        self._ring = Ring(round((settings.vad.preroll_s + settings.vad.minimum_speech_s + 2.0) * SAMPLE_RATE))
+        self._ring = Ring(self._segmenter.lookback)
         self._recogniser = Recogniser(model, settings.asr, model.manifest)
         self._tracker = IntentTracker(model.manifest, settings.intent)
         self._level = Level(_LEVEL_SAMPLES)
@@ -304,9 +295,3 @@ def _plain_words(words: tuple[Word, ...]) -> tuple[Word, ...]:
 
 def _plain_scores(scores: tuple[events.LabelScore, ...]) -> tuple[events.LabelScore, ...]:
     return tuple(dataclasses.replace(score, label=plain(score.label)) for score in scores)
-
-
-def _default_detector(settings: Settings) -> Detector:
-    from edgevoice.vad.detector import WebRtcDetector
-
-    return WebRtcDetector(settings.vad.aggressiveness)

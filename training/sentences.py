@@ -37,15 +37,15 @@ OTHER = frozenset(
 """Categories without a counterpart that cannot be mistaken for one of the 14 intents."""
 
 OTHER_NLUPP = frozenset(
-    """acknowledge affirm deny dont_know greet thank repeat end_call handoff mortgage pin appointment loan
+    """acknowledge affirm deny dont_know greet thank repeat end_call handoff mortgage pin appointment
     savings higher lower more_higher_after less_lower_before""".split()
 )
 """Spoken-style intents that, alone or together, are none of the 14."""
 
 CONFUSABLE = re.compile(
     r"\b(address|wires?|transfer\w*|withdraw\w*|atm|balance|direct debits?|abroad|bills?|app|freeze|block\w*|business|"
-    r"joint|deposit\w*|overseas|travel\w*|limits?|transactions?|statements?|firm|foreign|countr\w+|credit line|declin\w+|"
-    r"line of credit|cash)\b"
+    r"joint|deposit\w*|overseas|travel\w*|limits?|transactions?|statements?|firm|foreign|countr\w+|declin\w+|"
+    r"credit line|line of credit|cash)\b"
 )
 """Words that make a sentence of no known intent too close to one of the 14."""
 
@@ -81,7 +81,8 @@ def build(data_dir: Path, written: Path, seed: int) -> list[Sentence]:
     spare = [sentence for sentence in _unique(others) if sentence.text not in taken]
     count = min(NONE_CAP, len(spare))
     pool += random.Random(f"{seed} {NONE}").sample(spare, count)
-    return sorted(_capped(_split(pool, seed), seed), key=lambda sentence: (sentence.intent, sentence.split, sentence.text))
+    chosen = _capped(_split(pool, seed), seed)
+    return sorted(chosen, key=lambda sentence: (sentence.intent, sentence.split, sentence.text))
 
 
 def write_csv(sentences: Iterable[Sentence], path: Path) -> None:
@@ -125,6 +126,8 @@ def _is_intent(category: str, text: str) -> bool:
     labels = set(category.split())
     if {"international", "transfer_payment_deposit"} <= labels and "card" not in labels:
         return False  # money sent abroad, not an account used abroad
+    if {"balance", "wrong_notworking_notshowing"} <= labels:
+        return False  # a payment or a page that is missing, not a question for the balance
     return category not in DROPPED and (category not in REQUIRED or bool(REQUIRED[category].search(text.lower())))
 
 

@@ -142,7 +142,7 @@ _RULES: tuple[tuple[str, Say], ...] = (
     (r"\$", lambda m: "dollars"),
     (r"£", lambda m: "pounds"),
     (r"€", lambda m: "euros"),
-    (r"\b([01]?\d|2[0-3]):([0-5]\d)\b", _clock),
+    (r"\b([01]?\d|2[0-3]):([0-5]\d)(?!\d)", _clock),
     (r"\b([1-9]|1\d|2[0-3]) (0[1-9])\b", _clock),
     (rf"\b{_NUMBER}\s?-\s?{_NUMBER}(?=\s|$|[.,?!])", lambda m: f"{_number(m[1])} to {_number(m[2])}"),
     (rf"\b{_NUMBER}(?:st|nd|rd|th)\b", lambda m: ordinal(int(m[1].replace(",", "")))),

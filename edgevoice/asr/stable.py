@@ -16,6 +16,9 @@ SETTLE_S = 0.2
 TOLERANCE_S = 0.25
 """Two words of the same text are the same word if their middles are at most this far apart."""
 
+EDGE_S = 0.1
+"""What a window's left edge leaves of a stable word may reach this far past the word's end."""
+
 
 class StablePrefix:
     """The words of one segment so far: a stable part that only grows and a tentative rest."""
@@ -60,7 +63,7 @@ class StablePrefix:
         if repeats:
             nearest = min(repeats, key=lambda index: abs(_middle(words[index]) - _middle(last)))
             return list(words[nearest + 1 :])
-        return [word for word in words if _middle(word) > last.end]
+        return [word for word in words if _middle(word) > last.end + EDGE_S]
 
     def _same(self, one: Word, other: Word) -> bool:
         return one.word == other.word and abs(_middle(one) - _middle(other)) <= self._tolerance_s

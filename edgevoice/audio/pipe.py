@@ -42,15 +42,12 @@ class PcmSource:
         self._wav = WavFormat(sample_rate=sample_rate, channels=1, sample_bytes=2, floating=False, data_bytes=None)
         self._spool: soundfile.SoundFile | None = None
         self._begun = False
+        self._failed: AudioError | None = None
         self._beginning = threading.Lock()
 
     @property
     def sample_rate(self) -> int:
-        """Hertz; waits for the first bytes of the stream.
-
-        Raises:
-            AudioError: the stream has a header that makes no sense.
-        """
+        """Hertz; waits for the first bytes of the stream. If they make no sense, `blocks` says so."""
         self._begin()
         return self._spool.samplerate if self._spool is not None else self._wav.sample_rate
 
@@ -61,6 +58,8 @@ class PcmSource:
             AudioError: the stream is damaged, or ended before any audio.
         """
         self._begin()
+        if self._failed:
+            raise self._failed
         for samples in self._spooled(self._spool) if self._spool is not None else self._streamed():
             if self._closed.is_set():
                 return
@@ -75,12 +74,18 @@ class PcmSource:
         with self._beginning:
             if self._begun:
                 return
-            magic = self._bytes.peek(4)
-            if magic in (b"RIFF", b"RF64"):
-                self._wav = wav_format(self._bytes.exactly, _NAME)
-            elif magic in _SPOOLED:
-                self._spool = self._collected()
+            try:
+                self._recognise()
+            except AudioError as error:
+                self._failed = error
             self._begun = True
+
+    def _recognise(self) -> None:
+        magic = self._bytes.peek(4)
+        if magic in (b"RIFF", b"RF64"):
+            self._wav = wav_format(self._bytes.exactly, _NAME)
+        elif magic in _SPOOLED:
+            self._spool = self._collected()
 
     def _streamed(self) -> Iterator[Samples]:
         frame = self._wav.frame_bytes

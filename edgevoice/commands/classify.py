@@ -31,7 +31,9 @@ def classify(
     provider: options.Provider = None,
     as_json: options.Json = False,
 ) -> None:
-    """Say which intent a recording expresses: label and score, as the Hugging Face pipeline does.
+    """Say which intent a recording expresses.
+
+    --json prints label and score as the Hugging Face pipeline does.
 
     \b
     Examples:

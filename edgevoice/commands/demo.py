@@ -8,7 +8,9 @@ from edgevoice.commands import options
 
 
 def demo(fast: options.Fast = False, provider: options.Provider = None, as_json: options.Json = False) -> None:
-    """Caption the recorded call that comes with edgevoice, in real time, with the bundled model.
+    """Caption the recorded call that comes along.
+
+    It plays in real time and uses the bundled model.
 
     \b
     Examples:

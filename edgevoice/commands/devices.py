@@ -9,6 +9,8 @@ from edgevoice.commands.output import say, write_json, write_out
 def devices(as_json: options.Json = False) -> None:
     """List the microphones.
 
+    A star marks the system's default.
+
     \b
     Examples:
       edgevoice devices
@@ -17,13 +19,14 @@ def devices(as_json: options.Json = False) -> None:
     import dataclasses
 
     from edgevoice.audio.microphone import list_devices
-    from edgevoice.text import plain
 
     found = list_devices()
     if as_json:
         write_json([dataclasses.asdict(device) for device in found])
         return
     for device in found:
-        write_out(f"{device.number:3}  {plain(device.name)}\n")
+        mark = "*" if device.is_default else " "
+        detail = f"{device.host_api}, {device.sample_rate} Hz, {device.channels} channels"
+        write_out(f"{mark}{device.index:3}  {device.name}  ({detail})\n")
     if not found:
         say("No microphone was found. Plug one in, or caption a recording with 'edgevoice live --input FILE'.")

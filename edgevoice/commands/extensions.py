@@ -12,9 +12,9 @@ GROUP = "edgevoice.commands"
 EXTRAS = {"train": "train", "export": "export", "bench": "train,export"}
 """Command -> extra that its packages come with."""
 _HELP = {
-    "train": "Fine-tune a Wav2Vec2-family model; see 'edgevoice train --help'.",
-    "export": "Turn a checkpoint into a model bundle; see 'edgevoice export --help'.",
-    "bench": "Measure speed and accuracy side by side; see 'edgevoice bench --help'.",
+    "train": "Fine-tune a Wav2Vec2-family model.",
+    "export": "Turn a checkpoint into a model bundle.",
+    "bench": "Measure speed and accuracy side by side.",
 }
 _OURS = ("edgevoice", "training", "export", "bench")
 

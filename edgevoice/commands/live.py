@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from edgevoice.audio.source import Source
 
 Input = Annotated[
-    str | None, typer.Option("--input", "-i", metavar="FILE|-", help="A recording or a pipe in place of the microphone.")
+    str | None,
+    typer.Option("--input", "-i", metavar="FILE|-", help="A recording or a pipe in place of the microphone."),
 ]
 
 
@@ -28,9 +29,9 @@ def live(
     vad: options.Vad = None,
     as_json: options.Json = False,
 ) -> None:
-    """Caption what is said, as it is said, and show what the speaker wants.
+    """Caption what is said, as it is said.
 
-    Without a terminal on stdout, or with --json, each event is one line of JSON.
+    The screen also shows what the speaker wants. Without a terminal on stdout, or with --json, each event is one line of JSON.
 
     \b
     Examples:
@@ -51,7 +52,7 @@ def _source(input_: str | None, settings: Settings, *, fast: bool) -> Source:
     if input_ is None:
         from edgevoice.audio.microphone import Microphone
 
-        return Microphone(settings.audio)
+        return Microphone(settings.audio.device, settings.audio.queue_seconds)
     recording = options.open_recording(input_)
     if fast or input_ == "-":
         return recording

@@ -14,7 +14,9 @@ from edgevoice.paths import find_model, known_models, models_folder
 from edgevoice.text import plain
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Show and check model bundles; for example 'edgevoice models list'."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Show and check models.",
 )
 
 Name = Annotated[str, typer.Argument(metavar="[BUNDLE]", help="Folder or name; the bundled model when left out.")]

@@ -15,6 +15,7 @@ from edgevoice.errors import UsageError
 if TYPE_CHECKING:
     from edgevoice.asr.model import AcousticModel
     from edgevoice.audio.source import Source
+    from edgevoice.pipeline import Pipeline
 
 Model = Annotated[
     str | None, typer.Option("--model", metavar="BUNDLE", help="Folder or name of a model bundle; see 'models list'.")
@@ -26,9 +27,7 @@ Provider = Annotated[
     str | None,
     typer.Option("--provider", metavar="auto|cuda|tensorrt|cpu", help="Where the model runs; a name never falls back."),
 ]
-Vad = Annotated[
-    int | None, typer.Option("--vad", metavar="0..3", help="How strictly speech is told from noise; 3 is strictest.")
-]
+Vad = Annotated[str | None, typer.Option("--vad", metavar="webrtc|silero", help="What tells speech from silence.")]
 Device = Annotated[
     str | None, typer.Option("--device", "-d", metavar="NAME|NUMBER", help="Microphone, by number or part of its name.")
 ]
@@ -40,7 +39,7 @@ def settings_for(
     model: str | None = None,
     intent_model: str | None = None,
     provider: str | None = None,
-    vad: int | None = None,
+    vad: str | None = None,
     device: str | None = None,
 ) -> Settings:
     """File, environment and the flags given, as settings.
@@ -52,7 +51,7 @@ def settings_for(
         "model": model,
         "intent_model": intent_model,
         "asr.provider": provider,
-        "vad.aggressiveness": vad,
+        "vad.detector": vad,
         "audio.device": device,
     }
     return load_settings(flags)
@@ -71,6 +70,18 @@ def open_model(settings: Settings) -> AcousticModel:
     bundle = load_bundle(find_model(settings.model))
     intents = load_bundle(find_model(settings.intent_model)) if settings.intent_model else None
     return load_model(bundle, intents, settings.asr)
+
+
+def open_pipeline(source: Source, model: AcousticModel, settings: Settings) -> Pipeline:
+    """A pipeline with the detector that the settings name.
+
+    Raises:
+        ConfigError: the detector's package is not installed.
+    """
+    from edgevoice.pipeline import Pipeline
+    from edgevoice.vad.detector import make_detector
+
+    return Pipeline(source, model, settings, detector=make_detector(settings.vad))
 
 
 def open_recording(name: str) -> Source:

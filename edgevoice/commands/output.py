@@ -33,5 +33,5 @@ def quiet_stdout() -> None:
 
 
 def has_screen() -> bool:
-    """Whether stdout is a terminal that can draw a screen."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    """Whether stdout is a terminal, on which the screen can be drawn."""
+    return sys.stdout.isatty()

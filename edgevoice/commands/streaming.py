@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from edgevoice.commands.options import open_model
+from edgevoice.commands.options import open_model, open_pipeline
 from edgevoice.commands.output import has_screen, say
 from edgevoice.config import Settings
 from edgevoice.events import Event, Failed
 from edgevoice.sinks.jsonl import JsonLines
 
 if TYPE_CHECKING:
+    from edgevoice.audio.pacing import PausableSource
     from edgevoice.audio.source import Source
+    from edgevoice.pipeline import Pipeline
 
 
 class Run(Protocol):
@@ -33,12 +35,25 @@ class Run(Protocol):
 
 def show(source: Source, settings: Settings, *, as_json: bool) -> int:
     """Captions a source on the screen, or as JSON lines if asked or if there is no screen; gives the exit code."""
-    from edgevoice.pipeline import Pipeline
-
-    model = open_model(settings)
     if as_json or not has_screen():
-        return write_events(Pipeline(source, model, settings))
-    return _on_screen(source, Pipeline, model, settings)
+        return write_events(open_pipeline(source, open_model(settings), settings))
+    from edgevoice.audio.pacing import PausableSource
+    from edgevoice.tui.app import run_app
+    from edgevoice.tui.terminal import check_terminal
+
+    check_terminal()  # before the model, which takes a while to load
+    pausable = PausableSource(source, live=source.channel != "file")
+    return run_app(_PausableRun(pausable, open_pipeline(pausable, open_model(settings), settings)))
+
+
+class _PausableRun:
+    """A pipeline with the pause button of its source."""
+
+    def __init__(self, source: PausableSource, pipeline: Pipeline) -> None:
+        self.run = pipeline.run
+        self.stop = pipeline.stop
+        self.pause = source.pause
+        self.resume = source.resume
 
 
 def write_events(run: Run) -> int:

@@ -25,7 +25,8 @@ class Format(StrEnum):
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Recordings, or - for a pipe.")]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="What to write.")]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="DIR", help="Write one file for each recording into this folder.")
+    Path | None,
+    typer.Option("--output", "-o", metavar="DIR", help="Write one file for each recording into this folder."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are already there.")]
 
@@ -40,9 +41,9 @@ def transcribe(
     provider: options.Provider = None,
     vad: options.Vad = None,
 ) -> None:
-    """Write down what recordings say, in the order of the arguments.
+    """Write down what recordings say.
 
-    A recording that cannot be read does not stop the others; the exit code is then 1. json is one object for each
+    They are written in the order of the arguments. A recording that cannot be read does not stop the others; the exit code is then 1. json is one object for each
     file, jsonl one line for each event.
 
     \b
@@ -67,5 +68,5 @@ def transcribe(
         if target is None:
             write_out(text)
         elif not result.error or format_ is Format.JSON:
-            write_file(target, text, force=force)
+            write_file(target, text)
     raise typer.Exit(int(failed))

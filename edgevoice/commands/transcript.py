@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgevoice import events
-from edgevoice.commands.options import open_recording
+from edgevoice.commands.options import open_pipeline, open_recording
 from edgevoice.commands.transcribe import Format
 from edgevoice.config import Settings
 from edgevoice.errors import AudioError, EdgeVoiceError, UsageError
@@ -49,10 +49,8 @@ class Transcript:
 
 def transcript(file: str, model: AcousticModel, settings: Settings) -> Transcript:
     """Runs one recording through the pipeline; an unreadable one gives a transcript with an error."""
-    from edgevoice.pipeline import Pipeline
-
     try:
-        pipeline = Pipeline(open_recording(file), model, settings)
+        pipeline = open_pipeline(open_recording(file), model, settings)
         heard = tuple(event for event in pipeline.run() if not isinstance(event, PASSING))
     except AudioError as error:
         return Transcript(file, error=str(error))
@@ -90,7 +88,7 @@ def written_to(files: Sequence[str], format_: Format, folder: Path, *, force: bo
     return targets
 
 
-def write_file(target: Path, text: str, *, force: bool) -> None:
+def write_file(target: Path, text: str) -> None:
     """Writes a file whole or not at all, and never through a link.
 
     Raises:
@@ -102,10 +100,7 @@ def write_file(target: Path, text: str, *, force: bool) -> None:
         try:
             with part.open("x", encoding="utf-8", errors="replace", newline="\n") as stream:
                 stream.write(text)
-            if force:
-                part.replace(target)
-            else:
-                os.link(part, target)  # unlike a rename it refuses to replace what came in the meantime
+            part.replace(target)
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:

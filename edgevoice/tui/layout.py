@@ -10,10 +10,22 @@ LARGE_MEASURE = 42
 """The same for large captions: the line of television subtitles."""
 TIME = 7
 """Cells for the time, the gap after it included."""
+TIME_WITH_HOURS = 10
 CHANNEL = 7
 """Cells for the name of the channel, the gap after it included."""
 CENTRED_FROM = 24
 """Free cells from which on the column moves towards the middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What decides how captions are set, besides the width."""
+
+    labelled: bool = False
+    """With the names of the channels."""
+    large: bool = False
+    hours: bool = False
+    """With times of an hour and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,7 @@ class Column:
         return self.margin + self.time + self.channel
 
     def time_cell(self, time: str) -> str:
-        """A time, padded; a long one takes from the gap."""
+        """A time, cut and padded."""
         return f"{time:<{self.time}}"[: self.time]
 
     def channel_cell(self, channel: str) -> str:
@@ -39,15 +51,14 @@ class Column:
         return f"{channel[: self.channel - 1]:<{self.channel}}" if self.channel else ""
 
 
-def column(width: int, *, labelled: bool, large: bool) -> Column:
+def column(width: int, shape: Shape) -> Column:
     """The column for a pane of `width` cells."""
-    time = TIME if width >= 30 else 0
-    channel = CHANNEL if labelled else 0
+    time = 0 if width < 30 else TIME_WITH_HOURS if shape.hours else TIME
+    channel = CHANNEL if shape.labelled else 0
     room = max(8, width - time - channel)
-    text = min(room, LARGE_MEASURE if large else MEASURE)
-    free = max(0, room - text)
-    margin = free // 2 if large else max(0, (free - CENTRED_FROM) // 2)
-    return Column(margin, time, channel, text)
+    text = min(room, LARGE_MEASURE if shape.large else MEASURE)
+    free = room - text
+    return Column(free // 2 if shape.large else max(0, (free - CENTRED_FROM) // 2), time, channel, text)
 
 
 def live_rows(height: int, channels: int) -> int:

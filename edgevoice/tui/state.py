@@ -5,6 +5,7 @@ Every string is made safe here, at the one place where text enters the screen.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, replace
 from enum import Enum, Flag, auto
@@ -153,6 +154,11 @@ def label_name(label: str) -> str:
     return short(label).replace("_", " ")
 
 
+def finite(value: float, otherwise: float = 0.0) -> float:
+    """The value, unless it is infinite or no number at all."""
+    return value if math.isfinite(value) else otherwise
+
+
 def percentile(values: list[float], share: float) -> float | None:
     """The nearest-rank percentile of sorted values, or nothing of nothing."""
     if not values:
@@ -248,9 +254,10 @@ class ScreenState:
         """Takes one event in and says what changed."""
         channel = short(event.channel, 16)
         parts = self._open_channel(channel)
-        if int(event.at) > int(self._at):
+        at = finite(event.at)
+        if int(at) > int(self._at):
             parts |= Part.HEADER
-        self._at = max(self._at, event.at)
+        self._at = max(self._at, at)
         change = self._dispatch(channel, event)
         return replace(change, parts=change.parts | parts)
 
@@ -315,11 +322,11 @@ class ScreenState:
                 return self._stream_started(channel, event)
             case StreamEnded():
                 self._ended.add(channel)
-                self._lost[channel] = max(self._lost.get(channel, 0.0), event.lost)
+                self._lost[channel] = max(self._lost.get(channel, 0.0), finite(event.lost))
                 self._tracker(channel).quiet()
                 return Change(self._close_lives(channel) | Part.LEVEL | Part.STATUS)
             case AudioLost():
-                self._lost[channel] = self._lost.get(channel, 0.0) + event.seconds
+                self._lost[channel] = self._lost.get(channel, 0.0) + finite(event.seconds)
                 return Change(Part.STATUS)
             case Failed():
                 return Change(self.report(Problem(event.what, event.remedy, event.recoverable)))
@@ -337,7 +344,7 @@ class ScreenState:
         return self._levels.setdefault(channel, LevelTracker(channel))
 
     def _level_measured(self, channel: str, event: LevelMeasured) -> Change:
-        changed = self._tracker(channel).measure(event.at, event.dbfs, event.peak)
+        changed = self._tracker(channel).measure(finite(event.at), finite(event.dbfs, -120.0), event.peak)
         return Change(Part.LEVEL if changed else Part.NOTHING)
 
     def _speech_changed(self, channel: str, event: SpeechStarted | SpeechEnded) -> Change:
@@ -347,16 +354,16 @@ class ScreenState:
         # A caption still on its way to its final words stays where it is until the next one has words of its own.
         if not (live.stable or live.tentative):
             self.lives[channel] = (
-                LiveView(channel, event.segment, event.start) if speaking else LiveView(channel=channel)
+                LiveView(channel, event.segment, finite(event.start)) if speaking else LiveView(channel=channel)
             )
         return Change(Part.LEVEL | Part.LIVE)
 
     def _caption_updated(self, channel: str, event: CaptionUpdated) -> Change:
-        self._latencies.append(event.latency)
+        self._latencies.append(finite(event.latency))
         if event.segment <= self._finished.get(channel, -1):
             return Change(Part.STATUS)
         live = self.lives[channel]
-        start = live.start if live.segment == event.segment else event.at
+        start = live.start if live.segment == event.segment else finite(event.at)
         self.lives[channel] = LiveView(channel, event.segment, start, plain(event.stable), plain(event.tentative))
         return Change(Part.LIVE | Part.STATUS)
 
@@ -365,7 +372,7 @@ class ScreenState:
         if self.lives[channel].segment <= event.segment:
             self.lives[channel] = LiveView(channel)
         text = plain(event.text).strip()
-        return Change(Part.LIVE, CaptionLine(channel, event.start, text) if text else None)
+        return Change(Part.LIVE, CaptionLine(channel, finite(event.start), text) if text else None)
 
     def _intent_changed(self, channel: str, event: IntentDetected | IntentRejected) -> Part:
         detected = isinstance(event, IntentDetected)
@@ -374,9 +381,9 @@ class ScreenState:
         self.intent = IntentView(
             channel=channel,
             segment=event.segment,
-            at=event.at,
+            at=finite(event.at),
             label=label_name(event.label),
-            score=event.score,
+            score=finite(event.score),
             early=isinstance(event, IntentDetected) and event.early,
             reason=short(event.reason) if isinstance(event, IntentRejected) else "",
             runners_up=_bars(event.runners_up),
@@ -400,4 +407,4 @@ class ScreenState:
 
 
 def _bars(scores: tuple[LabelScore, ...]) -> tuple[Bar, ...]:
-    return tuple(Bar(label_name(score.label), score.score) for score in scores[:5])
+    return tuple(Bar(label_name(score.label), finite(score.score)) for score in scores[:5])

@@ -22,10 +22,8 @@ SAMPLE_RATE = 16_000
 class Detector(Protocol):
     """A voice activity detector with memory: frames must come in order."""
 
-    @property
-    def frame_samples(self) -> int:
-        """Samples in a frame, at 16 kHz."""
-        ...
+    frame_samples: int
+    """Samples in a frame, at 16 kHz."""
 
     def probability(self, frame: Samples) -> float:
         """Probability, 0 to 1, that somebody speaks in this frame [frame_samples].

@@ -16,7 +16,18 @@ from edgevoice.events import CaptionFinished, Word
 from edgevoice.sinks.subtitles import LINE_CHARACTERS, LINES, LONGEST_S, cues, to_srt, to_vtt
 from edgevoice.sinks.text import to_text
 
-HOSTILE = ["-->", "<b>bold</b>", "&lt;", "a & b", "{\\an8}", "00:00:01,000", "x\n\ny", "\x1b]0;t\x07", "\u202eabc", "[/"]
+HOSTILE = [
+    "-->",
+    "<b>bold</b>",
+    "&lt;",
+    "a & b",
+    "{\\an8}",
+    "00:00:01,000",
+    "x\n\ny",
+    "\x1b]0;t\x07",
+    "\u202eabc",
+    "[/",
+]
 
 
 def caption(text: str, start: float = 1.0, per_word: float = 0.4, segment: int = 1) -> CaptionFinished:

@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from edgevoice.tui.layout import Column, column
+from edgevoice.tui.layout import Column, Shape, column
 from edgevoice.tui.state import CaptionLine, clock
 from edgevoice.tui.widgets.drawing import wrap
 
@@ -32,8 +32,7 @@ class History(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"history--text", "history--time", "history--channel", "history--hint"}
     BINDING_GROUP_TITLE = "Captions"
 
-    labelled: reactive[bool] = reactive(False)
-    large: reactive[bool] = reactive(False)
+    shape: reactive[Shape] = reactive(Shape())
     hint: reactive[str] = reactive("")
     """Shown while there is nothing else."""
 
@@ -121,12 +120,8 @@ class History(ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         self._set_following(self.is_vertical_scroll_end or self.max_scroll_y == 0)
 
-    def watch_labelled(self) -> None:
-        """A second channel appeared: times need room for names."""
-        self._relayout()
-
-    def watch_large(self) -> None:
-        """Switched between the two sizes."""
+    def watch_shape(self) -> None:
+        """A second channel appeared, an hour is over, or the size was switched."""
         self._relayout()
 
     def _set_following(self, following: bool) -> None:
@@ -137,7 +132,7 @@ class History(ScrollView, can_focus=True):
         self.post_message(self.Behind(0 if following else -1))
 
     def _measured(self) -> Column:
-        return column(self.scrollable_content_region.width, labelled=self.labelled, large=self.large)
+        return column(self.scrollable_content_region.width, self.shape)
 
     def _relayout(self) -> None:
         if not self.is_mounted:
@@ -153,7 +148,7 @@ class History(ScrollView, can_focus=True):
     def _wrapped(self, caption: CaptionLine) -> list[tuple[CaptionLine, int, str]]:
         texts = [line.plain for line in wrap(Content(caption.text), self._column.text)]
         lines = [(caption, index, text) for index, text in enumerate(texts)]
-        return [*lines, (caption, -1, "")] if self.large else lines
+        return [*lines, (caption, -1, "")] if self.shape.large else lines
 
     def _prune(self) -> None:
         gone = sum(len(self._wrapped(caption)) for caption in islice(self._captions, PRUNED))
@@ -166,7 +161,7 @@ class History(ScrollView, can_focus=True):
 
     def _draw(self, caption: CaptionLine, index: int, text: str) -> Strip:
         if index == 0:
-            return self._strip(clock(caption.start), caption.channel if self.labelled else "", text, "history--text")
+            return self._strip(clock(caption.start), caption.channel if self.shape.labelled else "", text, "history--text")
         return self._strip("", "", text, "history--text")
 
     def _strip(self, time: str, channel: str, text: str, name: str) -> Strip:

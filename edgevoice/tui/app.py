@@ -1,0 +1,348 @@
+"""The screen: one more consumer of events, to be watched all day."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import ClassVar
+
+from rich.console import RenderableType
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from edgevoice.errors import EdgeVoiceError
+from edgevoice.events import Event
+from edgevoice.text import plain
+from edgevoice.tui.layout import Shape
+from edgevoice.tui.messages import EventArrived, Reported, RunFinished
+from edgevoice.tui.state import HeaderView, Part, Phase, Problem, ScreenState, StatusView, short
+from edgevoice.tui.terminal import TOO_SMALL, check_terminal, default_log_file, quiet_terminal
+from edgevoice.tui.themes import DARK, THEMES, following
+from edgevoice.tui.widgets.banner import Banner
+from edgevoice.tui.widgets.help import HelpScreen
+from edgevoice.tui.widgets.history import History
+from edgevoice.tui.widgets.intent import IntentLine, IntentPane, Intents
+from edgevoice.tui.widgets.level import LevelMeter
+from edgevoice.tui.widgets.live import CaptionsPane, LivePane, LiveRule
+from edgevoice.tui.widgets.status import HeaderLine, StatusBar
+from edgevoice.tui.worker import EventRun, RunThread
+
+DRAIN_S = 2.0
+"""How long a run may take to deliver its last events when it was asked to stop."""
+HINTS = {
+    Phase.STARTING: "Starting: the model is being loaded.",
+    Phase.LISTENING: "Listening. What is said will appear here.",
+    Phase.PAUSED: "Paused. Space goes on.",
+    Phase.STOPPING: "Stopping.",
+    Phase.ENDED: "The audio has ended.",
+    Phase.FAILED: "",
+}
+RULES = {Phase.PAUSED: "paused, space goes on", Phase.ENDED: "ended", Phase.FAILED: "failed", Phase.STOPPING: "stopping"}
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class CaptionApp(App[int]):
+    """Live captions, intents and the state of the run, fed by one thread that iterates `run`."""
+
+    CSS_PATH = "screen.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-tiny"),
+        (40, "-narrow"),
+        (70, "-normal"),
+        (110, "-broad"),
+        (160, "-vast"),
+    ]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (10, "-high")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "pause", "Pause"),
+        Binding("q", "quit", "Quit"),
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("c", "clear", "Clear"),
+        Binding("t", "theme", "Theme"),
+        Binding("l", "large", "Large"),
+        Binding("end", "follow", "Follow", show=False),
+        Binding("escape", "dismiss", "Hide message", show=False),
+        Binding("ctrl+q,ctrl+c", "quit", "Quit", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        run: EventRun,
+        *,
+        title: str = "edgevoice",
+        large: bool = False,
+        exit_on_end: bool = False,
+        on_event: Callable[[Event], None] | None = None,
+        handle_signals: bool = False,
+    ) -> None:
+        super().__init__()
+        self.title = plain(title)
+        self.state = ScreenState()
+        self._run_source = run
+        self._thread = RunThread(run, self, on_event)
+        self._exit_on_end = exit_on_end
+        self._handle_signals = handle_signals
+        self._large = large
+        self._leaving: int | None = None
+        self._run_finished = asyncio.Event()
+        self.animation_level = "none"
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DARK.name
+
+    def compose(self) -> ComposeResult:
+        """Header, captions beside intents, meters, status, keys."""
+        yield Static(TOO_SMALL, id="too-small", markup=False)
+        with Vertical(id="main"):
+            yield HeaderLine(short(self.title, 24), id="header")
+            yield Banner()
+            with Horizontal(id="body"):
+                with CaptionsPane(id="captions"):
+                    yield History(id="history")
+                    with LivePane(id="live"):
+                        yield LiveRule()
+                yield IntentPane()
+            yield IntentLine()
+            yield Vertical(id="levels")
+            yield StatusBar()
+            yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Draws the empty screen, then starts the run."""
+        self._main = self.screen
+        self._main.set_class(self._large, "-large")
+        self._main.query_one(History).focus()
+        self._redraw(~Part.CHANNELS)
+        if self._handle_signals:
+            self._catch_signals()
+        self._thread.start()
+
+    # -- what the thread says
+
+    async def on_event_arrived(self, message: EventArrived) -> None:
+        """Shows one event."""
+        change = self.state.apply(message.event)
+        if Part.CHANNELS in change.parts:
+            await self._open_channels()
+        if change.finished is not None:
+            self._main.query_one(History).append(change.finished)
+        self._redraw(change.parts)
+        if self._exit_on_end and self.state.phase is Phase.ENDED:
+            self._leave(None)
+
+    def on_reported(self, message: Reported) -> None:
+        """Shows what went wrong beside the run."""
+        self._redraw(self.state.report(Problem(message.what, message.remedy)))
+
+    def on_run_finished(self, message: RunFinished) -> None:
+        """Shows that nothing more will come, and why."""
+        parts = self.state.run_over()
+        if message.error is not None:
+            parts |= self.state.report(_broken(message.error))
+        self._run_finished.set()
+        self._redraw(parts)
+        if self._exit_on_end:
+            self._leave(None)
+
+    # -- what the keys do
+
+    def action_pause(self) -> None:
+        """Pauses the run, or lets it go on."""
+        phase = self.state.phase
+        if phase is Phase.PAUSED:
+            self._run_source.resume()
+        elif phase in (Phase.LISTENING, Phase.STARTING):
+            self._run_source.pause()
+        else:
+            return
+        self._redraw(self.state.pause(phase is not Phase.PAUSED))
+
+    def action_clear(self) -> None:
+        """Empties the screen; files keep everything."""
+        self._main.query_one(History).clear()
+        self._redraw(self.state.clear())
+
+    def action_theme(self) -> None:
+        """The next theme."""
+        self.theme = following(self.theme)
+
+    def action_large(self) -> None:
+        """Captions alone and larger, or everything again."""
+        self._large = not self._large
+        self._main.set_class(self._large, "-large")
+        self._reshape()
+
+    def action_help(self) -> None:
+        """The sheet with keys and marks."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self._facts()))
+
+    def action_follow(self) -> None:
+        """Back to the newest caption."""
+        self._main.query_one(History).follow()
+
+    def action_dismiss(self) -> None:
+        """Hides the message on show."""
+        self._redraw(self.state.dismiss())
+
+    async def action_quit(self) -> None:
+        """Ends the run and leaves."""
+        self._leave(None)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every key as an entry of the command palette, and nothing besides."""
+        yield SystemCommand("Pause", "Pause, or go on", self.action_pause)
+        yield SystemCommand("Clear", "Clear captions and intents from the screen", self.action_clear)
+        yield SystemCommand("Theme", "Dark, light, high contrast", self.action_theme)
+        yield SystemCommand("Large", "Captions alone, wide spaced, in bold", self.action_large)
+        yield SystemCommand("Follow", "Go to the newest caption", self.action_follow)
+        yield SystemCommand("Help", "Keys and marks", self.action_help)
+        yield SystemCommand("Quit", "End the run and leave", self.action_quit)
+
+    def on_history_behind(self, message: History.Behind) -> None:
+        """Marks that newer captions are out of sight."""
+        rule = self._main.query_one(LiveRule)
+        rule.behind = message.count
+        self._main.query_one(LivePane).resize_lines()
+
+    # -- drawing
+
+    def _redraw(self, parts: Part) -> None:
+        """Hands the new values out; a widget redraws only if its own is another one."""
+        state, find = self.state, self._main.query_one
+        if Part.LIVE in parts:
+            for view in state.lives.values():
+                find(LivePane).show(view)
+        if Part.LEVEL in parts:
+            for meter in self._main.query(LevelMeter):
+                meter.view = state.level(meter.channel)
+        if Part.INTENT in parts:
+            find(IntentPane).intents = find(IntentLine).intents = self._intents()
+        if Part.BANNER in parts:
+            find(Banner).problem = state.problem
+            find(Banner).more = max(0, len(state.problems) - 1)
+        if Part.STATUS in parts:
+            self._show_status(state.status)
+        if Part.HEADER in parts:
+            self._show_header(state.header)
+
+    def _show_status(self, status: StatusView) -> None:
+        self._main.query_one(StatusBar).view = status
+        self._main.query_one(LiveRule).label = RULES.get(status.phase, "now")
+        self._main.query_one(History).hint = HINTS[status.phase]
+
+    def _show_header(self, header: HeaderView) -> None:
+        self._main.query_one(HeaderLine).view = header
+        self._reshape()
+
+    def _intents(self) -> Intents:
+        current = self.state.intent
+        earlier = tuple(intent for intent in self.state.intents if intent != current)
+        return Intents(current, earlier)
+
+    def _reshape(self) -> None:
+        shape = Shape(self.state.labelled, self._large, self.state.header.seconds >= 3600)
+        self._main.query_one(History).shape = shape
+        self._main.query_one(LivePane).shape = shape
+
+    async def _open_channels(self) -> None:
+        known = {meter.channel for meter in self._main.query(LevelMeter)}
+        for channel in self.state.channels:
+            if channel not in known:
+                await self._main.query_one("#levels").mount(LevelMeter(channel))
+                await self._main.query_one(LivePane).open(channel)
+        self._reshape()
+
+    def _facts(self) -> tuple[tuple[str, str], ...]:
+        status = self.state.status
+        facts = [(short(channel, 19), short(start.source)) for channel, start in self.state.sources.items()]
+        facts += [("model", status.model), ("runs on", status.provider), ("note", status.note)]
+        labels = dict.fromkeys(label for start in self.state.sources.values() for label in start.labels)
+        facts.append(("intents known", short(", ".join(labels), 2000)))
+        return tuple((name, value or "-") for name, value in facts)
+
+    # -- leaving
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._leave, 128 + number)
+
+    def _leave(self, code: int | None) -> None:
+        """Ends the run, lets it deliver what it still has, and exits; asked a second time, exits at once."""
+        if self._leaving is not None:
+            self.exit(self._exit_code(code))
+            return
+        self._leaving = code or 0
+        self._redraw(self.state.stop())
+        self._thread.stop()
+        self.run_worker(self._drain(code), exit_on_error=False)
+
+    async def _drain(self, code: int | None) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._run_finished.wait(), DRAIN_S)
+        self.exit(self._exit_code(code))
+
+    def _exit_code(self, code: int | None) -> int:
+        """What a signal asks for; otherwise whether the run failed."""
+        return code if code is not None else self._leaving or int(self.state.failed)
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """Ends the app after an unexpected error, or as after SIGHUP if it is the terminal that is gone."""
+        if self._handle_signals and _terminal_gone():
+            self._leave(128 + signal.SIGHUP)
+        else:
+            super().panic(*renderables)
+
+
+def _broken(error: BaseException) -> Problem:
+    if isinstance(error, EdgeVoiceError):
+        return Problem(error.what, error.remedy, recoverable=False)
+    return Problem(f"The run stopped: {error or type(error).__name__}", "Start it again; --debug shows more", False)
+
+
+def _terminal_gone() -> bool:
+    try:
+        os.get_terminal_size(sys.__stdin__.fileno() if sys.__stdin__ else 0)
+    except (OSError, ValueError):
+        return True
+    return False
+
+
+def run_app(
+    run: EventRun,
+    *,
+    title: str = "edgevoice",
+    large: bool = False,
+    exit_on_end: bool = False,
+    on_event: Callable[[Event], None] | None = None,
+    log_file: Path | None = None,
+) -> int:
+    """Shows a run in the terminal until somebody quits, and returns the exit code of the process.
+
+    0 after a normal end, 1 if the run failed for good, 129, 130 or 143 after SIGHUP, SIGINT or SIGTERM.
+
+    Raises:
+        UsageError: the terminal cannot show the screen.
+        EdgeVoiceError: the screen itself broke; the log says how.
+    """
+    check_terminal()
+    log = log_file or default_log_file()
+    app = CaptionApp(
+        run, title=title, large=large, exit_on_end=exit_on_end, on_event=on_event, handle_signals=True
+    )
+    with quiet_terminal(log):
+        code = app.run()
+    if code is None:
+        run.stop()
+        raise EdgeVoiceError("The screen stopped unexpectedly", f"The cause is in {log}; please report it")
+    return code

@@ -1,0 +1,72 @@
+"""How loud it is, and whether somebody speaks."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.style import Style
+from textual.widget import Widget
+
+from edgevoice.tui.levels import FLOOR, LevelView
+from edgevoice.tui.widgets.drawing import bar
+
+SPEECH = "● speech "
+SILENCE = "○ silence"
+NAME = 8
+TAIL = 20
+"""Cells for the figure and the word behind the bar."""
+WARN_DEAD = "no sound: is the microphone muted or unplugged?"
+
+
+def _share(dbfs: int) -> float:
+    return (dbfs - FLOOR) / -FLOOR
+
+
+class LevelMeter(Widget):
+    """The meter of one channel: a bar in decibels of full scale with a mark at the latest peak."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "level--name",
+        "level--speech",
+        "level--silence",
+        "level--hold",
+        "level--track",
+        "level--warning",
+    }
+
+    view: reactive[LevelView] = reactive(LevelView())
+
+    def __init__(self, channel: str) -> None:
+        super().__init__()
+        self.channel = channel
+
+    def render(self) -> Content:
+        """Name, bar, figure, word."""
+        view = self.view
+        voice = "level--speech" if view.speaking else "level--silence"
+        name = Content.styled(f"{self.channel[: NAME - 1]:<{NAME}}", self._style("level--name"))
+        word = Content.styled(SPEECH if view.speaking else SILENCE, self._style(voice))
+        if view.dead:
+            return name + Content.styled(WARN_DEAD, self._style("level--warning"))
+        return name + self._bar(voice) + self._figure() + word
+
+    def _bar(self, voice: str) -> Content:
+        width = max(4, self.size.width - NAME - TAIL)
+        filled = bar(_share(self.view.dbfs), width)
+        track = self.get_visual_style("level--track", partial=True)
+        content = Content.styled(filled, self._style(voice) + track)
+        hold = min(width - 1, round(_share(self.view.hold) * width))
+        if hold <= 0 or filled[hold] != " ":
+            return content
+        mark = Content.styled("│", self._style("level--hold") + track)
+        return content[:hold] + mark + content[hold + 1 :]
+
+    def _figure(self) -> Content:
+        if self.view.clipping:
+            return Content.styled("  too loud ", self._style("level--warning"))
+        return Content.styled(f"{max(self.view.dbfs, -99):>5} dB   ", self._style("level--name"))
+
+    def _style(self, name: str) -> Style:
+        return self.get_visual_style(name, partial=True)

@@ -1,0 +1,93 @@
+"""The first and the last line: where the audio comes from, what listens to it, and how well that goes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.style import Style
+from textual.widget import Widget
+
+from edgevoice.tui.state import HeaderView, Phase, StatusView, clock
+from edgevoice.tui.widgets.drawing import fit
+
+PHASES: dict[Phase, tuple[str, str]] = {
+    Phase.STARTING: ("◌ starting", "idle"),
+    Phase.LISTENING: ("● listening", "good"),
+    Phase.PAUSED: ("‖ paused", "warning"),
+    Phase.STOPPING: ("◌ stopping", "idle"),
+    Phase.ENDED: ("■ ended - press q", "idle"),
+    Phase.FAILED: ("✕ failed - press q", "bad"),
+}
+GAP = "   "
+
+
+class HeaderLine(Widget):
+    """The program, the source of the audio, and how much of it was heard."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"header--title", "header--source", "header--clock"}
+
+    view: reactive[HeaderView] = reactive(HeaderView())
+
+    def __init__(self, title: str, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._title = title
+
+    def render(self) -> Content:
+        """Title and source to the left, the clock to the right."""
+        title = Content.styled(self._title, self.get_visual_style("header--title", partial=True))
+        time = Content.styled(clock(self.view.seconds), self.get_visual_style("header--clock", partial=True))
+        room = self.size.width - title.cell_length - time.cell_length - 2 * len(GAP)
+        source = fit(self.view.source, room).stylize(self.get_visual_style("header--source", partial=True))
+        return title + GAP + source.pad_right(max(0, room - source.cell_length)) + GAP + time
+
+
+class StatusBar(Widget):
+    """State, model, provider, latency and lost audio; what matters least goes first where room is short."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "status--good",
+        "status--warning",
+        "status--bad",
+        "status--idle",
+        "status--name",
+        "status--value",
+    }
+
+    view: reactive[StatusView] = reactive(StatusView())
+
+    def render(self) -> Content:
+        """As many facts as fit, in a fixed order."""
+        word, name = PHASES[self.view.phase]
+        facts = [(0, Content.styled(word, self._look(name))), *self._facts()]
+        while len(facts) > 1 and self._width(facts) > self.size.width:
+            facts.remove(max(facts, key=lambda fact: fact[0]))
+        return Content(GAP).join([fact for _, fact in facts])
+
+    def _facts(self) -> list[tuple[int, Content]]:
+        """Facts in their order on screen, each with its rank: the highest goes first."""
+        view = self.view
+        facts: list[tuple[int, Content]] = []
+        if view.provider:
+            facts.append((2, self._fact("on", view.provider + (" (fallback)" if view.note else ""))))
+        if view.p50 is not None and view.p95 is not None:
+            facts.append((3, self._fact("latency", f"{view.p50 * 1000:.0f}/{view.p95 * 1000:.0f} ms")))
+        lost = f"{view.lost:.1f} s"
+        if view.lost > 0:
+            facts.append((1, Content.styled(f" ! lost {lost} ", self._look("bad"))))
+        else:
+            facts.append((4, self._fact("lost", lost)))
+        if view.model:
+            facts.append((5, self._fact("model", view.model)))
+        return facts
+
+    def _fact(self, name: str, value: str) -> Content:
+        return Content.assemble((f"{name} ", self._look("name")), (value, self._look("value")))
+
+    def _look(self, name: str) -> Style:
+        return self.get_visual_style(f"status--{name}", partial=True)
+
+    @staticmethod
+    def _width(facts: list[tuple[int, Content]]) -> int:
+        return sum(fact.cell_length for _, fact in facts) + len(GAP) * (len(facts) - 1)

@@ -1,0 +1,82 @@
+"""A trained checkpoint, loaded for export: weights, features, vocabulary and labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from transformers import AutoConfig, AutoModelForAudioClassification, AutoModelForCTC
+
+from edgevoice.asr.bundle import FeatureSettings
+from edgevoice.errors import ModelError
+from training.attention import use_fast_relative_key
+from training.checkpoint import load_features, load_tokenizer
+from training.models import JointConfig, JointModel
+from training.vocabulary import canonical
+
+Task = Literal["ctc", "intent", "joint"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What an export needs to know."""
+
+    name: str
+    task: Task
+    model: Any
+    """The PyTorch model in evaluation mode, with eager attention."""
+    features: FeatureSettings
+    vocabulary: tuple[str, ...]
+    blank: int
+    labels: tuple[str, ...]
+
+    @property
+    def encoder_config(self) -> Any:
+        """The Transformers configuration of the encoder."""
+        return self.model.encoder.config if self.task == "joint" else self.model.config
+
+
+def load_checkpoint(name: str) -> Checkpoint:
+    """Loads a folder or hub id, safetensors only.
+
+    Raises:
+        ModelError: it is not there, or has neither a CTC nor a classification head.
+    """
+    try:
+        config = AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"There is no checkpoint in '{name}': {str(error).splitlines()[0]}", "Name a folder that 'edgevoice train' wrote"
+        ) from None
+    task = _task(name, config)
+    options = {"attn_implementation": "eager", "use_safetensors": True}
+    if task == "joint":
+        model = JointModel.from_pretrained(name, use_safetensors=True)
+    else:
+        auto = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
+        model = auto.from_pretrained(name, **options)
+    use_fast_relative_key(model)
+    vocabulary, blank = canonical(load_tokenizer(name)) if task != "intent" else ((), 0)
+    labels = tuple(model.config.id2label[i] for i in sorted(model.config.id2label)) if task != "ctc" else ()
+    return Checkpoint(name, task, model.eval().to(torch.float32), load_features(name), vocabulary, blank, labels)
+
+
+def training_record(name: str) -> dict[str, Any]:
+    """The resolved recipe beside the weights, if `edgevoice train` wrote one."""
+    import json
+
+    file = Path(name) / "training.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _task(name: str, config: Any) -> Task:
+    if isinstance(config, JointConfig):
+        return "joint"
+    head = (config.architectures or [""])[0]
+    if head.endswith("ForCTC"):
+        return "ctc"
+    if head.endswith("ForSequenceClassification"):
+        return "intent"
+    raise ModelError(f"The checkpoint '{name}' is a {head or config.model_type}, without a CTC or intent head", "Train one")

@@ -1,0 +1,111 @@
+"""From a checkpoint to ONNX graphs: Optimum for fp32, ONNX Runtime's dynamic quantiser for int8."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import onnx
+from optimum.exporters.onnx import onnx_export_from_model
+from optimum.exporters.onnx.convert import export as optimum_export
+
+from edgevoice.asr.bundle import Graph
+from export.checkpoint import Checkpoint
+from export.onnx_configs import CTC_OUTPUT, INTENT_OUTPUT, needs_own_config, own_config
+
+OPSET = 18
+_OPTIMUM_TASKS = {"ctc": "automatic-speech-recognition", "intent": "audio-classification"}
+
+
+def to_onnx(checkpoint: Checkpoint, file: Path) -> None:
+    """Writes the fp32 graph of a checkpoint; every weight inside the one file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer warns about every shape it fixes; parity decides, not it
+        if needs_own_config(checkpoint.model):
+            optimum_export(checkpoint.model, own_config(checkpoint.model), file, opset=OPSET)
+        else:
+            _export_known(checkpoint, file)
+
+
+def graph(checkpoint: Checkpoint, file: Path) -> Graph:
+    """The manifest entry of a graph that `to_onnx` wrote to `file`."""
+    model = onnx.load(str(file), load_external_data=False)
+    produced = [output.name for output in model.graph.output]
+    outputs = {"ctc": CTC_OUTPUT, "intent": INTENT_OUTPUT}
+    if checkpoint.task != "joint":
+        outputs = {checkpoint.task: produced[0]}
+    return Graph(
+        architecture=checkpoint.encoder_config.model_type,
+        features=checkpoint.features,
+        input=model.graph.input[0].name,
+        outputs=outputs,
+        frame_samples=frame_samples(checkpoint) if "ctc" in outputs else 0,
+        minimum_samples=minimum_samples(checkpoint),
+        variants={"fp32": file.name},
+    )
+
+
+def quantise(source: Path, target: Path) -> None:
+    """Writes an int8 copy for the CPU: MatMul only, signed, per channel. Convolutions stay in float, where integer
+    kernels gain nothing."""
+    from onnxruntime.quantization import QuantType, quant_pre_process, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        root = logging.getLogger()
+        level = root.level
+        root.setLevel(logging.ERROR)  # the quantiser advises what is done here already
+        try:
+            quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+            quantize_dynamic(
+                str(prepared),
+                str(target),
+                op_types_to_quantize=["MatMul"],
+                weight_type=QuantType.QInt8,
+                per_channel=True,
+                extra_options={"DefaultTensorType": 1},
+            )
+        finally:
+            root.setLevel(level)
+
+
+def frame_samples(checkpoint: Checkpoint) -> int:
+    """Samples from one output frame to the next."""
+    if checkpoint.features.kind == "log_mel":
+        return 160 * checkpoint.features.stride * _adapter_stride(checkpoint.encoder_config)
+    strides: Any = checkpoint.encoder_config.conv_stride
+    product = 1
+    for stride in strides:
+        product *= stride
+    return product
+
+
+def minimum_samples(checkpoint: Checkpoint) -> int:
+    """The shortest input that gives at least two output frames."""
+    if checkpoint.features.kind == "log_mel":
+        return 400 + 160 * (2 * checkpoint.features.stride - 1)
+    length = 2
+    layers = zip(checkpoint.encoder_config.conv_kernel, checkpoint.encoder_config.conv_stride, strict=True)
+    for kernel, stride in reversed(list(layers)):
+        length = (length - 1) * stride + kernel
+    return length
+
+
+def _adapter_stride(config: Any) -> int:
+    return int(config.adapter_stride**config.num_adapter_layers) if getattr(config, "add_adapter", False) else 1
+
+
+def _export_known(checkpoint: Checkpoint, file: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        onnx_export_from_model(
+            checkpoint.model,
+            output=folder,
+            task=_OPTIMUM_TASKS[checkpoint.task],
+            opset=OPSET,
+            do_validation=False,  # one random input that can only warn: parity.py does it on real clips and fails
+        )
+        shutil.move(str(Path(folder) / "model.onnx"), file)

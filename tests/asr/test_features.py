@@ -1,0 +1,96 @@
+"""Features are those of the Transformers extractors, and causal where they claim to be."""
+
+import numpy as np
+import pytest
+
+from edgevoice.asr.bundle import FeatureSettings
+from edgevoice.asr.features import (
+    HOP,
+    WINDOW,
+    log_mel,
+    model_input,
+    running_normalise,
+    stack,
+    utterance_normalise,
+    utterance_normalise_bins,
+)
+
+
+def audio(seconds: float, seed: int = 0) -> np.ndarray:
+    """Noise with a slow envelope and a tone: all bands are busy, some frames are quiet."""
+    generator, time = np.random.default_rng(seed), np.arange(int(seconds * 16000)) / 16000
+    noise = generator.normal(0, 0.1, len(time)) * (1 + np.sin(2 * np.pi * 3 * time)) / 2
+    return (noise + 0.2 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def seamless():
+    transformers = pytest.importorskip("transformers")
+    return transformers.SeamlessM4TFeatureExtractor()
+
+
+@pytest.mark.parametrize("seconds", [0.025, 0.04, 0.5, 2.3])
+def test_log_mel_is_that_of_the_seamless_extractor(seamless, seconds):
+    samples = audio(seconds)
+    expected = seamless._extract_fbank_features(samples)
+    assert log_mel(samples).shape == expected.shape
+    np.testing.assert_allclose(log_mel(samples), expected, atol=2e-4)
+
+
+def test_the_whole_input_is_that_of_the_seamless_extractor(seamless):
+    samples = audio(1.5)
+    expected = seamless(samples, sampling_rate=16000, return_tensors="np", padding=False)["input_features"]
+    ours = model_input(samples, FeatureSettings(kind="log_mel", normalise="utterance"))
+    np.testing.assert_allclose(ours[:, : expected.shape[1]], expected, atol=2e-3)
+    np.testing.assert_allclose(
+        stack(utterance_normalise_bins(log_mel(samples)), 2), expected[0][: ours.shape[1]], atol=2e-3
+    )
+
+
+def test_utterance_normalisation_is_that_of_the_wav2vec2_extractor():
+    transformers = pytest.importorskip("transformers")
+    samples = 3 * audio(1.0) + 0.1
+    expected = transformers.Wav2Vec2FeatureExtractor(do_normalize=True)(samples, sampling_rate=16000)["input_values"][0]
+    np.testing.assert_allclose(utterance_normalise(samples.astype(np.float32)), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("length", [0, 1, WINDOW - 1])
+def test_audio_shorter_than_a_window_has_no_frames(length):
+    assert log_mel(np.zeros(length, dtype=np.float32)).shape == (0, 80)
+
+
+def test_silence_is_finite():
+    assert np.isfinite(log_mel(np.zeros(1600, dtype=np.float32))).all()
+
+
+RUNNING = FeatureSettings(
+    kind="log_mel", normalise="running", mean=tuple(np.linspace(5, 9, 80)), std=(2.0,) * 80, prior_frames=50
+)
+
+
+@pytest.mark.parametrize("cut", [1, 7, 60])
+def test_running_normalisation_is_causal(cut):
+    frames = log_mel(audio(1.0))
+    np.testing.assert_allclose(
+        running_normalise(frames[:cut], RUNNING), running_normalise(frames, RUNNING)[:cut], atol=1e-5
+    )
+
+
+def test_a_prefix_of_the_samples_has_a_prefix_of_the_features():
+    samples = audio(1.0)
+    whole = model_input(samples, RUNNING)
+    part = model_input(samples[: WINDOW + 39 * HOP], RUNNING)
+    assert part.shape == (1, 20, 160)
+    np.testing.assert_allclose(part, whole[:, :20], atol=1e-4)
+
+
+def test_running_normalisation_removes_a_constant_gain_in_time():
+    frames = np.full((3000, 80), 4.0, dtype=np.float32)
+    normalised = running_normalise(frames, RUNNING)
+    assert np.abs(normalised[-1]).max() < 0.1
+    assert np.abs(normalised[0]).max() > 1.0
+
+
+def test_waveforms_pass_through():
+    samples = audio(0.1)
+    assert model_input(samples, FeatureSettings(kind="waveform")).shape == (1, 1600)

@@ -1,0 +1,123 @@
+"""Verdicts by table: each row is a segment, a list of updates and what came of it."""
+
+import math
+
+import numpy as np
+import pytest
+
+from edgevoice.asr.bundle import Manifest
+from edgevoice.asr.intent import Detected, IntentTracker, Rejected, rank
+from edgevoice.config import IntentSettings
+
+LABELS = ("pay", "freeze", "balance", "rate", "branch", "none")
+MANIFEST = Manifest(
+    name="m", graphs={}, files={}, labels=LABELS, reject_label="none", thresholds={"freeze": 0.9}, default_threshold=0.6
+)
+
+
+def logits(label: str, score: float) -> np.ndarray:
+    rest = (1 - score) / (len(LABELS) - 1)
+    return np.array([math.log(score if each == label else rest) for each in LABELS], dtype=np.float32)
+
+
+def announced(updates: list[tuple[str, float]], speech_s: float = 2.0, **settings: float) -> list[str]:
+    tracker = IntentTracker(MANIFEST, IntentSettings(**settings))
+    verdicts = [tracker.early(logits(*update), speech_s=speech_s, at=1.0) for update in updates]
+    return [verdict.label for verdict in verdicts if verdict]
+
+
+@pytest.mark.parametrize(
+    ("updates", "expected"),
+    [
+        ([("pay", 0.8)], []),
+        ([("pay", 0.8), ("pay", 0.7)], ["pay"]),
+        ([("pay", 0.8), ("pay", 0.5), ("pay", 0.8)], []),
+        ([("pay", 0.8), ("balance", 0.8), ("pay", 0.8), ("pay", 0.8)], ["pay"]),
+        ([("pay", 0.8)] * 5, ["pay"]),
+        ([("pay", 0.8)] * 2 + [("balance", 0.9)] * 3, ["pay"]),
+        ([("none", 0.99)] * 4, []),
+        ([("freeze", 0.85)] * 4, []),
+        ([("freeze", 0.95)] * 2, ["freeze"]),
+    ],
+)
+def test_early_intents_by_table(updates, expected):
+    assert announced(updates) == expected
+
+
+def test_no_intent_is_early_before_enough_speech():
+    assert announced([("pay", 0.9)] * 3, speech_s=0.5) == []
+
+
+def test_early_intents_can_be_turned_off():
+    assert announced([("pay", 0.9)] * 3, early=False) == []
+
+
+def test_the_setting_raises_every_threshold():
+    assert announced([("pay", 0.8)] * 3, threshold=0.85) == []
+    assert announced([("pay", 0.9)] * 3, threshold=0.85) == ["pay"]
+
+
+@pytest.mark.parametrize(
+    ("label", "score", "speech_s", "reason"),
+    [
+        ("pay", 0.8, 1.0, None),
+        ("pay", 0.5, 1.0, "below threshold"),
+        ("freeze", 0.85, 1.0, "below threshold"),
+        ("none", 0.9, 1.0, "none"),
+        ("none", 0.3, 1.0, "none"),
+        ("pay", 0.8, 0.1, "too short"),
+    ],
+)
+def test_final_intents_by_table(label, score, speech_s, reason):
+    verdict = IntentTracker(MANIFEST, IntentSettings()).final(logits(label, score), speech_s=speech_s, at=1.0)
+    assert verdict.label == label
+    assert verdict.score == pytest.approx(score, abs=1e-5)
+    assert len(verdict.runners_up) == 4
+    assert isinstance(verdict, Detected) if reason is None else verdict.reason == reason
+
+
+def test_audio_too_short_for_the_model_is_rejected():
+    assert IntentTracker(MANIFEST, IntentSettings()).final(None, speech_s=1.0, at=1.0) == Rejected(
+        "", 0.0, "too short", ()
+    )
+
+
+@pytest.mark.parametrize("final", ["pay", "balance", "none"])
+def test_an_early_intent_is_neither_repeated_nor_withdrawn(final):
+    tracker = IntentTracker(MANIFEST, IntentSettings())
+    for _ in range(2):
+        tracker.early(logits("pay", 0.9), speech_s=1.0, at=1.0)
+    assert tracker.final(logits(final, 0.9), speech_s=1.0, at=2.0) is None
+
+
+def test_each_segment_may_announce():
+    tracker = IntentTracker(MANIFEST, IntentSettings())
+    for at in (1.0, 2.0):
+        tracker.begin()
+        assert isinstance(tracker.final(logits("pay", 0.9), speech_s=1.0, at=at), Detected)
+
+
+def test_agreement_does_not_reach_across_segments():
+    tracker = IntentTracker(MANIFEST, IntentSettings())
+    for at in (1.0, 2.0, 3.0):
+        tracker.begin()
+        assert tracker.early(logits("pay", 0.9), speech_s=1.0, at=at) is None
+
+
+def test_the_cooldown_holds_for_one_label_from_its_announcement():
+    tracker = IntentTracker(MANIFEST, IntentSettings(cooldown_s=5.0))
+
+    def final(label: str, at: float) -> object:
+        tracker.begin()
+        return tracker.final(logits(label, 0.9), speech_s=1.0, at=at)
+
+    assert isinstance(final("pay", 1.0), Detected)
+    assert final("pay", 4.0).reason == "cooldown"
+    assert isinstance(final("balance", 4.5), Detected)
+    assert isinstance(final("pay", 6.0), Detected)
+
+
+def test_scores_are_a_softmax_best_first():
+    ranked = rank(np.array([0.0, 3.0, 1.0], dtype=np.float32), ("a", "b", "c"))
+    assert [each.label for each in ranked] == ["b", "c", "a"]
+    assert sum(each.score for each in ranked) == pytest.approx(1.0)
