@@ -7,7 +7,9 @@ that needs them, so that `--help` answers at once.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -79,6 +81,7 @@ extensions.add_to(app)
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line and returns its exit code. Every error becomes one sentence on stderr."""
     _stay_private()
+    _leave_on_signals()
     debug, arguments = _take_debug(list(sys.argv[1:] if argv is None else argv))
     try:
         code = _run(arguments)
@@ -125,6 +128,17 @@ def _stay_private() -> None:
     """Stops telemetry, which onnxruntime and the Hugging Face libraries send unless told before they are imported."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+def _leave_on_signals() -> None:
+    """SIGTERM and SIGHUP leave as SIGINT does, through every `finally`; `live` finishes its captions first."""
+
+    def leave(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
+            signal.signal(number, leave)
 
 
 def _show_traceback(debug: bool) -> None:

@@ -100,10 +100,10 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     names = {variable(name): name for name in field_types()}
     values = {}
     for key, text in environment.items():
-        if not key.startswith(PREFIX) or key in NOT_SETTINGS:
-            continue
-        _refuse_unknown(key, names, "in the environment")
-        values[names[key]] = _checked(names[key], _parsed(names[key], text, key), key)
+        if key not in names and _means_a_setting(key, names):
+            _refuse_unknown(key, names, "in the environment")
+        if key in names:
+            values[names[key]] = _checked(names[key], _parsed(names[key], text, key), key)
     return values
 
 
@@ -129,6 +129,15 @@ def _flatten(tables: Mapping[str, Any], sections: set[str], where: str) -> Itera
             yield from ((f"{name}.{key}", item) for key, item in value.items())
         else:
             yield name, value
+
+
+def _means_a_setting(key: str, names: Iterable[str]) -> bool:
+    """Whether a variable looks like a setting misspelt; others with our prefix may belong to scripts and tests."""
+    if not key.startswith(PREFIX) or key in NOT_SETTINGS:
+        return False
+    if any(key.startswith(f"{variable(section)}_") for section in _sections(field_types())):
+        return True
+    return bool(difflib.get_close_matches(key.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in names], 1, 0.7))
 
 
 def _refuse_unknown(name: str, known: Iterable[str], where: str) -> None:

@@ -71,7 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
     lines = parsed.events.read_text(encoding="utf-8").splitlines()
     events = [from_json(line) for line in lines if line.strip()]
     svg = asyncio.run(picture(events, parsed.size, f"edgevoice-{parsed.theme}", parsed.keys, parsed.large))
-    parsed.picture.write_text(svg, encoding="utf-8")
+    # Some renderers drop the spaces between words of different style unless told to keep them.
+    parsed.picture.write_text(svg.replace("<svg ", '<svg xml:space="preserve" ', 1), encoding="utf-8")
     return 0
 
 

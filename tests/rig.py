@@ -9,8 +9,10 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +81,7 @@ class PulseRig:
         """Somebody who speaks into `PIPE`: a context manager."""
         return PipeFeeder(self.fifo, np.zeros(0, np.int16) if samples is None else samples)
 
-    def __enter__(self) -> PulseRig:
+    def __enter__(self) -> Self:
         try:
             self._start_server()
             # Without a reader in a hurry the null sink renders two seconds at a time.
@@ -110,7 +112,7 @@ class PulseRig:
         except subprocess.SubprocessError:
             return False
 
-    def _wait_until(self, condition, what: str, limit_s: float = 15.0) -> None:  # noqa: ANN001
+    def _wait_until(self, condition: Callable[[], bool], what: str, limit_s: float = 15.0) -> None:
         deadline = time.monotonic() + limit_s
         while not condition():
             if time.monotonic() > deadline:
@@ -147,7 +149,7 @@ class PipeFeeder:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._write, daemon=True)
 
-    def __enter__(self) -> PipeFeeder:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -1,6 +1,6 @@
 """Cheap random damage for speech: speed, noise, rooms, telephone lines, loudness and tone.
 
-Every function takes and returns float32 mono audio at 16 kHz, shape (samples,), and draws only from the generator given.
+Every function takes and returns float32 mono audio at 16 kHz, shape (samples,), and draws only from its generator.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def add_noise(samples: Audio, noise: Audio, snr_db: float) -> Audio:
 
 
 def coloured_noise(n: int, exponent: float, rng: np.random.Generator) -> Audio:
-    """Give `n` samples of unit-power noise whose power falls as 1 / frequency ** exponent (0 white, 1 pink, 2 brown)."""
+    """Give `n` samples of unit-power noise whose power falls as 1 / frequency ** exponent (1 pink, 2 brown)."""
     if n == 0:
         return np.zeros(0, dtype=np.float32)
     size = _fast_length(n)
@@ -80,7 +80,7 @@ def room(samples: Audio, impulse_response: Audio) -> Audio:
     return _float32(wet * np.sqrt(_power(samples) / (_power(wet) + _EPSILON)))
 
 
-def telephone(samples: Audio, mu_law: bool = False) -> Audio:
+def telephone(samples: Audio, *, mu_law: bool = False) -> Audio:
     """Keep 300 to 3400 Hz as a telephone line at 8 kHz does, with its 8-bit mu-law coding if asked; same length."""
     if samples.size == 0:
         return samples

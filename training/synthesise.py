@@ -13,6 +13,7 @@ import json
 import logging
 import math
 import multiprocessing
+import os
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,9 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
+from multiprocessing import connection
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import soundfile
@@ -345,7 +348,17 @@ def _sentence_order(seed: int, split: Split, chosen: Sequence[Sentence]) -> Iter
 def _pool(jobs: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
     """Start the processes, or none where one is enough."""
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-    return ProcessPoolExecutor(jobs, mp_context=context) if jobs > 1 else nullcontext()
+    if jobs == 1:
+        return nullcontext()
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=_die_with_parent)
+
+
+def _die_with_parent() -> None:
+    """End this process when its parent ends: an orphan would go on writing into a corpus that another run has begun."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        sentinel = parent.sentinel
+        Thread(target=lambda: (connection.wait([sentinel]), os._exit(1)), daemon=True).start()
 
 
 def _in_order(
@@ -368,8 +381,9 @@ def _in_order(
 def _make_shard(shard: Shard) -> tuple[list[Row], Counter[str]]:
     """Speak, damage and write the utterances of a shard that are not there yet; return all its rows and failures."""
     shard.folder.mkdir(parents=True, exist_ok=True)
-    done = _rows_on_disk(shard)
     drafts = [_draft(shard, place) for place in range(len(shard.sentences))]
+    planned = {(_relative(shard, draft), draft.sentence.text) for draft in drafts}
+    done = {path: row for path, row in _rows_on_disk(shard).items() if (path, row.text) in planned}
     missing = [draft for draft in drafts if _relative(shard, draft) not in done]
     failures: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(dir=_scratch()) as scratch, _rows_file(shard).open("a", newline="") as file:
@@ -412,7 +426,8 @@ def _rows_on_disk(shard: Shard) -> dict[str, Row]:
 
 def _scratch() -> str | None:
     """Name a folder in memory for the engines' files where there is one."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+    memory = "/dev/shm"  # noqa: S108 - only a folder with a random name is made in it
+    return memory if Path(memory).is_dir() else None
 
 
 def _speak(drafts: Sequence[_Draft], shard: Shard, scratch: Path, failures: Counter[str]) -> Iterator[_Draft]:

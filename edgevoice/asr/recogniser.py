@@ -66,6 +66,8 @@ class Recogniser:
         self._largest = max(self._hop, int(manifest.windows[-1] * SAMPLE_RATE) // self._hop * self._hop)
         # at least half of a window is for what is not stable yet
         self._context = min(round(settings.context_s * SAMPLE_RATE), self._largest // 2)
+        self._last: Word | None = None
+        self._end = 0
         self.open(0, np.zeros(0, dtype=np.float32))
 
     def open(self, start_sample: int, audio: Array) -> None:
@@ -73,7 +75,9 @@ class Recogniser:
         self._start = start_sample
         self._audio = np.zeros(max(2 * len(audio), 8 * SAMPLE_RATE), dtype=np.float32)
         self._length = 0
-        self._prefix = StablePrefix()
+        # a segment may be cut in the past, before words that were promised: they are not said again
+        promised = self._last is not None and start_sample == self._end < self._last.end * SAMPLE_RATE
+        self._prefix = StablePrefix(self._last if promised else None)
         self._intents = _EarlyIntents()
         self.feed(audio)
         self.skip()  # the first update comes with the first whole hop after the detection
@@ -121,7 +125,9 @@ class Recogniser:
         """
         audio = self._audio[: min(self._length, max(0, end_sample - self._start))]
         encoding = self._model.encode(audio)
-        return Final(tuple(self._prefix.finish(self._words(encoding, 0))), encoding.intent_logits)
+        words = self._prefix.finish(self._words(encoding, 0))
+        self._last, self._end = words[-1] if words else None, end_sample
+        return Final(tuple(words), encoding.intent_logits)
 
     def _now(self) -> int:
         return self._length // self._hop * self._hop

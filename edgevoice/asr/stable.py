@@ -21,11 +21,20 @@ EDGE_S = 0.1
 
 
 class StablePrefix:
-    """The words of one segment so far: a stable part that only grows and a tentative rest."""
+    """The words of one segment so far: a stable part that only grows and a tentative rest.
 
-    def __init__(self, settle_s: float = SETTLE_S, tolerance_s: float = TOLERANCE_S) -> None:
+    Args:
+        said: the last word of the segment before, if this one's audio may contain it again.
+        settle_s: see `SETTLE_S`.
+        tolerance_s: see `TOLERANCE_S`.
+    """
+
+    def __init__(
+        self, said: Word | None = None, *, settle_s: float = SETTLE_S, tolerance_s: float = TOLERANCE_S
+    ) -> None:
         self.stable: list[Word] = []
         self.tentative: list[Word] = []
+        self._said = said
         self._settle_s = settle_s
         self._tolerance_s = tolerance_s
 
@@ -56,9 +65,9 @@ class StablePrefix:
         Where the pass repeats the last stable word, order decides, so that neither jitter in its times nor "no no no"
         can double or swallow a word. Otherwise (the window cuts it, or the model changed its mind) times decide.
         """
-        if not self.stable:
+        last = self.stable[-1] if self.stable else self._said
+        if last is None:
             return list(words)
-        last = self.stable[-1]
         repeats = [index for index, word in enumerate(words) if self._same(word, last)]
         if repeats:
             nearest = min(repeats, key=lambda index: abs(_middle(words[index]) - _middle(last)))

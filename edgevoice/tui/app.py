@@ -45,7 +45,12 @@ HINTS = {
     Phase.ENDED: "The audio has ended.",
     Phase.FAILED: "",
 }
-RULES = {Phase.PAUSED: "paused, space goes on", Phase.ENDED: "ended", Phase.FAILED: "failed", Phase.STOPPING: "stopping"}
+RULES = {
+    Phase.PAUSED: "paused, space goes on",
+    Phase.ENDED: "ended",
+    Phase.FAILED: "failed",
+    Phase.STOPPING: "stopping",
+}
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -54,14 +59,18 @@ class CaptionApp(App[int]):
 
     CSS_PATH = "screen.tcss"
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    # Textual declares these two without ClassVar, and mypy wants the same here.
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-tiny"),
         (40, "-narrow"),
         (70, "-normal"),
         (110, "-broad"),
         (160, "-vast"),
     ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (10, "-high")]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-short"),
+        (10, "-high"),
+    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pause", "Pause"),
         Binding("q", "quit", "Quit"),
@@ -307,7 +316,9 @@ class CaptionApp(App[int]):
 def _broken(error: BaseException) -> Problem:
     if isinstance(error, EdgeVoiceError):
         return Problem(error.what, error.remedy, recoverable=False)
-    return Problem(f"The run stopped: {error or type(error).__name__}", "Start it again; --debug shows more", False)
+    return Problem(
+        f"The run stopped: {str(error) or type(error).__name__}", "Start it again; --debug shows more", False
+    )
 
 
 def _terminal_gone() -> bool:
@@ -337,9 +348,7 @@ def run_app(
     """
     check_terminal()
     log = log_file or default_log_file()
-    app = CaptionApp(
-        run, title=title, large=large, exit_on_end=exit_on_end, on_event=on_event, handle_signals=True
-    )
+    app = CaptionApp(run, title=title, large=large, exit_on_end=exit_on_end, on_event=on_event, handle_signals=True)
     with quiet_terminal(log):
         code = app.run()
     if code is None:

@@ -63,4 +63,5 @@ def column(width: int, shape: Shape) -> Column:
 
 def live_rows(height: int, channels: int) -> int:
     """Rows of live text for each channel in a pane of `height` rows: fixed, so that nothing above ever moves."""
-    return max(1, min(6, height // 3) // max(1, channels))
+    shared = height // 4 if channels <= 1 else height // 3 // channels
+    return max(1, min(5, shared))

@@ -5,18 +5,18 @@ from __future__ import annotations
 from textual.theme import Theme
 
 
-def _variables(*, muted: str, tentative: str, faint: str, track: str, ink: str) -> dict[str, str]:
+def _variables(*, muted: str, tentative: str, faint: str, raised: str, ink: str) -> dict[str, str]:
     return {
         "muted": muted,  # times, names, units
         "tentative": tentative,  # words that may still change
         "faint": faint,  # rules; carries no text
-        "track": track,  # the empty part of bars
+        "raised": raised,  # the empty part of bars, cards with no news
         "ink": ink,  # text on coloured ground
         "footer-description-foreground": muted,
         "scrollbar": faint,
-        "scrollbar-background": track,
-        "scrollbar-background-hover": track,
-        "scrollbar-background-active": track,
+        "scrollbar-background": raised,
+        "scrollbar-background-hover": raised,
+        "scrollbar-background-active": raised,
     }
 
 
@@ -33,7 +33,7 @@ DARK = Theme(
     success="#8ed49a",
     warning="#f0c27b",
     error="#ff9a94",
-    variables=_variables(muted="#93a1b5", tentative="#a8b4c6", faint="#2c3644", track="#1d2530", ink="#10141b"),
+    variables=_variables(muted="#93a1b5", tentative="#a8b4c6", faint="#364152", raised="#222c39", ink="#10141b"),
 )
 LIGHT = Theme(
     name="edgevoice-light",
@@ -48,7 +48,7 @@ LIGHT = Theme(
     success="#1d6638",
     warning="#7d5200",
     error="#a8221b",
-    variables=_variables(muted="#59636f", tentative="#4a5562", faint="#d3cfc4", track="#e6e2d8", ink="#fbfaf6"),
+    variables=_variables(muted="#59636f", tentative="#4a5562", faint="#d3cfc4", raised="#e2ddd1", ink="#fbfaf6"),
 )
 CONTRAST = Theme(
     name="edgevoice-contrast",
@@ -63,7 +63,7 @@ CONTRAST = Theme(
     success="#00ff66",
     warning="#ffff00",
     error="#ffb0b0",
-    variables=_variables(muted="#e0e0e0", tentative="#00ffff", faint="#8a8a8a", track="#303030", ink="#000000"),
+    variables=_variables(muted="#e0e0e0", tentative="#00ffff", faint="#8a8a8a", raised="#303030", ink="#000000"),
 )
 THEMES = (DARK, LIGHT, CONTRAST)
 

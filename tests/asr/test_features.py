@@ -19,7 +19,7 @@ from edgevoice.asr.features import (
 def audio(seconds: float, seed: int = 0) -> np.ndarray:
     """Noise with a slow envelope and a tone: all bands are busy, some frames are quiet."""
     generator, time = np.random.default_rng(seed), np.arange(int(seconds * 16000)) / 16000
-    noise = generator.normal(0, 0.1, len(time)) * (1 + np.sin(2 * np.pi * 3 * time)) / 2
+    noise = generator.normal(0, 0.1, len(time)) * (1.2 + np.sin(2 * np.pi * 3 * time)) / 2
     return (noise + 0.2 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
 
 

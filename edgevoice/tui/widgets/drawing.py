@@ -14,6 +14,12 @@ def bar(share: float, width: int) -> str:
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)[:width]
 
 
+def line(share: float, width: int) -> str:
+    """A thin line filled to a share of 0 to 1 of `width` cells, to half a cell; no longer than what is filled."""
+    halves = round(max(0.0, min(1.0, share)) * width * 2)
+    return "━" * (halves // 2) + ("╸" if halves % 2 else "")
+
+
 def percent(share: float) -> str:
     """A share of 0 to 1 as "87 %"."""
     return f"{round(max(0.0, min(1.0, share)) * 100)} %"

@@ -68,15 +68,14 @@ class History(ScrollView, can_focus=True):
         self._captions.append(caption)
         if len(self._captions) > KEPT:
             self._prune()
-        if len(self._captions) == 1:
-            self.refresh()  # the hint gives way
         first = len(self._lines)
         self._lines.extend(self._wrapped(caption))
         self.virtual_size = Size(self.scrollable_content_region.width, len(self._lines))
         if self._following:
             self.scroll_end(animate=False, immediate=True)
-            self.refresh_lines(first, len(self._lines) - first)
-        else:
+        if first < self.size.height:
+            self.refresh()  # all lines move up until the pane is full; later, scrolling moves them
+        if not self._following:
             self._unseen += 1
             self.post_message(self.Behind(self._unseen))
 
@@ -94,10 +93,11 @@ class History(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """The line at `y` of the part on show."""
         width = self.size.width
-        line = self.scroll_offset.y + y
-        if not self._captions and y == 0 and self.hint:
+        # A short history stands on the live line, where the eye is, and not at the top.
+        line = self.scroll_offset.y + y - max(0, self.size.height - len(self._lines))
+        if not self._captions and y == self.size.height - 1 and self.hint:
             return self._strip("", "", self.hint, "history--hint").crop_extend(0, width, self.rich_style)
-        if line >= len(self._lines):
+        if not 0 <= line < len(self._lines):
             return Strip.blank(width, self.rich_style)
         if line not in self._strips:
             self._strips[line] = self._draw(*self._lines[line])
@@ -160,9 +160,10 @@ class History(ScrollView, can_focus=True):
             self.scroll_to(y=max(0, self.scroll_offset.y - gone), animate=False, immediate=True)
 
     def _draw(self, caption: CaptionLine, index: int, text: str) -> Strip:
-        if index == 0:
-            return self._strip(clock(caption.start), caption.channel if self.shape.labelled else "", text, "history--text")
-        return self._strip("", "", text, "history--text")
+        if index != 0:
+            return self._strip("", "", text, "history--text")
+        channel = caption.channel if self.shape.labelled else ""
+        return self._strip(clock(caption.start), channel, text, "history--text")
 
     def _strip(self, time: str, channel: str, text: str, name: str) -> Strip:
         base = self.rich_style

@@ -15,6 +15,8 @@ from edgevoice.tui.widgets.drawing import bar, fit, percent, wrap
 
 EARLY = "◆ early"
 NONE = "no clear intent"
+ROOMY = 14
+"""Rows from which on the card has air around its text."""
 PERCENT = 6
 """Cells for a percentage, the gap before it included."""
 
@@ -30,12 +32,12 @@ class Intents:
 
 class _Drawn(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "intent--title",
-        "intent--label",
-        "intent--none",
-        "intent--bar",
-        "intent--track",
+        "intent--found",
         "intent--early",
+        "intent--idle",
+        "intent--label",
+        "intent--early-mark",
+        "intent--track",
         "intent--text",
         "intent--muted",
     }
@@ -43,7 +45,8 @@ class _Drawn(Widget):
     intents: reactive[Intents] = reactive(Intents())
 
     def _look(self, name: str) -> Style:
-        return self.get_visual_style(f"intent--{name}", partial=True)
+        # Whole and not partial: Textual 8.2 drops the background of partial styles.
+        return self.get_visual_style(f"intent--{name}")
 
     def _said(self, text: str, name: str) -> Content:
         return Content.styled(text, self._look(name))
@@ -61,19 +64,26 @@ class IntentPane(_Drawn):
 
     def _current(self, width: int) -> list[Content]:
         current = self.intents.current
-        title = self._said("INTENT", "title")
         if current is None:
-            return [title, self._said("none heard yet", "muted"), Content("")]
+            return self._card([self._said("no intent heard yet", "muted")], "idle", width)
         if current.reason:
             guess = f"best guess {current.label} {percent(current.score)}, {current.reason}"
-            return [title, self._said(NONE, "none"), *wrap(self._said(guess, "muted"), width)[:3], Content("")]
-        label = wrap(self._said(current.label, "label"), width)[:2]
-        return [self._title(title, current, width), *label, self._bar(current.score, width, "bar"), Content("")]
+            return self._card([Content(NONE), *wrap(Content(guess), width - 2)[:3]], "idle", width)
+        score = percent(current.score)
+        label = wrap(Content(current.label), width - 3 - len(score))[:2]
+        first = label[0].pad_right(max(1, width - 2 - label[0].cell_length - len(score))) + score
+        when = f"{clock(current.at)}  {EARLY}" if current.early else clock(current.at)
+        name = "early" if current.early else "found"
+        return self._card(
+            [first.stylize("bold"), *(row.stylize("bold") for row in label[1:]), Content(when)], name, width
+        )
 
-    def _title(self, title: Content, current: IntentView, width: int) -> Content:
-        if not current.early:
-            return title
-        return title.pad_right(max(1, width - len(title) - len(EARLY))) + self._said(EARLY, "early")
+    def _card(self, rows: list[Content], name: str, width: int) -> list[Content]:
+        """Rows on coloured ground, with air around them where there is room."""
+        look = self._look(name)
+        air = [Content("")] if self.size.height >= ROOMY else []
+        padded = [Content(" ") + row for row in (*air, *rows, *air)]
+        return [*(row.pad_right(max(0, width - row.cell_length)).stylize_before(look) for row in padded), Content("")]
 
     def _runners_up(self, width: int) -> list[Content]:
         current = self.intents.current
@@ -86,12 +96,12 @@ class IntentPane(_Drawn):
         name = max(8, width * 11 // 20)
         label = fit(runner.label, name - 1)
         cells = Content.assemble(label, " " * (name - label.cell_length)).stylize(self._look("text"))
-        return cells + self._bar(runner.score, width - name, "muted")
+        return cells + self._bar(runner.score, width - name)
 
-    def _bar(self, score: float, width: int, name: str) -> Content:
+    def _bar(self, score: float, width: int) -> Content:
         room = max(1, width - PERCENT)
-        number = self._said(f"{percent(score):>{PERCENT}}", "text" if name == "bar" else "muted")
-        return Content.styled(bar(score, room), self._look(name) + self._look("track")) + number
+        number = self._said(f"{percent(score):>{PERCENT}}", "muted")
+        return self._said(bar(score, room), "track") + number
 
     def _earlier(self, width: int, room: int) -> list[Content]:
         if room < 2 or not self.intents.earlier:
@@ -118,8 +128,8 @@ class IntentLine(_Drawn):
         if current is None:
             return title + self._said("none heard yet", "muted")
         if current.reason:
-            return title + self._said(f"{NONE} ", "none") + self._said(f"({current.label}?)", "muted")
-        early = self._said(f"  {EARLY}", "early") if current.early else Content("")
+            return title + self._said(f"{NONE} ", "text") + self._said(f"({current.label}?)", "muted")
+        early = self._said(f"  {EARLY}", "early-mark") if current.early else Content("")
         score = self._said(f"  {percent(current.score)}", "text")
         others = "".join(f"  {runner.label} {percent(runner.score)}" for runner in current.runners_up[:2])
         room = self.size.width - title.cell_length - score.cell_length - early.cell_length

@@ -10,7 +10,7 @@ from textual.style import Style
 from textual.widget import Widget
 
 from edgevoice.tui.levels import FLOOR, LevelView
-from edgevoice.tui.widgets.drawing import bar
+from edgevoice.tui.widgets.drawing import line
 
 SPEECH = "● speech "
 SILENCE = "○ silence"
@@ -54,14 +54,13 @@ class LevelMeter(Widget):
 
     def _bar(self, voice: str) -> Content:
         width = max(4, self.size.width - NAME - TAIL)
-        filled = bar(_share(self.view.dbfs), width)
-        track = self.get_visual_style("level--track", partial=True)
-        content = Content.styled(filled, self._style(voice) + track)
+        filled = line(_share(self.view.dbfs), width)
         hold = min(width - 1, round(_share(self.view.hold) * width))
-        if hold <= 0 or filled[hold] != " ":
+        rest = "─" * (width - len(filled))
+        content = Content.assemble((filled, self._style(voice)), (rest, self._style("level--track")))
+        if hold < max(1, len(filled)):
             return content
-        mark = Content.styled("│", self._style("level--hold") + track)
-        return content[:hold] + mark + content[hold + 1 :]
+        return content[:hold] + Content.styled("┃", self._style("level--hold")) + content[hold + 1 :]
 
     def _figure(self) -> Content:
         if self.view.clipping:

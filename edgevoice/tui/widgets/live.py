@@ -79,6 +79,7 @@ class LiveRule(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"rule--line", "rule--label", "rule--behind"}
 
+    shape: reactive[Shape] = reactive(Shape())
     label: reactive[str] = reactive("now")
     behind: reactive[int] = reactive(0)
     """Captions below what is on show; -1 when scrolled back with none new."""
@@ -90,8 +91,11 @@ class LiveRule(Widget):
             label, name = f"↓ {count}, End to follow", "rule--behind"
         else:
             label, name = self.label, "rule--label"
-        line = "─" * max(0, self.size.width - len(label) - 1)
+        place = column(self.size.width, self.shape)
+        room = min(self.size.width - place.margin, place.indent - place.margin + place.text)
+        line = "─" * max(0, room - len(label) - 1)
         return Content.assemble(
+            " " * place.margin,
             (f"{label} ", self.get_visual_style(name, partial=True)),
             (line, self.get_visual_style("rule--line", partial=True)),
         )
@@ -118,6 +122,8 @@ class LivePane(Vertical):
 
     def watch_shape(self, shape: Shape) -> None:
         """Passes the shape on."""
+        for rule in self.query(LiveRule):
+            rule.shape = shape
         for line in self.query(LiveLine):
             line.shape = shape
 

@@ -20,7 +20,7 @@ PHASES: dict[Phase, tuple[str, str]] = {
     Phase.ENDED: ("■ ended - press q", "idle"),
     Phase.FAILED: ("✕ failed - press q", "bad"),
 }
-GAP = "   "
+GAP = "  "
 
 
 class HeaderLine(Widget):
@@ -69,6 +69,8 @@ class StatusBar(Widget):
         """Facts in their order on screen, each with its rank: the highest goes first."""
         view = self.view
         facts: list[tuple[int, Content]] = []
+        if view.model:
+            facts.append((5, self._fact("", view.model)))
         if view.provider:
             facts.append((2, self._fact("on", view.provider + (" (fallback)" if view.note else ""))))
         if view.p50 is not None and view.p95 is not None:
@@ -78,15 +80,14 @@ class StatusBar(Widget):
             facts.append((1, Content.styled(f" ! lost {lost} ", self._look("bad"))))
         else:
             facts.append((4, self._fact("lost", lost)))
-        if view.model:
-            facts.append((5, self._fact("model", view.model)))
         return facts
 
     def _fact(self, name: str, value: str) -> Content:
-        return Content.assemble((f"{name} ", self._look("name")), (value, self._look("value")))
+        return Content.assemble((f"{name} " if name else "", self._look("name")), (value, self._look("value")))
 
     def _look(self, name: str) -> Style:
-        return self.get_visual_style(f"status--{name}", partial=True)
+        # Whole and not partial: Textual 8.2 drops the background of partial styles.
+        return self.get_visual_style(f"status--{name}")
 
     @staticmethod
     def _width(facts: list[tuple[int, Content]]) -> int:

@@ -1,0 +1,158 @@
+"""Puts a bundle together: graphs, checksums, manifest, card. It appears at its place whole, or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevoice.asr.bundle import MANIFEST_NAME, Graph, Manifest, sha256, write_manifest
+from edgevoice.errors import UsageError
+from export import convert, parity
+from export.checkpoint import Checkpoint, load_checkpoint, training_record
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What the user may choose."""
+
+    name: str = ""
+    precisions: Sequence[str] = ("fp32", "int8")
+    reject_label: str = "none"
+    """The label that stands for "no intent", if the model has it."""
+    threshold: float = 0.5
+    clips: Path = parity.CLIPS
+    replace: bool = False
+    extras: Path | None = None
+    """A folder whose files (card, sample call) go into the bundle as they are."""
+    licence: str = ""
+    language: str = ""
+
+
+def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = ExportOptions()) -> Manifest:
+    """Converts one checkpoint (CTC, intent or joint), or a CTC and an intent one, into the bundle `output`.
+
+    Raises:
+        ParityError: the graph does not do what the checkpoint does; nothing is left in `output`.
+        UsageError: the checkpoints do not go together, or `output` exists and may not be replaced.
+    """
+    if output.exists() and any(output.iterdir()) and not options.replace:
+        raise UsageError(f"{output} is not empty", "Choose another --output, or replace it with --force")
+    loaded = [load_checkpoint(name) for name in checkpoints]
+    _check_pairing(loaded)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as scratch:
+        folder = Path(scratch) / "bundle"
+        folder.mkdir()
+        manifest = _build(loaded, folder, options)
+        if output.exists():
+            shutil.rmtree(output)
+        folder.replace(output)
+    return manifest
+
+
+def _build(loaded: Sequence[Checkpoint], folder: Path, options: ExportOptions) -> Manifest:
+    if options.extras:
+        for file in sorted(options.extras.iterdir()):
+            if file.is_file() and file.suffix != ".onnx" and file.name != MANIFEST_NAME:
+                shutil.copy2(file, folder / file.name)
+    clips = parity.load_clips(options.clips)
+    graphs: dict[str, Graph] = {}
+    for checkpoint in loaded:
+        role = "shared" if checkpoint.task == "joint" else checkpoint.task
+        file = folder / ("model.onnx" if len(loaded) == 1 else f"{role}.onnx")
+        logger.info("converting %s (%s)", checkpoint.name, role)
+        convert.to_onnx(checkpoint, file)
+        graphs[role] = convert.graph(checkpoint, file)
+    manifest = _manifest(loaded, graphs, options)
+    figures = {"fp32": _prove(loaded, folder, manifest, "fp32", clips)}
+    parity.check_exact(figures["fp32"])
+    if "int8" in options.precisions:
+        quantised = _with_int8(manifest, folder)
+        figures["int8"] = _prove(loaded, folder, quantised, "int8", clips)
+        if parity.close_enough(figures["int8"]):
+            manifest = quantised
+        else:
+            logger.warning("int8 is left out: text differs by %.1f %%", 100 * figures.pop("int8").text_error)
+            for graph in quantised.graphs.values():
+                (folder / graph.variants["int8"]).unlink()
+    manifest = dataclasses.replace(manifest, parity={name: p.as_dict() for name, p in figures.items()})
+    return _seal(folder, manifest)
+
+
+def _prove(
+    loaded: Sequence[Checkpoint], folder: Path, manifest: Manifest, precision: str, clips: parity.Clips
+) -> parity.Parity:
+    """The worst figures of the checkpoints, each compared through a bundle of its own graph."""
+    results = []
+    for checkpoint in loaded:
+        role = "shared" if checkpoint.task == "joint" else checkpoint.task
+        _seal(folder, dataclasses.replace(manifest, graphs={role: manifest.graphs[role]}))
+        result = parity.compare(checkpoint, folder, precision, clips)
+        logger.info("%s %s: %s", role, precision, result.as_dict())
+        results.append(result)
+    return parity.Parity(
+        clips=min(r.clips for r in results),
+        seconds=results[0].seconds,
+        largest_difference=max(r.largest_difference for r in results),
+        text_error=max(r.text_error for r in results),
+        intent_agreement=min(r.intent_agreement for r in results),
+    )
+
+
+def _with_int8(manifest: Manifest, folder: Path) -> Manifest:
+    graphs = {}
+    for role, graph in manifest.graphs.items():
+        source = folder / graph.variants["fp32"]
+        target = source.with_suffix(".int8.onnx")
+        convert.quantise(source, target)
+        graphs[role] = dataclasses.replace(graph, variants={**graph.variants, "int8": target.name})
+    return dataclasses.replace(manifest, graphs=graphs)
+
+
+def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: ExportOptions) -> Manifest:
+    speech = next((c for c in loaded if c.vocabulary), None)
+    labels = next((c.labels for c in loaded if c.labels), ())
+    return Manifest(
+        name=options.name or Path(loaded[0].name).name,
+        graphs=graphs,
+        files={},
+        language=options.language,
+        vocabulary=speech.vocabulary if speech else (),
+        blank=speech.blank if speech else 0,
+        labels=labels,
+        default_threshold=options.threshold,
+        reject_label=options.reject_label if options.reject_label in labels else "",
+        training={Path(c.name).name: _summary(training_record(c.name)) for c in loaded},
+        licence=options.licence,
+    )
+
+
+def _summary(record: dict[str, Any]) -> dict[str, Any]:
+    """What of a recipe belongs into a manifest: no paths of the machine it ran on."""
+    if not record:
+        return {}
+    sets = [Path(name).parent.name for name in record["data"]["manifests"]]
+    return {"task": record["task"], "data": sets, "trainer": record["trainer"]}
+
+
+def _seal(folder: Path, manifest: Manifest) -> Manifest:
+    names = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name != MANIFEST_NAME)
+    sealed = dataclasses.replace(manifest, files={name: sha256(folder / name) for name in names})
+    write_manifest(folder, sealed)
+    return sealed
+
+
+def _check_pairing(loaded: Sequence[Checkpoint]) -> None:
+    tasks = sorted(checkpoint.task for checkpoint in loaded)
+    if tasks not in (["joint"], ["ctc"], ["intent"], ["ctc", "intent"]):
+        raise UsageError(
+            f"These checkpoints do not go together: {', '.join(tasks)}", "Give one, or a CTC one and --intent an intent one"
+        )

@@ -1,0 +1,127 @@
+"""Proof that a bundle does what its checkpoint does: both decode real clips, and every difference counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from edgevoice.asr.bundle import load_bundle
+from edgevoice.asr.ctc import greedy, words
+from edgevoice.asr.features import model_input
+from edgevoice.asr.model import AcousticModel, Encoding, log_softmax
+from edgevoice.config import AsrSettings
+from edgevoice.errors import EdgeVoiceError
+from export.checkpoint import Checkpoint
+from training.dataset import load_audio
+from training.manifest import read_manifest
+from training.metrics import error_rates
+
+CLIPS = Path(__file__).parent / "clips" / "manifest.csv"
+LOGITS_TOLERANCE = 1e-4
+"""Largest difference of log-probabilities (and intent logits) allowed in fp32."""
+WER_TOLERANCE, INTENT_AGREEMENT = 0.01, 0.99
+"""For reduced precisions: word error rate against the fp32 text, and share of equal intents."""
+
+
+class ParityError(EdgeVoiceError):
+    """The bundle does not do what the checkpoint does."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What was compared, and how far apart it was."""
+
+    clips: int
+    seconds: float
+    largest_difference: float
+    text_error: float
+    """Word error rate of the bundle's text against PyTorch's."""
+    intent_agreement: float
+    """Share of clips with the same best intent; 1.0 without an intent head."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain types, for the manifest."""
+        return {name: round(value, 6) for name, value in asdict(self).items()}
+
+
+Clips = Sequence[npt.NDArray[np.float32]]
+
+
+def load_clips(manifest: Path = CLIPS) -> Clips:
+    """The clips of a manifest at 16 kHz."""
+    return [load_audio(clip.path) for clip in read_manifest(manifest)]
+
+
+def compare(checkpoint: Checkpoint, bundle: Path, precision: str, clips: Clips) -> Parity:
+    """Decodes every clip with PyTorch and with the runtime, as `edgevoice live` would."""
+    model = AcousticModel(load_bundle(bundle), AsrSettings(provider="cpu", precision=precision))  # type: ignore[arg-type]
+    usable = [clip for clip in clips if len(clip) >= shortest(model)]
+    pairs = [(reference(checkpoint, clip), model.encode(clip)) for clip in usable]
+    text = error_rates([_text(a, checkpoint) or "-" for a, _ in pairs], [_text(b, checkpoint) or "-" for _, b in pairs])
+    agreed = [_intent(a) == _intent(b) for a, b in pairs]
+    return Parity(
+        clips=len(pairs),
+        seconds=sum(map(len, usable)) / 16000,
+        largest_difference=max(_difference(a, b) for a, b in pairs),
+        text_error=text["wer"],
+        intent_agreement=sum(agreed) / len(agreed),
+    )
+
+
+def check_exact(parity: Parity) -> None:
+    """Fails unless an fp32 bundle equals its checkpoint.
+
+    Raises:
+        ParityError: logits, text or intents differ.
+    """
+    if not parity.largest_difference <= LOGITS_TOLERANCE or parity.text_error or parity.intent_agreement < 1:
+        raise ParityError(
+            f"The ONNX graph differs from PyTorch on {parity.clips} clips: logits by up to "
+            f"{parity.largest_difference:.2g} (allowed {LOGITS_TOLERANCE:.0e}), text by {parity.text_error:.1%}, "
+            f"intents equal on {parity.intent_agreement:.0%}",
+            "Nothing was written; report the checkpoint's architecture",
+        )
+
+
+def close_enough(parity: Parity) -> bool:
+    """Whether a reduced precision may be shipped."""
+    return parity.text_error <= WER_TOLERANCE and parity.intent_agreement >= INTENT_AGREEMENT
+
+
+def reference(checkpoint: Checkpoint, clip: npt.NDArray[np.float32]) -> Encoding:
+    """What PyTorch makes of a clip, in the runtime's terms."""
+    inputs = torch.from_numpy(model_input(clip, checkpoint.features))
+    with torch.no_grad():
+        output = checkpoint.model(inputs)
+    if checkpoint.task == "joint":
+        return Encoding(log_softmax(output.ctc_logits[0].numpy()), output.intent_logits[0].numpy())
+    logits = output.logits[0].numpy()
+    return Encoding(log_softmax(logits), None) if checkpoint.task == "ctc" else Encoding(None, logits)
+
+
+def shortest(model: AcousticModel) -> int:
+    """Samples of the shortest clip that every graph accepts."""
+    return max(graph.minimum_samples for graph in model.manifest.graphs.values())
+
+
+def _text(encoding: Encoding, checkpoint: Checkpoint) -> str:
+    if encoding.log_probs is None:
+        return ""
+    tokens = greedy(encoding.log_probs, checkpoint.vocabulary, checkpoint.blank)
+    return " ".join(word.word for word in words(tokens, 1.0, 0.0))
+
+
+def _intent(encoding: Encoding) -> int:
+    return -1 if encoding.intent_logits is None else int(encoding.intent_logits.argmax())
+
+
+def _difference(expected: Encoding, found: Encoding) -> float:
+    pairs = ((expected.log_probs, found.log_probs), (expected.intent_logits, found.intent_logits))
+    differences = [float(np.abs(a - b).max()) for a, b in pairs if a is not None and b is not None and a.size]
+    return max(differences, default=0.0)

@@ -1,0 +1,113 @@
+"""`AcousticModel` over real, tiny graphs."""
+
+import numpy as np
+import pytest
+
+from edgevoice.asr.bundle import FeatureSettings, Graph
+from edgevoice.asr.ctc import greedy, words
+from edgevoice.asr.model import AcousticModel, choose_precision, load_model, log_softmax
+from edgevoice.config import AsrSettings
+from edgevoice.errors import ModelError, ProviderError
+from tests.tiny import LABELS, VOCABULARY, silence, speak, tiny_bundle
+
+CPU = AsrSettings(provider="cpu", threads=1)
+
+
+def heard(model: AcousticModel, samples: np.ndarray) -> str:
+    tokens = greedy(model.encode(samples).log_probs, model.manifest.vocabulary, model.manifest.blank)
+    return " ".join(word.word for word in words(tokens, model.frame_seconds, 0.0))
+
+
+def test_one_pass_serves_both_heads(tmp_path):
+    model = AcousticModel(tiny_bundle(tmp_path), CPU)
+    encoding = model.encode(speak("one two two four"))
+    assert heard(model, speak("one two two four")) == "one two two four"
+    np.testing.assert_allclose(np.exp(encoding.log_probs).sum(axis=1), 1, atol=1e-5)
+    assert LABELS[encoding.intent_logits.argmax()] == "pay"
+    assert (model.heads, model.frame_seconds, model.provider) == (("ctc", "intent"), 0.02, "cpu")
+
+
+@pytest.mark.parametrize("samples", [0, 1, 559])
+def test_audio_too_short_for_the_graph_gives_an_empty_encoding(tmp_path, samples):
+    encoding = AcousticModel(tiny_bundle(tmp_path), CPU).encode(np.zeros(samples, dtype=np.float32))
+    assert encoding.log_probs.shape == (0, len(VOCABULARY))
+    assert encoding.intent_logits is None
+
+
+def test_the_shortest_input_gives_a_frame(tmp_path):
+    assert len(AcousticModel(tiny_bundle(tmp_path), CPU).encode(silence(0.035)).log_probs) == 1
+
+
+def test_a_bundle_has_the_heads_it_has(tmp_path):
+    captions = AcousticModel(tiny_bundle(tmp_path / "ctc", "ctc"), CPU).encode(speak("one"))
+    intents = AcousticModel(tiny_bundle(tmp_path / "intent", "intent"), CPU).encode(speak("one"))
+    assert (captions.intent_logits, intents.log_probs) == (None, None)
+    assert (len(captions.log_probs), len(intents.intent_logits)) == (17, len(LABELS))
+
+
+def test_two_bundles_are_one_model(tmp_path):
+    captions = tiny_bundle(tmp_path / "ctc", "ctc", windows=(1.0,))
+    intents = tiny_bundle(tmp_path / "intent", "intent", thresholds={"pay": 0.9})
+    model = load_model(captions, intents, CPU)
+    encoding = model.encode(speak("two"))
+    assert len(encoding.log_probs) == 17
+    assert LABELS[encoding.intent_logits.argmax()] == "pay"
+    manifest = model.manifest
+    assert (manifest.labels, manifest.threshold("pay"), manifest.windows) == (LABELS, 0.9, (1.0,))
+    assert manifest.name == "tiny-ctc + tiny-intent"
+
+
+def test_a_second_bundle_without_intents_is_refused(tmp_path):
+    captions = tiny_bundle(tmp_path, "ctc")
+    with pytest.raises(ModelError, match="has no intents"):
+        load_model(captions, captions, CPU)
+
+
+@pytest.mark.parametrize(
+    ("provider", "wanted", "variants", "chosen"),
+    [
+        ("cpu", "auto", ("fp32", "fp16", "int8"), "int8"),
+        ("cpu", "auto", ("fp32", "fp16"), "fp32"),
+        ("cpu", "auto", ("fp16",), "fp16"),
+        ("cuda", "auto", ("fp32", "fp16", "int8"), "fp16"),
+        ("cuda", "auto", ("fp32", "int8"), "fp32"),
+        ("cpu", "fp32", ("fp32", "int8"), "fp32"),
+        ("cuda", "fp32", ("fp32", "fp16"), "fp32"),
+    ],
+)
+def test_the_precision_by_table(provider, wanted, variants, chosen):
+    graph = Graph(
+        architecture="",
+        features=FeatureSettings(kind="waveform"),
+        input="",
+        outputs={},
+        frame_samples=320,
+        minimum_samples=400,
+        variants=dict.fromkeys(variants, "file"),
+    )
+    assert choose_precision(graph, provider, wanted) == chosen
+
+
+def test_int8_is_refused_on_a_gpu(tmp_path):
+    with pytest.raises(ProviderError, match="int8"):
+        AcousticModel(tiny_bundle(tmp_path, precisions=("int8",)), AsrSettings(provider="cuda", precision="int8"))
+
+
+def test_the_precision_in_use_is_shown(tmp_path):
+    assert AcousticModel(tiny_bundle(tmp_path, precisions=("fp32", "int8")), CPU).precision == "int8"
+
+
+@pytest.mark.parametrize("change", [{"vocabulary": ("", "a")}, {"labels": ("pay",)}])
+def test_an_output_that_does_not_fit_the_manifest_is_refused(tmp_path, change):
+    with pytest.raises(ModelError, match="its manifest"):
+        load_model(tiny_bundle(tmp_path, **change), None, CPU)
+
+
+def test_outputs_that_are_no_numbers_are_refused(tmp_path):
+    model = AcousticModel(tiny_bundle(tmp_path), CPU)
+    with pytest.raises(ModelError, match="no numbers"):
+        model.encode(np.full(16000, np.nan, dtype=np.float32))
+
+
+def test_log_softmax_survives_large_logits():
+    np.testing.assert_allclose(log_softmax(np.array([1e4, 0.0], dtype=np.float32)), [0.0, -1e4])

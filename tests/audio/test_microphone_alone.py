@@ -1,0 +1,193 @@
+"""The microphone against a sounddevice that does what the test says."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import threading
+import time
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgevoice.audio.microphone import Device, Microphone, find_device, list_devices
+from edgevoice.errors import AudioError, DeviceNotFoundError, PortAudioMissingError
+
+HOSTS = [{"name": "ALSA"}, {"name": "JACK"}]
+
+
+def device(name: str, channels: int = 2, host: int = 0, rate: float = 44_100.0) -> dict[str, Any]:
+    return {"name": name, "max_input_channels": channels, "hostapi": host, "default_samplerate": rate}
+
+
+class FakeSoundDevice(types.ModuleType):
+    """Devices and one stream; `deliver` calls the callback as the audio thread would."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def __init__(self, devices: list[dict[str, Any]], default: int) -> None:
+        super().__init__("sounddevice")
+        self.devices, self.default_index = devices, default
+        self.calls: list[str] = []
+        self.opened: list[dict[str, Any]] = []
+        self.refused_channels: set[int] = set()
+
+    def query_devices(self, kind: str | None = None) -> Any:
+        if kind is None:
+            return self.devices
+        if self.default_index < 0:
+            raise self.PortAudioError("Error querying device -1")
+        return {**self.devices[self.default_index], "index": self.default_index}
+
+    def query_hostapis(self) -> list[dict[str, str]]:
+        return HOSTS
+
+    def InputStream(self, **options: Any) -> FakeSoundDevice:  # noqa: N802
+        if options["channels"] in self.refused_channels:
+            raise self.PortAudioError("Invalid number of channels", -9998)
+        self.opened.append(options)
+        return self
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def abort(self) -> None:
+        self.calls.append("abort")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    def deliver(self, value: float, *, overflow: bool = False) -> None:
+        options = self.opened[-1]
+        frames = np.full((options["blocksize"], options["channels"]), value, np.float32)
+        options["callback"](frames, len(frames), None, types.SimpleNamespace(input_overflow=overflow))
+        frames[:] = 99  # PortAudio uses the memory again
+
+
+@pytest.fixture
+def sound(monkeypatch: pytest.MonkeyPatch) -> FakeSoundDevice:
+    names = [device("Speaker", 0), device("HDA Mic"), device("USB Mic", 1, 1, 48_000.0), device("mic\x1b[2J", 2, 1)]
+    fake = FakeSoundDevice(names, default=2)
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    return fake
+
+
+def test_devices_are_listed_with_harmless_names(sound: FakeSoundDevice) -> None:
+    assert [(found.index, found.name) for found in list_devices()] == [(1, "HDA Mic"), (2, "USB Mic"), (3, "mic[2J")]
+    assert list_devices()[1] == Device(
+        index=2, name="USB Mic", host_api="JACK", channels=1, sample_rate=48_000, is_default=True
+    )
+
+
+@pytest.mark.parametrize(("wanted", "index"), [("", 2), ("1", 1), ("hda", 1), ("MIC", 2), ("mic[2j", 3), (" usb ", 2)])
+def test_choice_of_a_device(sound: FakeSoundDevice, wanted: str, index: int) -> None:
+    assert find_device(wanted).index == index
+
+
+def test_without_a_default_the_first_is_taken(sound: FakeSoundDevice) -> None:
+    sound.default_index = -1
+    assert find_device().index == 1
+
+
+@pytest.mark.parametrize("wanted", ["0", "17", "speaker"])
+def test_unknown_devices(sound: FakeSoundDevice, wanted: str) -> None:
+    with pytest.raises(DeviceNotFoundError, match=r"1 'HDA Mic', 2 'USB Mic'"):
+        Microphone(wanted)
+
+
+def test_no_input_device(sound: FakeSoundDevice) -> None:
+    sound.devices, sound.default_index = [device("Speaker", 0)], -1
+    with pytest.raises(AudioError, match="There is no microphone"):
+        Microphone()
+
+
+def test_portaudio_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *rest: Any) -> Any:
+        if name == "sounddevice":
+            raise OSError("PortAudio library not found")
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(PortAudioMissingError, match="libportaudio2"):
+        list_devices()
+
+
+class Reading:
+    """A microphone whose stream is open: `next` gives blocks, `deliver` makes them."""
+
+    def __init__(self, sound: FakeSoundDevice, **options: Any) -> None:
+        self.microphone = Microphone(**options)
+        self.blocks = self.microphone.blocks()
+        threading.Timer(0.05, lambda: sound.deliver(0.0)).start()
+        next(self.blocks)
+
+
+def test_blocks_are_copies_in_mono(sound: FakeSoundDevice) -> None:
+    sound.refused_channels = {1}
+    reading = Reading(sound, device="hda")
+    assert sound.opened[0]["channels"] == 2
+    before = time.monotonic()
+    sound.deliver(0.5)
+    block = next(reading.blocks)
+    assert block.samples.shape == (882,)
+    assert (block.samples == 0.5).all()
+    assert (block.lost, block.lost_where) == (0, "")
+    assert before <= block.arrived <= time.monotonic()
+
+
+def test_a_full_queue_drops_the_oldest_and_says_so(sound: FakeSoundDevice) -> None:
+    reading = Reading(sound, queue_seconds=0.2)
+    for number in range(14):
+        sound.deliver(number / 100)
+    block = next(reading.blocks)
+    assert block.samples[0] == np.float32(0.04)
+    assert (block.lost, block.lost_where) == (pytest.approx(0.08), "queue full")
+    assert next(reading.blocks).lost == 0
+
+
+def test_an_overflow_of_the_device_is_reported(sound: FakeSoundDevice) -> None:
+    reading = Reading(sound)
+    time.sleep(0.1)
+    sound.deliver(0.1, overflow=True)
+    block = next(reading.blocks)
+    assert 0.05 < block.lost < 0.3
+    assert block.lost_where == "device overflow"
+
+
+def test_silence_of_the_device_is_an_error(sound: FakeSoundDevice) -> None:
+    reading = Reading(sound, stall_s=0.2)
+    began = time.monotonic()
+    with pytest.raises(AudioError, match="'USB Mic' delivers no audio"):
+        next(reading.blocks)
+    assert 0.15 < time.monotonic() - began < 1
+    assert sound.calls == ["start", "abort", "close"]
+
+
+def test_a_device_that_goes_away_is_an_error_after_its_last_block(sound: FakeSoundDevice) -> None:
+    reading = Reading(sound)
+    sound.deliver(0.1)
+    sound.opened[0]["finished_callback"]()
+    assert len(next(reading.blocks).samples) == 960
+    with pytest.raises(AudioError, match="has gone"):
+        next(reading.blocks)
+
+
+def test_close_from_another_thread_ends_the_wait(sound: FakeSoundDevice) -> None:
+    reading = Reading(sound, stall_s=60)
+    threading.Timer(0.1, reading.microphone.close).start()
+    began = time.monotonic()
+    assert list(reading.blocks) == []
+    assert time.monotonic() - began < 0.3
+    reading.microphone.close()
+    assert sound.calls == ["start", "abort", "close"]
+
+
+def test_a_device_that_cannot_be_opened(sound: FakeSoundDevice) -> None:
+    sound.refused_channels = {1, 2}
+    with pytest.raises(AudioError, match=r"cannot be opened \(Invalid number of channels\)"):
+        next(Microphone().blocks())

@@ -1,0 +1,135 @@
+"""Settings from file, environment and flags; what is wrong is named, with the way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgevoice.config import Settings
+from edgevoice.config_file import RANGES, field_types, load_settings, variable
+from edgevoice.errors import ConfigError
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Path:
+    """A file that does not exist."""
+    return tmp_path / "none.toml"
+
+
+def test_without_anything_the_defaults_hold(nowhere: Path) -> None:
+    """No file, no variables, no flags."""
+    assert load_settings(environment={}, file=nowhere) == Settings()
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    """Defaults < file < environment < flags, each setting by itself."""
+    file = tmp_path / "config.toml"
+    file.write_text('model = "file"\n[vad]\naggressiveness = 0\nhangover_s = 1\n[asr]\nthreads = 3\n')
+    environment = {"EDGEVOICE_VAD_AGGRESSIVENESS": "1", "EDGEVOICE_ASR_THREADS": "5", "EDGEVOICE_INTENT_EARLY": "off"}
+    settings = load_settings({"asr.threads": 7, "model": None}, environment=environment, file=file)
+    assert settings.model == "file"
+    assert settings.vad.hangover_s == 1.0
+    assert settings.vad.aggressiveness == 1
+    assert settings.asr.threads == 7
+    assert settings.intent.early is False
+
+
+def test_every_setting_can_be_set_in_the_environment(nowhere: Path) -> None:
+    """No two settings share a variable, and each takes its own default back."""
+    names = field_types()
+    assert len({variable(name) for name in names}) == len(names)
+    environment = {}
+    for name in names:
+        section, _, key = name.rpartition(".")
+        default = getattr(getattr(Settings(), section) if section else Settings(), key)
+        environment[variable(name)] = str(default)
+    assert load_settings(environment=environment, file=nowhere) == Settings()
+
+
+def test_every_number_has_a_range() -> None:
+    """A new number cannot be forgotten, and the defaults are in range."""
+    numbers = {name for name, annotation in field_types().items() if annotation in (int, float)}
+    assert numbers == set(RANGES)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[vad]\nagressiveness = 1", "'vad.agressiveness'.*'vad.aggressiveness'"),
+        ("[vda]\nthreshold = 1", "'vda.threshold'.*'vad.threshold'"),
+        ("mdoel = 'x'", "'mdoel'.*'model'"),
+        ("vad = 3", "'vad' .* is a section"),
+        ("[vad]\naggressiveness = 4", "is 4, and it must be between 0 and 3"),
+        ("[vad]\naggressiveness = 1.5", "must be a whole number"),
+        ("[vad]\naggressiveness = true", "is true, and it must be a whole number"),
+        ("[vad]\nhangover_s = -1", "must be between"),
+        ("[vad]\nhangover_s = nan", "must be between"),
+        ("[audio]\nqueue_seconds = inf", "must be between"),
+        ("[asr]\nhop_s = '1'", "must be a number"),
+        ("[asr]\nprovider = 'gpu'", "must be one of: auto, cuda, tensorrt, cpu"),
+        ("[intent]\nearly = 'yes'", "must be true or false"),
+        ("model = 3", "must be text"),
+        ("[vad", "cannot be read"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+    """The sentence names the file, the setting and what it should be."""
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_settings(environment={}, file=file)
+    assert "config.toml" in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("EDGEVOICE_VAD_TRESHOLD", "0.5", "nearest name is 'EDGEVOICE_VAD_THRESHOLD'"),
+        ("EDGEVOICE_MODLE", "x", "nearest name is 'EDGEVOICE_MODEL'"),
+        ("EDGEVOICE_VAD_THRESHOLD", "high", "must be a number"),
+        ("EDGEVOICE_ASR_THREADS", "2.5", "must be a whole number"),
+        ("EDGEVOICE_ASR_THREADS", "0", "between 1 and"),
+        ("EDGEVOICE_INTENT_EARLY", "maybe", "must be true or false"),
+    ],
+)
+def test_what_is_wrong_in_the_environment_is_named(nowhere: Path, key: str, value: str, message: str) -> None:
+    """Variables are checked like the file."""
+    with pytest.raises(ConfigError, match=message):
+        load_settings(environment={key: value}, file=nowhere)
+
+
+def test_other_variables_with_the_prefix_are_left_alone(nowhere: Path) -> None:
+    """Scripts and tests may have variables of their own."""
+    environment = {"EDGEVOICE_REQUIRE_RIG": "1", "EDGEVOICE_DEBUG": "1", "EDGEVOICE_CONFIG": "x", "HOME": "/"}
+    assert load_settings(environment=environment, file=nowhere) == Settings()
+
+
+@pytest.mark.parametrize(("name", "value"), [("asr.provider", "gpu"), ("vad.aggressiveness", 9)])
+def test_wrong_flags_are_named(nowhere: Path, name: str, value: Any) -> None:
+    """Flags are checked like the file."""
+    with pytest.raises(ConfigError, match=f"--{name.split('.')[1]} is"):
+        load_settings({name: value}, environment={}, file=nowhere)
+
+
+def test_a_file_that_was_asked_for_must_exist(monkeypatch: pytest.MonkeyPatch, nowhere: Path) -> None:
+    """A typing error in EDGEVOICE_CONFIG is not taken for "no settings"."""
+    monkeypatch.setenv("EDGEVOICE_CONFIG", str(nowhere))
+    with pytest.raises(ConfigError, match=r"none\.toml"):
+        load_settings(environment={})
+
+
+def test_edgevoice_config_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """EDGEVOICE_CONFIG wins over the XDG folder, which is the default."""
+    chosen = tmp_path / "mine.toml"
+    chosen.write_text("[asr]\nthreads = 9\n")
+    standard = tmp_path / "xdg" / "edgevoice" / "config.toml"
+    standard.parent.mkdir(parents=True)
+    standard.write_text("[asr]\nthreads = 8\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    monkeypatch.delenv("EDGEVOICE_CONFIG", raising=False)
+    assert load_settings(environment={}).asr.threads == 8
+    monkeypatch.setenv("EDGEVOICE_CONFIG", str(chosen))
+    assert load_settings(environment={}).asr.threads == 9
