@@ -137,7 +137,8 @@ def _means_a_setting(key: str, names: Iterable[str]) -> bool:
         return False
     if any(key.startswith(f"{variable(section)}_") for section in _sections(field_types())):
         return True
-    return bool(difflib.get_close_matches(key.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in names], 1, 0.7))
+    known = [name.removeprefix(PREFIX) for name in names]
+    return bool(difflib.get_close_matches(key.removeprefix(PREFIX), known, n=1, cutoff=0.7))
 
 
 def _refuse_unknown(name: str, known: Iterable[str], where: str) -> None:

@@ -39,7 +39,7 @@ class RecordedRun:
         """Nothing to resume."""
 
 
-async def picture(events: list[Event], size: tuple[int, int], theme: str, keys: list[str], large: bool) -> str:
+async def picture(events: list[Event], size: tuple[int, int], theme: str, keys: list[str], *, large: bool) -> str:
     """The screen after the events and the keys, as SVG."""
     run = RecordedRun(events)
     app = CaptionApp(run, large=large)
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     lines = parsed.events.read_text(encoding="utf-8").splitlines()
     events = [from_json(line) for line in lines if line.strip()]
-    svg = asyncio.run(picture(events, parsed.size, f"edgevoice-{parsed.theme}", parsed.keys, parsed.large))
+    svg = asyncio.run(picture(events, parsed.size, f"edgevoice-{parsed.theme}", parsed.keys, large=parsed.large))
     # Some renderers drop the spaces between words of different style unless told to keep them.
     parsed.picture.write_text(svg.replace("<svg ", '<svg xml:space="preserve" ', 1), encoding="utf-8")
     return 0

@@ -49,7 +49,8 @@ def test_every_event_comes_back_as_it_was(event_type: type[Event]) -> None:
 
 def test_every_event_type_is_known() -> None:
     """A new event cannot be left out of the vocabulary."""
-    assert set(EVENT_TYPES) == set(Event.__subclasses__())
+    # by name: slots=True makes each class twice
+    assert {known.__name__ for known in EVENT_TYPES} == {found.__name__ for found in Event.__subclasses__()}
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES, ids=lambda event_type: event_type.__name__)

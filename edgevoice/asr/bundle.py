@@ -192,6 +192,9 @@ def check_files(bundle: Bundle) -> list[str]:
             problems.append(f"{name} is missing or not a plain file")
         elif sha256(file) != expected:
             problems.append(f"{name} does not match its sha256")
+    # a graph may name data files beside it, so a file that nobody vouches for must not lie there
+    strangers = {file.name for file in bundle.path.iterdir()} - set(bundle.manifest.files) - {MANIFEST_NAME}
+    problems += [f"{name} is not in its manifest" for name in sorted(strangers)]
     return problems
 
 

@@ -83,7 +83,7 @@ def log_mel(samples: Array, bins: int = 80) -> Array:
     emphasised[:, 0] = frames[:, 0] * (1 - _PREEMPHASIS)
     spectrum = np.fft.rfft(emphasised * _povey_window(), n=_FFT, axis=1)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    return np.log(np.maximum(power @ _mel_filters(bins), _FLOOR))
+    return np.asarray(np.log(np.maximum(power @ _mel_filters(bins), _FLOOR)), dtype=np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -119,11 +119,12 @@ def choose_precision(graph: Graph, provider: str, wanted: str) -> str:
     Raises:
         ProviderError: int8 on a GPU, where the quantised operators would silently run on the CPU.
     """
+    if wanted == "auto":
+        preferred = (name for name in _PREFERRED[provider] if name in graph.variants)
+        wanted = next(preferred, next(iter(graph.variants), "fp32"))
     if wanted == "int8" and provider != "cpu":
-        raise ProviderError(f"int8 models do not run on {provider}", "Use --precision fp16, or --provider cpu")
-    if wanted != "auto":
-        return wanted
-    return next((name for name in _PREFERRED[provider] if name in graph.variants), next(iter(graph.variants), "fp32"))
+        raise ProviderError(f"int8 models do not run on {provider}", "Use --precision fp32, or --provider cpu")
+    return wanted
 
 
 def combined_manifest(captions: Manifest, intents: Manifest | None) -> Manifest:

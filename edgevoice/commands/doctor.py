@@ -11,8 +11,8 @@ from edgevoice.commands.output import write_json, write_out
 def doctor(model: options.Model = None, provider: options.Provider = None, as_json: options.Json = False) -> None:
     """Check everything that edgevoice needs.
 
-    Each line says what to do when it fails. A warning leaves something usable, for example recordings without a microphone. The exit code is 1 if a check
-    failed.
+    Each line says what to do when it fails. A warning leaves something usable, for example recordings without a
+    microphone. The exit code is 1 if a check failed.
 
     \b
     Examples:

@@ -31,7 +31,8 @@ def live(
 ) -> None:
     """Caption what is said, as it is said.
 
-    The screen also shows what the speaker wants. Without a terminal on stdout, or with --json, each event is one line of JSON.
+    The screen also shows what the speaker wants. Without a terminal on stdout, or with --json, each event is one line
+    of JSON.
 
     \b
     Examples:

@@ -43,8 +43,8 @@ def transcribe(
 ) -> None:
     """Write down what recordings say.
 
-    They are written in the order of the arguments. A recording that cannot be read does not stop the others; the exit code is then 1. json is one object for each
-    file, jsonl one line for each event.
+    They are written in the order of the arguments. A recording that cannot be read does not stop the others; the exit
+    code is then 1. json is one object for each file, jsonl one line for each event.
 
     \b
     Examples:

@@ -1,0 +1,1 @@
+"""The screen: live captions and intents in a terminal."""

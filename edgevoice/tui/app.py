@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ClassVar
@@ -23,9 +21,10 @@ from edgevoice.events import Event
 from edgevoice.text import plain
 from edgevoice.tui.layout import Shape
 from edgevoice.tui.messages import EventArrived, Reported, RunFinished
-from edgevoice.tui.state import HeaderView, Part, Phase, Problem, ScreenState, StatusView, short
-from edgevoice.tui.terminal import TOO_SMALL, check_terminal, default_log_file, quiet_terminal
+from edgevoice.tui.state import Part, ScreenState
+from edgevoice.tui.terminal import TOO_SMALL, check_terminal, default_log_file, quiet_terminal, terminal_gone
 from edgevoice.tui.themes import DARK, THEMES, following
+from edgevoice.tui.views import HINTS, RULES, HeaderView, Phase, Problem, StatusView, short
 from edgevoice.tui.widgets.banner import Banner
 from edgevoice.tui.widgets.help import HelpScreen
 from edgevoice.tui.widgets.history import History
@@ -33,24 +32,10 @@ from edgevoice.tui.widgets.intent import IntentLine, IntentPane, Intents
 from edgevoice.tui.widgets.level import LevelMeter
 from edgevoice.tui.widgets.live import CaptionsPane, LivePane, LiveRule
 from edgevoice.tui.widgets.status import HeaderLine, StatusBar
-from edgevoice.tui.worker import EventRun, RunThread
+from edgevoice.tui.worker import EventRun, RunThread, broken
 
 DRAIN_S = 2.0
 """How long a run may take to deliver its last events when it was asked to stop."""
-HINTS = {
-    Phase.STARTING: "Starting: the model is being loaded.",
-    Phase.LISTENING: "Listening. What is said will appear here.",
-    Phase.PAUSED: "Paused. Space goes on.",
-    Phase.STOPPING: "Stopping.",
-    Phase.ENDED: "The audio has ended.",
-    Phase.FAILED: "",
-}
-RULES = {
-    Phase.PAUSED: "paused, space goes on",
-    Phase.ENDED: "ended",
-    Phase.FAILED: "failed",
-    Phase.STOPPING: "stopping",
-}
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -103,6 +88,7 @@ class CaptionApp(App[int]):
         self._large = large
         self._leaving: int | None = None
         self._run_finished = asyncio.Event()
+        self._drain_task: asyncio.Task[None] | None = None  # kept, or it might be collected before it is done
         self.animation_level = "none"
         for theme in THEMES:
             self.register_theme(theme)
@@ -112,12 +98,12 @@ class CaptionApp(App[int]):
         """Header, captions beside intents, meters, status, keys."""
         yield Static(TOO_SMALL, id="too-small", markup=False)
         with Vertical(id="main"):
-            yield HeaderLine(short(self.title, 24), id="header")
+            yield HeaderLine(short(self.title, 24))
             yield Banner()
             with Horizontal(id="body"):
-                with CaptionsPane(id="captions"):
-                    yield History(id="history")
-                    with LivePane(id="live"):
+                with CaptionsPane():
+                    yield History()
+                    with LivePane():
                         yield LiveRule()
                 yield IntentPane()
             yield IntentLine()
@@ -156,7 +142,7 @@ class CaptionApp(App[int]):
         """Shows that nothing more will come, and why."""
         parts = self.state.run_over()
         if message.error is not None:
-            parts |= self.state.report(_broken(message.error))
+            parts |= self.state.report(broken(message.error))
         self._run_finished.set()
         self._redraw(parts)
         if self._exit_on_end:
@@ -173,7 +159,7 @@ class CaptionApp(App[int]):
             self._run_source.pause()
         else:
             return
-        self._redraw(self.state.pause(phase is not Phase.PAUSED))
+        self._redraw(self.state.pause(paused=phase is not Phase.PAUSED))
 
     def action_clear(self) -> None:
         """Empties the screen; files keep everything."""
@@ -193,7 +179,7 @@ class CaptionApp(App[int]):
     def action_help(self) -> None:
         """The sheet with keys and marks."""
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self._facts()))
+            self.push_screen(HelpScreen(self.state.facts))
 
     def action_follow(self) -> None:
         """Back to the newest caption."""
@@ -207,7 +193,7 @@ class CaptionApp(App[int]):
         """Ends the run and leaves."""
         self._leave(None)
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """Every key as an entry of the command palette, and nothing besides."""
         yield SystemCommand("Pause", "Pause, or go on", self.action_pause)
         yield SystemCommand("Clear", "Clear captions and intents from the screen", self.action_clear)
@@ -271,19 +257,13 @@ class CaptionApp(App[int]):
                 await self._main.query_one(LivePane).open(channel)
         self._reshape()
 
-    def _facts(self) -> tuple[tuple[str, str], ...]:
-        status = self.state.status
-        facts = [(short(channel, 19), short(start.source)) for channel, start in self.state.sources.items()]
-        facts += [("model", status.model), ("runs on", status.provider), ("note", status.note)]
-        labels = dict.fromkeys(label for start in self.state.sources.values() for label in start.labels)
-        facts.append(("intents known", short(", ".join(labels), 2000)))
-        return tuple((name, value or "-") for name, value in facts)
-
     # -- leaving
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
+            if signal.getsignal(number) is signal.SIG_IGN:  # nohup and shells in the background ask for that
+                continue
             loop.add_signal_handler(number, self._leave, 128 + number)
 
     def _leave(self, code: int | None) -> None:
@@ -294,7 +274,7 @@ class CaptionApp(App[int]):
         self._leaving = code or 0
         self._redraw(self.state.stop())
         self._thread.stop()
-        self.run_worker(self._drain(code), exit_on_error=False)
+        self._drain_task = asyncio.create_task(self._drain(code))
 
     async def _drain(self, code: int | None) -> None:
         with contextlib.suppress(TimeoutError):
@@ -307,26 +287,10 @@ class CaptionApp(App[int]):
 
     def panic(self, *renderables: RenderableType) -> None:
         """Ends the app after an unexpected error, or as after SIGHUP if it is the terminal that is gone."""
-        if self._handle_signals and _terminal_gone():
+        if self._handle_signals and terminal_gone():
             self._leave(128 + signal.SIGHUP)
         else:
             super().panic(*renderables)
-
-
-def _broken(error: BaseException) -> Problem:
-    if isinstance(error, EdgeVoiceError):
-        return Problem(error.what, error.remedy, recoverable=False)
-    return Problem(
-        f"The run stopped: {str(error) or type(error).__name__}", "Start it again; --debug shows more", False
-    )
-
-
-def _terminal_gone() -> bool:
-    try:
-        os.get_terminal_size(sys.__stdin__.fileno() if sys.__stdin__ else 0)
-    except (OSError, ValueError):
-        return True
-    return False
 
 
 def run_app(

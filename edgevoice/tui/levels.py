@@ -56,7 +56,7 @@ class LevelTracker:
         self._show(at)
         return self.view != before
 
-    def speech(self, speaking: bool) -> None:
+    def speech(self, *, speaking: bool) -> None:
         """Somebody began or ceased to speak."""
         self.view = replace(self.view, speaking=speaking)
 

@@ -5,10 +5,9 @@ Every string is made safe here, at the one place where text enters the screen.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass, replace
-from enum import Enum, Flag, auto
+from enum import Flag, auto
 
 from edgevoice.events import (
     AudioLost,
@@ -27,12 +26,24 @@ from edgevoice.events import (
 )
 from edgevoice.text import plain
 from edgevoice.tui.levels import LevelTracker, LevelView
+from edgevoice.tui.views import (
+    MESSAGE_LENGTH,
+    Bar,
+    CaptionLine,
+    HeaderView,
+    IntentView,
+    LiveView,
+    Phase,
+    Problem,
+    StatusView,
+    finite,
+    label_name,
+    percentile,
+    short,
+)
 
 LATENCIES_KEPT = 200
 INTENTS_KEPT = 50
-LABEL_LENGTH = 80
-"""Longer names and labels are cut: they come from files and may be anything."""
-MESSAGE_LENGTH = 400
 
 
 class Part(Flag):
@@ -48,129 +59,12 @@ class Part(Flag):
     CHANNELS = auto()
 
 
-class Phase(Enum):
-    """Where the run stands."""
-
-    STARTING = "starting"
-    LISTENING = "listening"
-    PAUSED = "paused"
-    STOPPING = "stopping"
-    ENDED = "ended"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class CaptionLine:
-    """A finished caption."""
-
-    channel: str
-    start: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class LiveView:
-    """What is being said on one channel; `segment` is -1 while nobody speaks."""
-
-    channel: str
-    segment: int = -1
-    start: float = 0.0
-    stable: str = ""
-    tentative: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A label and its share, 0 to 1."""
-
-    label: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class IntentView:
-    """An intent, or with a `reason` the news that there was none."""
-
-    channel: str
-    segment: int
-    at: float
-    label: str
-    score: float
-    early: bool = False
-    reason: str = ""
-    runners_up: tuple[Bar, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class StatusView:
-    """The line at the bottom."""
-
-    phase: Phase = Phase.STARTING
-    model: str = ""
-    provider: str = ""
-    note: str = ""
-    p50: float | None = None
-    """Seconds."""
-    p95: float | None = None
-    """Seconds."""
-    lost: float = 0.0
-    """Seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderView:
-    """The line at the top."""
-
-    source: str = ""
-    seconds: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One message for the banner: a failure, or with `note` something worth knowing."""
-
-    what: str
-    remedy: str = ""
-    recoverable: bool = True
-    note: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Change:
     """What one event changed."""
 
     parts: Part = Part.NOTHING
     finished: CaptionLine | None = None
-
-
-def short(text: str, length: int = LABEL_LENGTH) -> str:
-    """Text safe to show, no longer than `length` characters."""
-    cleaned = plain(text).strip()
-    return cleaned if len(cleaned) <= length else cleaned[: length - 1] + "…"
-
-
-def label_name(label: str) -> str:
-    """A label as a person reads it: "card_issues" -> "card issues"."""
-    return short(label).replace("_", " ")
-
-
-def finite(value: float, otherwise: float = 0.0) -> float:
-    """The value, unless it is infinite or no number at all."""
-    return value if math.isfinite(value) else otherwise
-
-
-def percentile(values: list[float], share: float) -> float | None:
-    """The nearest-rank percentile of sorted values, or nothing of nothing."""
-    if not values:
-        return None
-    return values[min(len(values) - 1, int(share * len(values)))]
-
-
-def clock(seconds: float) -> str:
-    """Seconds as mm:ss, from the first hour on as h:mm:ss."""
-    whole = max(0, int(seconds))
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes:02d}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 class ScreenState:
@@ -245,6 +139,16 @@ class ScreenState:
         ranked = sorted(enumerate(self.problems), key=lambda item: (item[1].recoverable, item[1].note, -item[0]))
         return ranked[0][1]
 
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """This run in words, for the help sheet."""
+        status = self.status
+        facts = [(short(channel, 19), short(start.source)) for channel, start in self.sources.items()]
+        facts += [("model", status.model), ("runs on", status.provider), ("note", status.note)]
+        labels = dict.fromkeys(label for start in self.sources.values() for label in start.labels)
+        facts.append(("intents known", short(", ".join(labels), 2000)))
+        return tuple((name, value or "-") for name, value in facts)
+
     def level(self, channel: str) -> LevelView:
         """The level meter of a channel."""
         tracker = self._levels.get(channel)
@@ -271,7 +175,7 @@ class ScreenState:
         self._stopping = True
         return Part.STATUS
 
-    def pause(self, paused: bool) -> Part:
+    def pause(self, *, paused: bool) -> Part:
         """The run was paused or resumed."""
         self._paused = paused
         return Part.STATUS
@@ -308,49 +212,55 @@ class ScreenState:
 
     def _dispatch(self, channel: str, event: Event) -> Change:
         match event:
-            case LevelMeasured():
-                return self._level_measured(channel, event)
+            case LevelMeasured() | SpeechStarted() | SpeechEnded():
+                return self._heard(channel, event)
             case CaptionUpdated():
                 return self._caption_updated(channel, event)
             case CaptionFinished():
                 return self._caption_finished(channel, event)
-            case SpeechStarted() | SpeechEnded():
-                return self._speech_changed(channel, event)
             case IntentDetected() | IntentRejected():
                 return Change(self._intent_changed(channel, event))
+            case _:
+                return Change(self._run_changed(channel, event))
+
+    def _run_changed(self, channel: str, event: Event) -> Part:
+        match event:
             case StreamStarted():
                 return self._stream_started(channel, event)
             case StreamEnded():
                 self._ended.add(channel)
                 self._lost[channel] = max(self._lost.get(channel, 0.0), finite(event.lost))
                 self._tracker(channel).quiet()
-                return Change(self._close_lives(channel) | Part.LEVEL | Part.STATUS)
+                return self._close_lives(channel) | Part.LEVEL | Part.STATUS
             case AudioLost():
                 self._lost[channel] = self._lost.get(channel, 0.0) + finite(event.seconds)
-                return Change(Part.STATUS)
+                return Part.STATUS
             case Failed():
-                return Change(self.report(Problem(event.what, event.remedy, event.recoverable)))
-        return Change()
+                return self.report(Problem(event.what, event.remedy, event.recoverable))
+            case _:
+                return Part.NOTHING
 
-    def _stream_started(self, channel: str, event: StreamStarted) -> Change:
+    def _heard(self, channel: str, event: LevelMeasured | SpeechStarted | SpeechEnded) -> Change:
+        if not isinstance(event, LevelMeasured):
+            return self._speech_changed(channel, event)
+        changed = self._tracker(channel).measure(finite(event.at), finite(event.dbfs, -120.0), event.peak)
+        return Change(Part.LEVEL if changed else Part.NOTHING)
+
+    def _stream_started(self, channel: str, event: StreamStarted) -> Part:
         self.sources[channel] = event
         self._ended.discard(channel)
         parts = Part.HEADER | Part.STATUS
         if event.note:
             parts |= self.report(Problem(event.note, note=True))
-        return Change(parts)
+        return parts
 
     def _tracker(self, channel: str) -> LevelTracker:
         return self._levels.setdefault(channel, LevelTracker(channel))
 
-    def _level_measured(self, channel: str, event: LevelMeasured) -> Change:
-        changed = self._tracker(channel).measure(finite(event.at), finite(event.dbfs, -120.0), event.peak)
-        return Change(Part.LEVEL if changed else Part.NOTHING)
-
     def _speech_changed(self, channel: str, event: SpeechStarted | SpeechEnded) -> Change:
         live = self.lives[channel]
         speaking = isinstance(event, SpeechStarted)
-        self._tracker(channel).speech(speaking)
+        self._tracker(channel).speech(speaking=speaking)
         # A caption still on its way to its final words stays where it is until the next one has words of its own.
         if not (live.stable or live.tentative):
             self.lives[channel] = (

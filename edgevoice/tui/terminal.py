@@ -62,6 +62,15 @@ def check_terminal() -> None:
         )
 
 
+def terminal_gone() -> bool:
+    """Whether the window was closed, so that keys can come no more."""
+    try:
+        os.get_terminal_size(sys.__stdin__.fileno() if sys.__stdin__ else 0)
+    except (OSError, ValueError):
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def quiet_terminal(log_file: Path) -> Iterator[None]:
     """Keeps the terminal for the screen: what libraries print to file descriptor 2 goes to a log file.
@@ -88,7 +97,7 @@ def _terminal_fd() -> int | None:
 
 def _controlling_terminal() -> io.TextIOWrapper:
     try:
-        return open("/dev/tty", encoding="utf-8", errors="replace")
+        return Path("/dev/tty").open(encoding="utf-8", errors="replace")
     except OSError:
         raise UsageError("The screen needs a keyboard, and standard input is not one", "Use --json") from None
 

@@ -14,6 +14,7 @@ from textual.message import Message
 from edgevoice.errors import EdgeVoiceError
 from edgevoice.events import Event
 from edgevoice.tui.messages import EventArrived, Reported, RunFinished
+from edgevoice.tui.views import Problem
 
 _LOG = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class RunThread:
                 self._observe(event)
                 self._post(EventArrived(event))
                 self._wait_for_screen()
-        except Exception as caught:
+        except Exception as caught:  # noqa: BLE001 - whatever broke the run, the screen says so and stays
             _LOG.exception("the run failed")
             error = caught
         self._post(RunFinished(error))
@@ -102,7 +103,7 @@ class RunThread:
             self._on_event(event)
         except EdgeVoiceError as error:
             self._post(Reported(error.what, error.remedy or SAVING_REMEDY))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - captions go on when saving fails
             _LOG.exception("an observer of events failed")
             self._post(Reported(f"Saving failed: {error}", SAVING_REMEDY))
 
@@ -117,3 +118,12 @@ class RunThread:
     def _wait_for_screen(self) -> None:
         while not self._deaf and not self._stop_asked and self._target.message_queue_size > QUEUE_LIMIT:
             time.sleep(0.005)
+
+
+def broken(error: BaseException) -> Problem:
+    """What to say about a run that ended with an exception."""
+    if isinstance(error, EdgeVoiceError):
+        return Problem(error.what, error.remedy, recoverable=False)
+    return Problem(
+        f"The run stopped: {str(error) or type(error).__name__}", "Start it again; --debug shows more", False
+    )

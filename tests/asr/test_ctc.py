@@ -71,7 +71,10 @@ def token(text: str, start: int, end: int, probability: float = 1.0) -> Token:
         ([token(" ", 0, 1), token(" ", 3, 4)], []),
         ([token("a", 1, 2), token("b", 4, 6)], [("ab", 1.02, 1.12)]),
         ([token("a", 0, 1), token(" ", 1, 2), token("b", 3, 4)], [("a", 1.0, 1.02), ("b", 1.06, 1.08)]),
-        ([token(" bal", 5, 6), token("ance", 8, 9), token(" due", 20, 25)], [("balance", 1.1, 1.18), ("due", 1.4, 1.5)]),
+        (
+            [token(" bal", 5, 6), token("ance", 8, 9), token(" due", 20, 25)],
+            [("balance", 1.1, 1.18), ("due", 1.4, 1.5)],
+        ),
         ([token(" ", 0, 1), token(" b", 2, 3)], [("b", 1.04, 1.06)]),
     ],
 )

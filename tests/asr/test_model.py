@@ -88,9 +88,12 @@ def test_the_precision_by_table(provider, wanted, variants, chosen):
     assert choose_precision(graph, provider, wanted) == chosen
 
 
-def test_int8_is_refused_on_a_gpu(tmp_path):
+@pytest.mark.parametrize("precision", ["int8", "auto"])
+def test_int8_is_refused_on_a_gpu_and_taken_on_the_cpu(tmp_path, precision):
+    bundle = tiny_bundle(tmp_path, precisions=("int8",))
     with pytest.raises(ProviderError, match="int8"):
-        AcousticModel(tiny_bundle(tmp_path, precisions=("int8",)), AsrSettings(provider="cuda", precision="int8"))
+        AcousticModel(bundle, AsrSettings(provider="cuda", precision=precision))
+    assert AcousticModel(bundle, AsrSettings(provider="auto", precision=precision)).provider == "cpu"
 
 
 def test_the_precision_in_use_is_shown(tmp_path):

@@ -107,7 +107,9 @@ def test_a_window_begins_a_second_before_the_first_word_that_is_not_stable():
 def test_text_that_never_settles_is_committed_before_it_leaves_the_window():
     class Fickle(ScriptedModel):
         def encode(self, samples: np.ndarray) -> Encoding:
-            self.script = [(word, start, end) for (word, start, end) in SPOKEN if (len(self.windows) % 2) or word != "one"]
+            self.script = [
+                (word, start, end) for (word, start, end) in SPOKEN if (len(self.windows) % 2) or word != "one"
+            ]
             return super().encode(samples)
 
     model = Fickle(SPOKEN)

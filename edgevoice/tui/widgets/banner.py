@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from edgevoice.tui.state import Problem
+from edgevoice.tui.views import Problem
 
 DISMISS = "(Esc hides this)"
 

@@ -26,9 +26,9 @@ MARKS = (
     ("italic text…", "may still change"),
     ("◆ early", "recognised before the speaker finished"),
     ("● speech  ○ silence", "whether a voice is heard"),
-    ("│ in the meter", "the loudest of the last moments"),
-    ("latency 120/240 ms", "half, and 95 of 100, updates come within this"),
-    ("! lost 1.5 s", "audio that was never heard; captions have a gap"),
+    ("┃ in the meter", "the loudest of the last moments"),
+    ("latency 120/240 ms", "half, and 95 of 100, updates take this or less"),
+    ("! lost 1.5 s", "audio never heard: the captions have a gap"),
 )
 
 
@@ -48,7 +48,7 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(id="help"):
             for title, rows in (("Keys", KEYS), ("Marks", MARKS), ("This run", self._facts)):
                 yield Static(title, markup=False, classes="help-title")
-                yield Static(_table(rows), markup=False)
+                yield Static(_table(rows), markup=False, classes="help-rows")
             yield Static("Esc closes this", markup=False, classes="help-hint")
 
     def action_dismiss_help(self) -> None:

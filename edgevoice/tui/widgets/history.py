@@ -9,7 +9,6 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
-from textual.events import Resize
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -17,7 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from edgevoice.tui.layout import Column, Shape, column
-from edgevoice.tui.state import CaptionLine, clock
+from edgevoice.tui.views import CaptionLine, clock
 from edgevoice.tui.widgets.drawing import wrap
 
 KEPT = 10_000
@@ -43,8 +42,8 @@ class History(ScrollView, can_focus=True):
             super().__init__()
             self.count = count
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self._captions: deque[CaptionLine] = deque()
         self._lines: list[tuple[CaptionLine, int, str]] = []
         """What is on each line: whose, which line of it (-1 for an empty one), and the text."""
@@ -88,7 +87,7 @@ class History(ScrollView, can_focus=True):
     def follow(self) -> None:
         """Goes to the newest caption and stays there."""
         self.scroll_end(animate=False, immediate=True)
-        self._set_following(True)
+        self._set_following(following=True)
 
     def render_line(self, y: int) -> Strip:
         """The line at `y` of the part on show."""
@@ -108,7 +107,7 @@ class History(ScrollView, can_focus=True):
         super().notify_style_update()
         self._strips.clear()
 
-    def on_resize(self, event: Resize) -> None:
+    def on_resize(self) -> None:
         """Breaks the lines anew if the width changed, and keeps the newest in sight."""
         if self._measured() != self._column:
             self._relayout()
@@ -118,13 +117,13 @@ class History(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Follows again as soon as the end is in sight."""
         super().watch_scroll_y(old_value, new_value)
-        self._set_following(self.is_vertical_scroll_end or self.max_scroll_y == 0)
+        self._set_following(following=self.is_vertical_scroll_end or self.max_scroll_y == 0)
 
     def watch_shape(self) -> None:
         """A second channel appeared, an hour is over, or the size was switched."""
         self._relayout()
 
-    def _set_following(self, following: bool) -> None:
+    def _set_following(self, *, following: bool) -> None:
         if following == self._following and not (following and self._unseen):
             return
         self._following = following

@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
-from edgevoice.tui.state import Bar, IntentView, clock
+from edgevoice.tui.views import Bar, IntentView, clock
 from edgevoice.tui.widgets.drawing import bar, fit, percent, wrap
 
 EARLY = "◆ early"
@@ -65,7 +65,7 @@ class IntentPane(_Drawn):
     def _current(self, width: int) -> list[Content]:
         current = self.intents.current
         if current is None:
-            return self._card([self._said("no intent heard yet", "muted")], "idle", width)
+            return self._card([Content("no intent heard yet")], "idle", width)
         if current.reason:
             guess = f"best guess {current.label} {percent(current.score)}, {current.reason}"
             return self._card([Content(NONE), *wrap(Content(guess), width - 2)[:3]], "idle", width)

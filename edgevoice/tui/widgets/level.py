@@ -65,7 +65,8 @@ class LevelMeter(Widget):
     def _figure(self) -> Content:
         if self.view.clipping:
             return Content.styled("  too loud ", self._style("level--warning"))
-        return Content.styled(f"{max(self.view.dbfs, -99):>5} dB   ", self._style("level--name"))
+        dbfs = str(max(self.view.dbfs, -99)) if self.view.dbfs > -120 else "--"
+        return Content.styled(f"{dbfs:>5} dB   ", self._style("level--name"))
 
     def _style(self, name: str) -> Style:
         return self.get_visual_style(name, partial=True)

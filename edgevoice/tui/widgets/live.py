@@ -6,12 +6,11 @@ from typing import ClassVar
 
 from textual.containers import Vertical
 from textual.content import Content
-from textual.events import Resize
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from edgevoice.tui.layout import Column, Shape, column, live_rows
-from edgevoice.tui.state import LiveView, clock
+from edgevoice.tui.views import LiveView, clock
 from edgevoice.tui.widgets.drawing import wrap
 
 RULE_FROM = 8
@@ -32,11 +31,7 @@ class LiveLine(Widget):
         super().__init__()
         self.channel = channel
         self._top = 0
-        self._top_of = -1
-
-    def on_resize(self, event: Resize) -> None:
-        """Lines are broken elsewhere now: the first one on show is found anew."""
-        self._top = 0
+        self._top_of = (-1, 0)
 
     def render(self) -> Content:
         """The last rows of the caption, behind its time."""
@@ -45,7 +40,7 @@ class LiveLine(Widget):
             return Content("")
         place = column(self.size.width, self.shape)
         lines = wrap(self._words(view), place.text)
-        shown = lines[self._scrolled(view.segment, len(lines)) :][: self.size.height]
+        shown = lines[self._scrolled((view.segment, place.text), len(lines)) :][: self.size.height]
         head = self._head(place)
         rest = Content(" " * place.indent)
         return Content("\n").join([(rest if index else head) + line for index, line in enumerate(shown)])
@@ -66,10 +61,13 @@ class LiveLine(Widget):
             (channel, self.get_visual_style("live--channel", partial=True)),
         )
 
-    def _scrolled(self, segment: int, lines: int) -> int:
-        """The first line on show: it only grows within a segment, or words would jump when a guess gets shorter."""
-        if segment != self._top_of:
-            self._top, self._top_of = 0, segment
+    def _scrolled(self, text: tuple[int, int], lines: int) -> int:
+        """The first line on show of a text, given as its segment and width.
+
+        It only grows while these are the same, or words would jump whenever a guess gets shorter.
+        """
+        if text != self._top_of:
+            self._top, self._top_of = 0, text
         self._top = min(max(self._top, lines - self.size.height), max(0, lines - 1))
         return self._top
 
@@ -118,7 +116,7 @@ class LivePane(Vertical):
         line = LiveLine(channel)
         line.shape = self.shape
         await self.mount(line)
-        self.call_after_refresh(self.resize_lines)
+        self.resize_lines()
 
     def watch_shape(self, shape: Shape) -> None:
         """Passes the shape on."""

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
-from edgevoice.tui.state import HeaderView, Phase, StatusView, clock
+from edgevoice.tui.views import HeaderView, Phase, StatusView, clock
 from edgevoice.tui.widgets.drawing import fit
 
 PHASES: dict[Phase, tuple[str, str]] = {
@@ -30,8 +30,8 @@ class HeaderLine(Widget):
 
     view: reactive[HeaderView] = reactive(HeaderView())
 
-    def __init__(self, title: str, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, title: str) -> None:
+        super().__init__()
         self._title = title
 
     def render(self) -> Content:

@@ -1,0 +1,139 @@
+"""Accuracy per test set, never pooled: word and character error rate, and intents, through the runtime itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgevoice.asr import ctc
+from edgevoice.asr.bundle import load_bundle
+from edgevoice.asr.model import AcousticModel, load_model
+from edgevoice.audio.file import FileSource
+from edgevoice.config import AsrSettings, Settings
+from edgevoice.events import CaptionFinished, IntentDetected
+from edgevoice.pipeline import Pipeline
+from edgevoice.text import normalise
+from training.dataset import load_audio
+from training.manifest import Clip, read_manifest
+from training.metrics import error_rates
+
+SPLITS = ("dev", "test", "test-other-engines")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the model made of one clip."""
+
+    text: str
+    intent: str
+    """The best label; "" without an intent head."""
+    score: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """The figures of one set."""
+
+    dataset: str
+    split: str
+    path: str
+    """"offline" (the whole clip in one pass) or "live" (detector, segmenter, streaming windows)."""
+    clips: int
+    minutes: float
+    speakers: int
+    wer: float | None
+    cer: float | None
+    intent_clips: int
+    accuracy: float | None
+    """Share of clips with an intent whose best label (among all, rejection included) is right."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain types, rounded."""
+        return {k: round(v, 4) if isinstance(v, float) else v for k, v in dataclasses.asdict(self).items()}
+
+
+def measure(
+    bundle: Path, manifests: Sequence[Path], *, splits: Sequence[str] | None = None, at_most: int = 400, live: bool = False
+) -> list[Row]:
+    """One row for each manifest, split and path through the runtime."""
+    model = load_model(load_bundle(bundle), None, AsrSettings(provider="cpu"))
+    rows = []
+    for manifest in manifests:
+        clips = read_manifest(manifest)
+        for split in splits or SPLITS:
+            chosen = _evenly([c for c in clips if c.split == split and (c.text or c.intent)], at_most)
+            if chosen:
+                rows.append(_row(split, "offline", chosen, [offline(model, clip) for clip in chosen]))
+                if live:
+                    rows.append(_row(split, "live", chosen, [through_pipeline(model, clip) for clip in chosen]))
+    return rows
+
+
+def offline(model: AcousticModel, clip: Clip) -> Heard:
+    """Decodes a whole clip in one pass."""
+    encoding = model.encode(load_audio(clip.path))
+    text = ""
+    if encoding.log_probs is not None:
+        tokens = ctc.greedy(encoding.log_probs, model.manifest.vocabulary, model.manifest.blank)
+        text = " ".join(word.word for word in ctc.words(tokens, model.frame_seconds, 0.0))
+    if encoding.intent_logits is None:
+        return Heard(text, "", 0.0)
+    scores = np.exp(encoding.intent_logits - encoding.intent_logits.max())
+    best = int(scores.argmax())
+    return Heard(text, model.manifest.labels[best], float(scores[best] / scores.sum()))
+
+
+def through_pipeline(model: AcousticModel, clip: Clip) -> Heard:
+    """What a user sees of a clip: the finals, and the first intent that was announced."""
+    texts: list[str] = []
+    intents: list[IntentDetected] = []
+    for event in Pipeline(FileSource(clip.path), model, Settings()).run():
+        if isinstance(event, CaptionFinished):
+            texts.append(event.text)
+        elif isinstance(event, IntentDetected):
+            intents.append(event)
+    first = intents[0] if intents else None
+    label, score = (first.label, first.score) if first else (model.manifest.reject_label, 0.0)
+    return Heard(" ".join(texts), label, score)
+
+
+def table(rows: Iterable[Row]) -> str:
+    """The figures as a Markdown table."""
+    lines = [
+        "| set | split | path | clips | minutes | voices | WER | CER | intent accuracy |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        accuracy = f"{_percent(r.accuracy)} of {r.intent_clips}" if r.intent_clips else "-"
+        cells = (r.dataset, r.split, r.path, r.clips, f"{r.minutes:.1f}", r.speakers, _percent(r.wer), _percent(r.cer), accuracy)
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def _row(split: str, path: str, clips: Sequence[Clip], heard: Sequence[Heard]) -> Row:
+    rates = error_rates([clip.text for clip in clips], [normalise(h.text) for h in heard])
+    known = [(clip.intent, h.intent) for clip, h in zip(clips, heard, strict=True) if clip.intent and h.intent]
+    return Row(
+        dataset=clips[0].dataset,
+        split=split,
+        path=path,
+        clips=len(clips),
+        minutes=sum(clip.duration_s for clip in clips) / 60,
+        speakers=len({clip.speaker for clip in clips}),
+        wer=rates.get("wer"),
+        cer=rates.get("cer"),
+        intent_clips=len(known),
+        accuracy=sum(a == b for a, b in known) / len(known) if known else None,
+    )
+
+
+def _evenly(clips: list[Clip], at_most: int) -> list[Clip]:
+    return clips[:: max(1, -(-len(clips) // at_most))]
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"

@@ -1,0 +1,41 @@
+"""`edgevoice bench accuracy BUNDLE`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+EXAMPLE = """example:
+  edgevoice bench accuracy models/banking-en --data corpus/banking-en/manifest.csv --split test
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command line; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    from bench.accuracy import measure, table
+
+    rows = measure(options.bundle, options.data, splits=options.split, at_most=options.at_most, live=options.live)
+    if options.output:
+        options.output.write_text(json.dumps([row.as_dict() for row in rows], indent=1) + "\n", encoding="utf-8")
+    print(table(rows))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edgevoice bench",
+        description="Measure a bundle on recordings with known text and intents, through the runtime that users run.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("what", choices=["accuracy"], help="what to measure")
+    parser.add_argument("bundle", type=Path, help="folder of the bundle")
+    parser.add_argument("--data", type=Path, action="append", required=True, help="manifest CSV (repeatable)")
+    parser.add_argument("--split", action="append", help="splits to measure (dev, test and test-other-engines)")
+    parser.add_argument("--at-most", type=int, default=400, help="clips of a set, taken evenly (400)")
+    parser.add_argument("--live", action="store_true", help="also through detector, segmenter and streaming windows")
+    parser.add_argument("--output", type=Path, help="write the figures as JSON")
+    return parser

@@ -1,0 +1,146 @@
+"""The values that the screen shows, and how they are written: frozen, made safe by `state.py`, drawn by the widgets."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from edgevoice.text import plain
+
+LABEL_LENGTH = 80
+"""Longer names and labels are cut: they come from files and may be anything."""
+MESSAGE_LENGTH = 400
+
+
+class Phase(Enum):
+    """Where the run stands."""
+
+    STARTING = "starting"
+    LISTENING = "listening"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    ENDED = "ended"
+    FAILED = "failed"
+
+
+HINTS = {
+    Phase.STARTING: "Starting.",
+    Phase.LISTENING: "What is said will appear here.",
+    Phase.PAUSED: "Paused. Space goes on.",
+    Phase.STOPPING: "Stopping.",
+    Phase.ENDED: "The audio has ended.",
+    Phase.FAILED: "",
+}
+RULES = {
+    Phase.PAUSED: "paused, space goes on",
+    Phase.ENDED: "ended",
+    Phase.FAILED: "failed",
+    Phase.STOPPING: "stopping",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionLine:
+    """A finished caption."""
+
+    channel: str
+    start: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """What is being said on one channel; `segment` is -1 while nobody speaks."""
+
+    channel: str
+    segment: int = -1
+    start: float = 0.0
+    stable: str = ""
+    tentative: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A label and its share, 0 to 1."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class IntentView:
+    """An intent, or with a `reason` the news that there was none."""
+
+    channel: str
+    segment: int
+    at: float
+    label: str
+    score: float
+    early: bool = False
+    reason: str = ""
+    runners_up: tuple[Bar, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """The line at the bottom."""
+
+    phase: Phase = Phase.STARTING
+    model: str = ""
+    provider: str = ""
+    note: str = ""
+    p50: float | None = None
+    """Seconds."""
+    p95: float | None = None
+    """Seconds."""
+    lost: float = 0.0
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderView:
+    """The line at the top."""
+
+    source: str = ""
+    seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One message for the banner: a failure, or with `note` something worth knowing."""
+
+    what: str
+    remedy: str = ""
+    recoverable: bool = True
+    note: bool = False
+
+
+def short(text: str, length: int = LABEL_LENGTH) -> str:
+    """Text safe to show, no longer than `length` characters."""
+    cleaned = plain(text).strip()
+    return cleaned if len(cleaned) <= length else cleaned[: length - 1] + "…"
+
+
+def label_name(label: str) -> str:
+    """A label as a person reads it: "card_issues" -> "card issues"."""
+    return short(label).replace("_", " ")
+
+
+def finite(value: float, otherwise: float = 0.0) -> float:
+    """The value, unless it is infinite or no number at all."""
+    return value if math.isfinite(value) else otherwise
+
+
+def percentile(values: list[float], share: float) -> float | None:
+    """The nearest-rank percentile of sorted values, or nothing of nothing."""
+    if not values:
+        return None
+    return values[min(len(values) - 1, int(share * len(values)))]
+
+
+def clock(seconds: float) -> str:
+    """Seconds as mm:ss, from the first hour on as h:mm:ss."""
+    whole = max(0, int(seconds))
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes:02d}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

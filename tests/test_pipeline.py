@@ -1,0 +1,448 @@
+"""The order of things: scripts for the edge cases, a real tiny model for whole runs."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from edgevoice.asr.model import AcousticModel, Encoding, load_model
+from edgevoice.audio.file import FileSource
+from edgevoice.audio.pacing import PacedSource
+from edgevoice.audio.source import Block
+from edgevoice.config import AsrSettings, IntentSettings, Settings
+from edgevoice.errors import AudioError, ModelError
+from edgevoice.events import (
+    AudioLost,
+    CaptionFinished,
+    CaptionUpdated,
+    Event,
+    Failed,
+    IntentDetected,
+    IntentRejected,
+    LevelMeasured,
+    SpeechEnded,
+    SpeechStarted,
+    StreamEnded,
+    StreamStarted,
+    to_dict,
+)
+from edgevoice.pipeline import Pipeline
+from edgevoice.recent import Ring, dbfs
+from tests.tiny import LABELS, silence, speak, tiny_bundle
+
+SETTINGS = Settings(asr=AsrSettings(provider="cpu", threads=1))
+
+
+class ScriptedSource:
+    """Yields blocks; raises what is an exception; calls what can be called."""
+
+    def __init__(self, script: list, channel: str = "mic", sample_rate: int = 16000, name: str = "script") -> None:
+        self.script, self.channel, self.sample_rate, self.name = script, channel, sample_rate, name
+        self.closed = False
+
+    def blocks(self) -> Iterator[Block]:
+        for item in self.script:
+            if self.closed:
+                return
+            if isinstance(item, Exception):
+                raise item
+            if callable(item):
+                item()
+            else:
+                yield item
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class ScriptedDetector:
+    """Speech where the script says so, in seconds."""
+
+    frame_samples = 320
+
+    def __init__(self, *spans: tuple[float, float]) -> None:
+        self.spans, self.heard = spans, 0
+
+    def probability(self, frame: np.ndarray) -> float:
+        assert frame.shape == (320,)
+        assert np.isfinite(frame).all()
+        assert np.abs(frame).max() <= 1
+        middle = (self.heard + 0.5) * 0.02
+        self.heard += 1
+        return float(any(start <= middle < end for start, end in self.spans))
+
+    def reset(self) -> None:
+        self.heard = 0
+
+
+class ScriptedModel:
+    """One word every half second and one intent, whatever the audio; a script of failures by call."""
+
+    frame_seconds, provider, note, heads = 0.02, "cpu", "", ("ctc", "intent")
+
+    def __init__(self, manifest, failures: dict[int, Exception] | None = None) -> None:
+        self.manifest, self.failures, self.calls = manifest, failures or {}, 0
+
+    def encode(self, samples: np.ndarray) -> Encoding:
+        self.calls += 1
+        if self.calls in self.failures:
+            raise self.failures[self.calls]
+        ids = np.zeros(len(samples) // 320, dtype=int)
+        ids[10::25] = 1
+        rows = np.full((len(ids), 6), -9.0, dtype=np.float32)
+        rows[np.arange(len(ids)), ids] = 0
+        return Encoding(rows, np.array([5.0, 0, 0, 0], dtype=np.float32))
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundles")
+    return {kind: tiny_bundle(folder / kind, kind) for kind in ("shared", "ctc", "intent")}
+
+
+@pytest.fixture(scope="module")
+def tiny(bundles) -> AcousticModel:
+    return load_model(bundles["shared"], None, SETTINGS.asr)
+
+
+def cut(samples: np.ndarray, size: int = 1600, **fields: float) -> list[Block]:
+    return [Block(samples[start : start + size], **fields) for start in range(0, len(samples), size)]
+
+
+def call(*sentences: str, pause: float = 0.8) -> np.ndarray:
+    return np.concatenate([silence(0.5), *(part for text in sentences for part in (speak(text), silence(pause)))])
+
+
+def run(script, model, detector=None, settings=SETTINGS, **source: object) -> list[Event]:
+    return list(Pipeline(ScriptedSource(script, **source), model, settings, detector=detector).run())
+
+
+def of(events: list[Event], *types: type[Event]) -> list:
+    return [event for event in events if isinstance(event, types)]
+
+
+def names(events: list[Event], without: tuple[type[Event], ...] = (LevelMeasured, CaptionUpdated)) -> list[str]:
+    return [type(event).__name__ for event in events if not isinstance(event, without)]
+
+
+def timeless(events: list[Event]) -> list[dict]:
+    return [{key: value for key, value in to_dict(event).items() if key != "latency"} for event in events]
+
+
+# whole runs with the real detector and a real, tiny model
+
+
+def test_a_call_becomes_captions_and_intents(tiny):
+    events = run(cut(call("one two two four", "three three")), tiny)
+    assert [event.text for event in of(events, CaptionFinished)] == ["one two two four", "three three"]
+    assert [event.label for event in of(events, IntentDetected)] == ["pay", "stop"]
+    started, ended = events[0], events[-1]
+    assert (started.model, started.provider, started.labels) == ("tiny-shared", "cpu", LABELS)
+    assert (ended.segments, ended.words, ended.intents, ended.lost) == (2, 6, 2, 0)
+    assert ended.duration == pytest.approx(len(call("one two two four", "three three")) / 16000)
+
+
+def test_the_order_of_events(tiny):
+    segment = ["SpeechStarted", "IntentDetected", "SpeechEnded", "CaptionFinished"]
+    events = run(cut(call("two two two two two", "one one one one one")), tiny)
+    assert names(events) == ["StreamStarted", *segment, *segment, "StreamEnded"]
+    assert all(event.early for event in of(events, IntentDetected))
+
+
+def test_stable_text_only_grows_and_the_final_text_begins_with_it(tiny):
+    events = run(cut(call("one two three four " * 5, "four three two one " * 4)), tiny)
+    stable: dict[int, str] = {}
+    for event in of(events, CaptionUpdated):
+        assert event.stable.startswith(stable.get(event.segment, ""))
+        stable[event.segment] = event.stable
+    for event in of(events, CaptionFinished):
+        assert event.text.startswith(stable[event.segment])
+    assert stable[1].count("one") >= 4
+
+
+def test_time_never_runs_backwards(tiny):
+    times = [event.at for event in run(cut(call("one two", "three")), tiny)]
+    assert times == sorted(times)
+
+
+def test_words_lie_within_their_segments_in_order(tiny):
+    for event in of(run(cut(call("one two three")), tiny), CaptionFinished):
+        edges = [edge for word in event.words for edge in (word.start, word.end)]
+        assert edges == sorted(edges)
+        assert event.start <= edges[0]
+        assert edges[-1] <= event.end + 0.05
+
+
+def test_intents_below_the_threshold_and_none_are_rejected(tiny):
+    strict = dataclasses.replace(SETTINGS, intent=IntentSettings(threshold=0.99999))
+    (rejected,) = of(run(cut(call("one two three")), tiny, settings=strict), IntentRejected)
+    assert (rejected.reason, len(rejected.runners_up)) == ("below threshold", 3)
+    (rejected,) = of(run(cut(call("four four four")), tiny), IntentRejected)
+    assert (rejected.label, rejected.reason) == ("none", "none")
+
+
+@pytest.mark.parametrize("size", [1, 7, 319, 320, 1600, 100_000])
+def test_the_size_of_blocks_changes_nothing(tiny, size):
+    samples = call("one two")[:24000]
+    assert timeless(run(cut(samples, size), tiny)) == timeless(run(cut(samples, 4000), tiny))
+
+
+def test_other_sample_rates_are_resampled(tiny):
+    import soxr
+
+    for rate in (8000, 44100, 48000):
+        samples = soxr.resample(call("one two three"), 16000, rate).astype(np.float32)
+        events = run(cut(samples, rate // 10), tiny, sample_rate=rate)
+        assert [event.text for event in of(events, CaptionFinished)] == ["one two three"]
+
+
+def test_a_paced_file_gives_the_same_events(tiny, tmp_path):
+    import soundfile
+
+    soundfile.write(tmp_path / "a.wav", call("one two", "three"), 16000, subtype="FLOAT")
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    paced = PacedSource(FileSource(tmp_path / "a.wav"), clock=lambda: now[0], sleep=sleep)
+    fast = list(Pipeline(FileSource(tmp_path / "a.wav"), tiny, SETTINGS).run())
+    slow = list(Pipeline(paced, tiny, SETTINGS, clock=lambda: now[0]).run())
+    assert timeless(fast) == timeless(slow)
+
+
+@pytest.mark.parametrize("kind", ["ctc", "intent"])
+def test_a_model_of_one_head_says_what_it_can(bundles, kind):
+    events = run(cut(call("two two two")), load_model(bundles[kind], None, SETTINGS.asr))
+    captions, intents = of(events, CaptionFinished, CaptionUpdated), of(events, IntentDetected, IntentRejected)
+    assert (bool(captions), bool(intents)) == (kind == "ctc", kind == "intent")
+
+
+def test_two_models_work_together(bundles):
+    model = load_model(bundles["ctc"], bundles["intent"], SETTINGS.asr)
+    events = run(cut(call("two two two")), model)
+    assert [event.text for event in of(events, CaptionFinished)] == ["two two two"]
+    assert [event.label for event in of(events, IntentDetected)] == ["pay"]
+
+
+def test_speech_longer_than_the_maximum_loses_and_doubles_nothing(tiny):
+    spoken = ("one two three four " * 20).strip()
+    events = run(cut(np.concatenate([silence(0.5), speak(spoken, gap_s=0.14), silence(1)])), tiny)
+    assert len(of(events, SpeechStarted)) > 1
+    assert " ".join(event.text for event in of(events, CaptionFinished)) == spoken
+
+
+def test_broken_samples_break_nothing(tiny):
+    broken = call("one two", "three")
+    broken[:400] = np.nan
+    broken[20000:20200] = np.inf
+    broken[-300:] = 1e30
+    events = run(cut(broken), tiny)
+    assert of(events, Failed) == []
+    assert of(events, CaptionFinished)[-1].text == "three"
+    assert all(np.isfinite([event.dbfs, event.peak]).all() for event in of(events, LevelMeasured))
+
+
+# scripts
+
+
+def test_no_audio_at_all(tiny):
+    assert names(run([], tiny)) == ["StreamStarted", "StreamEnded"]
+
+
+def test_silence_has_levels_and_no_segments(tiny):
+    events = run(cut(np.zeros(32000, dtype=np.float32)), tiny)
+    assert names(events) == ["StreamStarted", "StreamEnded"]
+    levels = of(events, LevelMeasured)
+    assert len(levels) == 20
+    assert {event.dbfs for event in levels} == {-120.0}
+
+
+def test_levels_are_those_of_the_audio(tiny):
+    wave = np.sin(2 * np.pi * 440 * np.arange(3200) / 16000).astype(np.float32) / 2
+    level = of(run(cut(wave), tiny, ScriptedDetector((0.0, 0.06))), LevelMeasured)
+    assert [event.speech for event in level] == [1.0, 0.0]
+    assert level[0].dbfs == pytest.approx(-9.03, abs=0.05)
+    assert level[0].peak == pytest.approx(0.5, abs=0.01)
+
+
+def test_an_open_segment_is_finished_at_the_end(tiny):
+    events = run(cut(call("one two", pause=0.0)), tiny)
+    assert names(events)[-4:-1] == ["SpeechEnded", "CaptionFinished", "IntentDetected"]
+    assert of(events, CaptionFinished)[0].text == "one two"
+
+
+def test_the_preroll_belongs_to_the_segment(tiny):
+    events = run(cut(call("one two")), tiny, ScriptedDetector((0.8, 1.4)))
+    (started,) = of(events, SpeechStarted)
+    assert started.start == pytest.approx(0.8 - SETTINGS.vad.preroll_s)
+    assert of(events, CaptionFinished)[0].text == "one two"
+
+
+def test_lost_audio_is_told_and_counted(tiny):
+    blocks = cut(silence(0.3))
+    blocks[1] = dataclasses.replace(blocks[1], lost=1.5, lost_where="queue full")
+    events = run(blocks, tiny)
+    (lost,) = of(events, AudioLost)
+    assert (lost.seconds, lost.where, lost.at) == (1.5, "queue full", pytest.approx(0.1))
+    assert events[-1].lost == 1.5
+
+
+def test_a_source_that_breaks_ends_the_stream_after_the_open_segment(tiny):
+    error = AudioError("The microphone is gone", "Plug it in")
+    source = ScriptedSource([*cut(call("one two", pause=0.0)), error])
+    pipeline = Pipeline(source, tiny, SETTINGS)
+    events = list(pipeline.run())
+    assert names(events)[-4:] == ["CaptionFinished", "IntentDetected", "Failed", "StreamEnded"]
+    assert (events[-2].what, events[-2].remedy, events[-2].recoverable) == (
+        "The microphone is gone",
+        "Plug it in",
+        False,
+    )
+    assert (pipeline.failed, source.closed) == (error, True)
+
+
+def test_stop_finishes_what_was_heard(tiny):
+    blocks = cut(call("one two", "three three"))
+    source = ScriptedSource([])
+    pipeline = Pipeline(source, tiny, SETTINGS)
+    source.script = [*blocks[:12], pipeline.stop, *blocks[12:]]
+    events = list(pipeline.run())
+    assert names(events)[-1] == "StreamEnded"
+    assert of(events, CaptionFinished)[0].text == "one two"
+    assert of(events, LevelMeasured)[-1].at <= 1.3
+    pipeline.stop()
+
+
+def test_a_consumer_that_leaves_closes_the_source(tiny):
+    source = ScriptedSource(cut(silence(1)))
+    events = Pipeline(source, tiny, SETTINGS).run()
+    next(events), next(events)
+    events.close()
+    assert source.closed
+
+
+def test_a_failing_update_is_told_once_and_the_final_still_comes(tiny):
+    model = ScriptedModel(tiny.manifest, {2: ModelError("CUDA is gone", "Restart"), 3: ValueError("never called")})
+    model.failures.pop(3)
+    events = run(cut(silence(5)), model, ScriptedDetector((0.5, 3.5)))
+    (failed,) = of(events, Failed)
+    assert (failed.what, failed.remedy, failed.recoverable) == ("CUDA is gone", "Restart", True)
+    (caption,) = of(events, CaptionFinished)
+    assert caption.text
+    assert model.calls == 3
+
+
+def test_a_failing_final_pass_still_shows_the_words_so_far(tiny):
+    model = ScriptedModel(tiny.manifest)
+    updates = len(of(run(cut(silence(5)), model, ScriptedDetector((0.5, 3.5))), CaptionUpdated))
+    calls = model.calls
+    model = ScriptedModel(tiny.manifest, {calls: RuntimeError("boom")})
+    events = run(cut(silence(5)), model, ScriptedDetector((0.5, 3.5)))
+    (failed,), (caption,) = of(events, Failed), of(events, CaptionFinished)
+    assert updates
+    assert (failed.what, failed.recoverable) == ("The model failed: boom", True)
+    last = of(events, CaptionUpdated)[-1]
+    assert caption.text == f"{last.stable} {last.tentative}".strip()
+
+
+def test_the_next_segment_tries_again(tiny):
+    model = ScriptedModel(tiny.manifest, {1: RuntimeError()})
+    events = run(cut(silence(7)), model, ScriptedDetector((0.5, 2.0), (3.5, 5.5)))
+    assert {event.segment for event in of(events, CaptionUpdated)} == {2}
+    assert of(events, Failed)[0].what == "The model failed"
+
+
+def lagging(samples: np.ndarray, lag: float, model) -> list[Event]:
+    """A run in which every block reaches the pipeline `lag` seconds after it arrived."""
+    source = ScriptedSource(cut(samples, arrived=100.0))
+    return list(
+        Pipeline(source, model, SETTINGS, detector=ScriptedDetector((0.5, 3.5)), clock=lambda: 100.0 + lag).run()
+    )
+
+
+def test_who_is_late_skips_partials_and_never_finals(tiny):
+    punctual, late = (lagging(silence(5), lag, ScriptedModel(tiny.manifest)) for lag in (0.6, 0.7))
+    assert of(punctual, CaptionUpdated)
+    assert of(late, CaptionUpdated) == []
+    assert all(event.text for event in of(late, CaptionFinished))
+    assert len(of(late, CaptionFinished, IntentDetected)) == len(of(punctual, CaptionFinished, IntentDetected)) == 2
+
+
+def test_a_source_that_waits_is_never_late_however_slow_the_model(tiny):
+    now = [100.0]
+
+    class Slow(ScriptedModel):
+        def encode(self, samples: np.ndarray) -> Encoding:
+            now[0] += 5.0
+            return super().encode(samples)
+
+    class Pulled(ScriptedSource):
+        def blocks(self) -> Iterator[Block]:
+            for block in super().blocks():
+                yield dataclasses.replace(block, arrived=now[0])
+
+    pipeline = Pipeline(
+        Pulled(cut(silence(5))),
+        Slow(tiny.manifest),
+        SETTINGS,
+        detector=ScriptedDetector((0.5, 3.5)),
+        clock=lambda: now[0],
+    )
+    assert len(of(list(pipeline.run()), CaptionUpdated)) > 3
+
+
+def test_latencies_count_the_clock_and_the_hangover(tiny):
+    events = lagging(silence(5), 0.25, ScriptedModel(tiny.manifest))
+    assert {event.latency for event in of(events, CaptionUpdated)} == {0.25}
+    (caption,) = of(events, CaptionFinished)
+    assert caption.latency == pytest.approx(0.25 + caption.at - caption.end)
+
+
+def test_control_characters_reach_no_event(bundles, tmp_path):
+    nasty = "\x1b]0;title\x07\u202e"
+    vocabulary = ("", f" o{nasty}ne", " two", " three", " four", "")
+    bundle = tiny_bundle(tmp_path, vocabulary=vocabulary, labels=(f"gr{nasty}eet", "pay", "stop", "none"), name=nasty)
+    events = run(cut(call("one one one")), AcousticModel(bundle, SETTINGS.asr), name=nasty, channel=nasty)
+    text = repr([to_dict(event) for event in events])
+    assert of(events, CaptionFinished)[0].text == " ".join(["o]0;titlene"] * 3)
+    assert not {"\\x1b", "\\x07", "\\u202e"} & {text[i : i + size] for size in (4, 6) for i in range(len(text))}
+
+
+def test_unchanged_captions_are_not_repeated(tiny):
+    captions = of(run(cut(call("one two")), tiny), CaptionUpdated)
+    assert len({(event.stable, event.tentative) for event in captions}) == len(captions)
+
+
+def test_the_cooldown_reaches_across_segments(tiny):
+    settings = dataclasses.replace(SETTINGS, intent=IntentSettings(cooldown_s=60))
+    events = run(cut(call("two two two", "two two two")), tiny, settings=settings)
+    assert names(of(events, IntentDetected, IntentRejected)) == ["IntentDetected", "IntentRejected"]
+    assert of(events, IntentRejected)[0].reason == "cooldown"
+
+
+# what is remembered of the newest audio
+
+
+def test_the_ring_keeps_what_it_promises_and_little_more():
+    ring = Ring(1000)
+    for start in range(0, 10_000, 320):
+        ring.add(np.arange(start, start + 320, dtype=np.float32))
+    start, audio = ring.since(ring.end - 1000)
+    assert (start, audio[0], len(audio)) == (ring.end - 1000, start, 1000)
+    start, audio = ring.since(0)
+    assert audio[0] == start
+    assert len(audio) < 1000 + 320
+    assert len(ring.since(ring.end)[1]) == 0
+
+
+def test_decibels_of_full_scale():
+    assert dbfs(np.ones(10, dtype=np.float32)) == 0
+    assert dbfs(np.zeros(10, dtype=np.float32)) == -120
+    assert dbfs(np.full(10, 1e-9, dtype=np.float32)) == -120
+
+
+def test_every_event_type_of_the_stream_is_seen(tiny):
+    started = of(run(cut(call("one two")), tiny), StreamStarted, SpeechStarted, SpeechEnded, StreamEnded)
+    assert [type(event) for event in started] == [StreamStarted, SpeechStarted, SpeechEnded, StreamEnded]

@@ -1,0 +1,81 @@
+"""Ten real steps of each task on real speech."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgevoice.errors import ConfigError
+from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
+from training.run import train
+
+
+def losses(output: Path) -> list[float]:
+    """The training losses a run logged, in order."""
+    newest = max(output.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    state = json.loads((newest / "trainer_state.json").read_text(encoding="utf-8"))
+    return [entry["loss"] for entry in state["log_history"] if "loss" in entry]
+
+
+@pytest.mark.parametrize(
+    ("task", "encoder", "figures"),
+    [
+        ("joint", TINY_BERT, {"eval_small_wer", "eval_small_cer", "eval_small_accuracy", "eval_small_f1"}),
+        ("ctc", TINY_WAV2VEC2, {"eval_small_wer", "eval_small_cer"}),
+        ("intent", TINY_WAV2VEC2, {"eval_small_accuracy", "eval_small_f1"}),
+    ],
+)
+def test_ten_steps_lower_the_loss_and_leave_a_checkpoint(tmp_path, task, encoder, figures):
+    """The loss falls, the figures are there, and so are the weights, the recipe and the figures on disk."""
+    output = tmp_path / "run"
+    config = tiny_recipe(small_corpus(tmp_path), encoder, "trainer.average_decay=0.5")
+    found = train(task, config, output)
+    assert figures <= set(found)
+    first, last = losses(output)[0], losses(output)[-1]
+    assert last < first
+    assert (output / "model.safetensors").is_file()
+    assert json.loads((output / "training.json").read_text())["task"] == task
+    assert json.loads((output / "metrics.json").read_text()) == found
+
+
+def test_a_run_goes_on_where_it_stopped(tmp_path):
+    """A second call with more steps continues from the last checkpoint instead of starting again."""
+    manifest = small_corpus(tmp_path)
+    train("ctc", tiny_recipe(manifest, TINY_BERT), tmp_path / "run")
+    train("ctc", tiny_recipe(manifest, TINY_BERT, "trainer.max_steps=15"), tmp_path / "run")
+    state = json.loads((tmp_path / "run" / "checkpoint-15" / "trainer_state.json").read_text(encoding="utf-8"))
+    assert [entry["step"] for entry in state["log_history"] if "loss" in entry] == [5, 10, 15]
+
+
+def test_subwords_are_learnt_from_the_transcripts(tmp_path):
+    """The vocabulary has whole pieces, and a piece at the head of a word carries the break."""
+    from training.checkpoint import load_tokenizer
+    from training.vocabulary import canonical, text_of
+
+    assignments = ["vocabulary.kind=subwords", "vocabulary.size=80", "trainer.max_steps=5"]
+    train("ctc", tiny_recipe(small_corpus(tmp_path), TINY_BERT, *assignments), tmp_path / "run")
+    tokenizer = load_tokenizer(str(tmp_path / "run"))
+    vocabulary, blank = canonical(tokenizer)
+    assert (len(vocabulary), vocabulary[blank]) == (80, "")
+    assert any(len(token) > 2 for token in vocabulary)
+    assert text_of(tokenizer("please call stella")["input_ids"], vocabulary) == "please call stella"
+
+
+@pytest.mark.parametrize(
+    ("column", "message"), [("path", "no column 'path'"), ("split", "no column 'split'")]
+)
+def test_a_manifest_without_a_needed_column_is_refused(tmp_path, column, message):
+    """The message names the column that is missing and those that exist."""
+    file = tmp_path / "manifest.csv"
+    names = [name for name in ("path", "text", "intent", "speaker", "split") if name != column]
+    file.write_text(",".join(names) + "\n" + ",".join("x" for _ in names) + "\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        train("ctc", tiny_recipe(file, TINY_BERT), tmp_path / "run")
+
+
+def test_an_unknown_key_of_a_recipe_is_refused(tmp_path):
+    """The message names the key."""
+    with pytest.raises(ConfigError, match="learning_rat"):
+        tiny_recipe(small_corpus(tmp_path), TINY_BERT, "trainer.learning_rat=1")

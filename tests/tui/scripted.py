@@ -1,0 +1,108 @@
+"""Runs that follow a script, for the tests; as a program, the screen in a terminal with one of them."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from edgevoice.events import (
+    CaptionFinished,
+    CaptionUpdated,
+    Event,
+    LevelMeasured,
+    SpeechEnded,
+    SpeechStarted,
+    StreamEnded,
+    StreamStarted,
+    to_json,
+)
+
+CHANNEL = "mic"
+
+
+def started(**fields: object) -> StreamStarted:
+    given = {"source": "USB Headset", "model": "edgevoice-small", "provider": "cpu", "channel": CHANNEL, **fields}
+    return StreamStarted(at=0.0, sample_rate=48000, **given)  # type: ignore[arg-type]
+
+
+def ended(channel: str = CHANNEL, lost: float = 0.0) -> StreamEnded:
+    return StreamEnded(channel=channel, at=9.0, duration=9.0, segments=1, words=2, intents=0, lost=lost)
+
+
+def level(at: float, dbfs: float = -20.0, peak: float = 0.3, channel: str = CHANNEL) -> LevelMeasured:
+    return LevelMeasured(channel=channel, at=at, dbfs=dbfs, peak=peak, speech=0.9)
+
+
+def speech(segment: int, at: float = 1.0, channel: str = CHANNEL) -> SpeechStarted:
+    return SpeechStarted(channel=channel, at=at, segment=segment, start=at)
+
+
+def silence(segment: int, at: float = 2.0, channel: str = CHANNEL) -> SpeechEnded:
+    return SpeechEnded(channel=channel, at=at, segment=segment, start=at - 1, end=at)
+
+
+def update(segment: int, stable: str, tentative: str = "", at: float = 1.5, latency: float = 0.1) -> CaptionUpdated:
+    return CaptionUpdated(channel=CHANNEL, at=at, segment=segment, stable=stable, tentative=tentative, latency=latency)
+
+
+def final(segment: int, text: str, start: float = 1.0, channel: str = CHANNEL) -> CaptionFinished:
+    return CaptionFinished(
+        channel=channel, at=start + 1, segment=segment, start=start, end=start + 1, text=text, words=(), latency=0.5
+    )
+
+
+class ScriptedRun:
+    """Delivers events, then waits for `stop`, and delivers the last ones after it."""
+
+    def __init__(self, events: Iterable[Event] = (), *, last: Iterable[Event] = (), ends: bool = False) -> None:
+        self._events = events
+        self._last = last
+        self._stopped = threading.Event()
+        if ends:
+            self._stopped.set()
+        self.calls: list[str] = []
+
+    def run(self) -> Iterator[Event]:
+        yield from self._events
+        self._stopped.wait()
+        yield from self._last
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+        self._stopped.set()
+
+    def pause(self) -> None:
+        self.calls.append("pause")
+
+    def resume(self) -> None:
+        self.calls.append("resume")
+
+
+class NoisyRun(ScriptedRun):
+    """Prints to file descriptor 2 behind Python's back, as PortAudio does."""
+
+    def run(self) -> Iterator[Event]:
+        ctypes.CDLL(None).write(2, b"ALSA lib: noise\n", 16)
+        yield from super().run()
+
+
+def main() -> int:
+    from edgevoice.tui.app import run_app
+
+    saved, log = Path(sys.argv[1]), Path(sys.argv[2])
+    events = [started(), speech(0), update(0, "hello", "there")]
+    run = NoisyRun(events, last=[final(0, "hello there everybody"), ended()], ends="ends" in sys.argv)
+    with saved.open("w", encoding="utf-8") as file:
+
+        def save(event: Event) -> None:
+            file.write(to_json(event) + "\n")
+            file.flush()
+
+        return run_app(run, on_event=save, log_file=log, exit_on_end="ends" in sys.argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,233 @@
+"""What the screen shows after which events: no Textual here."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from edgevoice.events import AudioLost, Failed, IntentDetected, IntentRejected, LabelScore
+from edgevoice.tui import state as state_module
+from edgevoice.tui.layout import Shape, column, live_rows
+from edgevoice.tui.levels import LevelTracker
+from edgevoice.tui.state import Part, ScreenState
+from edgevoice.tui.views import Phase, Problem, clock, percentile
+from edgevoice.tui.widgets.drawing import bar, line, percent
+from tests.tui.scripted import CHANNEL, ended, final, level, silence, speech, started, update
+
+
+def intent(segment: int, label: str, score: float = 0.9, *, early: bool = False, at: float = 2.0) -> IntentDetected:
+    runners = (LabelScore(label="abroad", score=0.05), LabelScore(label="app_error", score=0.01))
+    return IntentDetected(
+        channel=CHANNEL, at=at, segment=segment, label=label, score=score, runners_up=runners, early=early, words="w"
+    )
+
+
+def rejected(segment: int, reason: str) -> IntentRejected:
+    return IntentRejected(channel=CHANNEL, at=2.0, segment=segment, label="balance", score=0.3, reason=reason)
+
+
+def lost(seconds: float) -> AudioLost:
+    return AudioLost(channel=CHANNEL, at=1.0, seconds=seconds, where="queue full")
+
+
+def fed(*events: object) -> ScreenState:
+    state = ScreenState()
+    for event in events:
+        state.apply(event)  # type: ignore[arg-type]
+    return state
+
+
+def test_there_is_no_textual_in_it() -> None:
+    assert "textual" not in Path(state_module.__file__).read_text(encoding="utf-8").replace("no Textual", "")
+
+
+class TestLive:
+    def test_words_appear_with_the_time_at_which_speech_began(self) -> None:
+        live = fed(speech(0, at=3.0), update(0, "check", "my", at=4.0)).lives[CHANNEL]
+        assert (live.segment, live.start, live.stable, live.tentative) == (0, 3.0, "check", "my")
+
+    def test_a_final_moves_to_the_history_and_empties_the_line(self) -> None:
+        state = fed(speech(0), update(0, "check"))
+        change = state.apply(final(0, "check my balance"))
+        assert change.finished is not None
+        assert change.finished.text == "check my balance"
+        assert state.lives[CHANNEL].segment == -1
+
+    def test_an_empty_final_leaves_no_line(self) -> None:
+        assert fed(speech(0)).apply(final(0, "  ")).finished is None
+
+    def test_the_next_segment_does_not_wipe_words_that_wait_for_their_final(self) -> None:
+        state = fed(speech(0), update(0, "check"), silence(0), speech(1))
+        assert state.lives[CHANNEL].stable == "check"
+        state.apply(final(0, "check"))
+        state.apply(update(1, "the"))
+        assert state.lives[CHANNEL].stable == "the"
+
+    def test_a_late_update_of_a_finished_segment_is_not_shown(self) -> None:
+        assert fed(final(3, "done"), update(3, "do")).lives[CHANNEL].segment == -1
+
+    def test_speech_without_words_leaves_no_trace(self) -> None:
+        assert fed(speech(0), silence(0)).lives[CHANNEL].segment == -1
+
+    def test_two_channels_do_not_mix(self) -> None:
+        state = fed(started(), started(channel="call"), speech(0), speech(0, channel="call"), update(0, "hello"))
+        assert state.labelled
+        assert state.lives["call"].stable == ""
+        assert state.lives[CHANNEL].stable == "hello"
+
+
+class TestIntents:
+    def test_the_final_intent_takes_the_place_of_the_early_one(self) -> None:
+        state = fed(intent(0, "card_issues", early=True), intent(0, "card_issues", 0.95))
+        assert [(i.label, i.early) for i in state.intents] == [("card issues", False)]
+
+    def test_newest_first(self) -> None:
+        assert [i.label for i in fed(intent(0, "a"), intent(1, "b")).intents] == ["b", "a"]
+
+    def test_a_rejection_is_shown_but_not_remembered(self) -> None:
+        state = fed(rejected(0, "below threshold"))
+        assert state.intent is not None
+        assert state.intent.reason == "below threshold"
+        assert not state.intents
+
+    @pytest.mark.parametrize("reason", ["cooldown", "too short"])
+    def test_no_news_leaves_the_intent_in_place(self, reason: str) -> None:
+        state = fed(intent(0, "balance"), rejected(1, reason))
+        assert state.intent is not None
+        assert not state.intent.reason
+
+    def test_clear_forgets_them(self) -> None:
+        state = fed(intent(0, "balance"))
+        state.clear()
+        assert (state.intent, list(state.intents)) == (None, [])
+
+
+class TestStatus:
+    def test_the_phases_of_a_run(self) -> None:
+        state = ScreenState()
+        assert state.phase is Phase.STARTING
+        state.apply(started())
+        assert state.phase is Phase.LISTENING
+        state.pause(paused=True)
+        assert state.phase is Phase.PAUSED
+        state.pause(paused=False)
+        state.stop()
+        assert state.phase is Phase.STOPPING
+        state.apply(ended())
+        assert state.phase is Phase.ENDED
+
+    def test_it_ends_with_the_last_channel(self) -> None:
+        state = fed(started(), started(channel="call"), ended())
+        assert state.phase is Phase.LISTENING
+        state.apply(ended("call"))
+        assert state.phase is Phase.ENDED
+
+    def test_failed_for_good_wins(self) -> None:
+        failed = Failed(channel=CHANNEL, at=0, what="Broken", recoverable=False, remedy="Repair it")
+        assert fed(started(), failed, ended()).phase is Phase.FAILED
+
+    def test_latency_is_that_of_the_last_200_updates(self) -> None:
+        state = fed(*[update(0, "", latency=9.0)] * 50, *[update(0, "", latency=i / 1000) for i in range(200)])
+        assert (state.status.p50, state.status.p95) == (0.1, 0.19)
+
+    def test_lost_audio_adds_up_and_the_total_of_the_end_counts(self) -> None:
+        assert fed(lost(1.0), lost(0.5)).status.lost == 1.5
+        assert fed(lost(1.0), ended(lost=2.0)).status.lost == 2.0
+
+    def test_a_fallback_is_noted_once(self) -> None:
+        state = fed(started(note="CUDA is missing"), started(note="CUDA is missing", channel="call"))
+        assert state.status.note == "CUDA is missing"
+        assert [problem.note for problem in state.problems] == [True]
+
+    def test_numbers_that_are_none_do_no_harm(self) -> None:
+        nan = math.nan
+        state = fed(level(nan, nan, nan), update(0, "a", latency=nan, at=math.inf), intent(0, "a", nan), lost(nan))
+        assert state.status.lost == 0
+        assert state.header.seconds == 2
+
+
+class TestProblems:
+    def test_the_gravest_is_on_show_and_stays(self) -> None:
+        state = ScreenState()
+        state.report(Problem("a note", note=True))
+        state.report(Problem("a hiccup"))
+        state.report(Problem("the end", recoverable=False))
+        assert state.problem is not None
+        assert state.problem.what == "the end"
+        assert state.dismiss() is Part.NOTHING
+
+    def test_dismissing_goes_from_grave_to_harmless(self) -> None:
+        state = ScreenState()
+        state.report(Problem("a note", note=True))
+        state.report(Problem("a hiccup"))
+        state.report(Problem("a hiccup"))
+        seen = []
+        while state.problem:
+            seen.append(state.problem.what)
+            state.dismiss()
+        assert seen == ["a hiccup", "a note"]
+
+
+class TestLevels:
+    def test_it_moves_ten_times_a_second_with_the_loudest_of_each_step(self) -> None:
+        tracker = LevelTracker("mic")
+        shown = []
+        for step, dbfs in enumerate([-40, -10, -40, -40, -40, -40, -40, -40]):
+            if tracker.measure(step * 0.03, dbfs, 0.1):
+                shown.append(tracker.view.dbfs)
+        assert shown == [-40, -10]
+
+    def test_the_peak_is_held_and_let_go(self) -> None:
+        tracker = LevelTracker("mic")
+        tracker.measure(0.0, -10, 0.1)
+        tracker.measure(1.0, -40, 0.1)
+        assert tracker.view.hold == -10
+        tracker.measure(2.0, -40, 0.1)
+        assert tracker.view.hold == -40
+
+    def test_a_muted_microphone_is_noticed_and_forgiven(self) -> None:
+        tracker = LevelTracker("mic")
+        for second in range(7):
+            tracker.measure(float(second), -120, 0.0)
+        assert tracker.view.dead
+        tracker.measure(8.0, -50, 0.1)
+        assert not tracker.view.dead
+
+    def test_too_loud_is_said_for_a_while(self) -> None:
+        tracker = LevelTracker("mic")
+        tracker.measure(0.0, -1, 1.0)
+        tracker.measure(1.0, -20, 0.1)
+        assert tracker.view.clipping
+        tracker.measure(3.0, -20, 0.1)
+        assert not tracker.view.clipping
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"), [(-1, "00:00"), (65.9, "01:05"), (3600, "1:00:00"), (36123, "10:02:03")]
+)
+def test_clock(seconds: float, written: str) -> None:
+    assert clock(seconds) == written
+
+
+def test_bars_lines_and_percentages() -> None:
+    assert (bar(0.5, 4), bar(1 / 16, 2), bar(9, 3), bar(-1, 2)) == ("██  ", "▏ ", "███", "  ")
+    assert (line(0.5, 4), line(1 / 8, 4), line(0, 4)) == ("━━", "╸", "")
+    assert (percent(0.875), percent(2)) == ("88 %", "100 %")
+    assert percentile([], 0.5) is None
+
+
+@pytest.mark.parametrize("width", range(10, 210, 7))
+@pytest.mark.parametrize("shape", [Shape(), Shape(labelled=True, hours=True), Shape(large=True)])
+def test_a_column_fits_its_pane_and_is_never_too_wide_to_read(width: int, shape: Shape) -> None:
+    place = column(width, shape)
+    assert 8 <= place.text <= 66
+    assert place.indent + place.text <= max(width, place.time + place.channel + 8)
+
+
+def test_live_rows_leave_most_of_the_pane_to_the_history() -> None:
+    for height in range(2, 60):
+        for channels in (1, 2, 3):
+            assert 1 <= live_rows(height, channels) <= 5
+            assert height < 6 or live_rows(height, channels) * channels <= height / 2
