@@ -57,7 +57,12 @@ class Row:
 
 
 def measure(
-    bundle: Path, manifests: Sequence[Path], *, splits: Sequence[str] | None = None, at_most: int = 400, live: bool = False
+    bundle: Path,
+    manifests: Sequence[Path],
+    *,
+    splits: Sequence[str] | None = None,
+    at_most: int = 400,
+    live: bool = False,
 ) -> list[Row]:
     """One row for each manifest, split and path through the runtime."""
     model = load_model(load_bundle(bundle), None, AsrSettings(provider="cpu"))
@@ -109,7 +114,17 @@ def table(rows: Iterable[Row]) -> str:
     ]
     for r in rows:
         accuracy = f"{_percent(r.accuracy)} of {r.intent_clips}" if r.intent_clips else "-"
-        cells = (r.dataset, r.split, r.path, r.clips, f"{r.minutes:.1f}", r.speakers, _percent(r.wer), _percent(r.cer), accuracy)
+        cells = (
+            r.dataset,
+            r.split,
+            r.path,
+            r.clips,
+            f"{r.minutes:.1f}",
+            r.speakers,
+            _percent(r.wer),
+            _percent(r.cer),
+            accuracy,
+        )
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
 

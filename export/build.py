@@ -154,5 +154,6 @@ def _check_pairing(loaded: Sequence[Checkpoint]) -> None:
     tasks = sorted(checkpoint.task for checkpoint in loaded)
     if tasks not in (["joint"], ["ctc"], ["intent"], ["ctc", "intent"]):
         raise UsageError(
-            f"These checkpoints do not go together: {', '.join(tasks)}", "Give one, or a CTC one and --intent an intent one"
+            f"These checkpoints do not go together: {', '.join(tasks)}",
+            "Give one, or a CTC one and --intent an intent one",
         )

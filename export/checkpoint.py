@@ -48,7 +48,8 @@ def load_checkpoint(name: str) -> Checkpoint:
         config = AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"There is no checkpoint in '{name}': {str(error).splitlines()[0]}", "Name a folder that 'edgevoice train' wrote"
+            f"There is no checkpoint in '{name}': {str(error).splitlines()[0]}",
+            "Name a folder that 'edgevoice train' wrote",
         ) from None
     task = _task(name, config)
     options = {"attn_implementation": "eager", "use_safetensors": True}
@@ -79,4 +80,6 @@ def _task(name: str, config: Any) -> Task:
         return "ctc"
     if head.endswith("ForSequenceClassification"):
         return "intent"
-    raise ModelError(f"The checkpoint '{name}' is a {head or config.model_type}, without a CTC or intent head", "Train one")
+    raise ModelError(
+        f"The checkpoint '{name}' is a {head or config.model_type}, without a CTC or intent head", "Train one"
+    )

@@ -61,8 +61,6 @@ def own_config(model: Any) -> SpeechOnnxConfig:
     """Our configuration for a joint model or a Wav2Vec2-BERT with one head."""
     if model.config.model_type == "edgevoice-joint":
         encoder = model.encoder
-        config, heads = encoder.config, ("ctc", "intent")
-    else:
-        encoder = model
-        config, heads = model.config, ("ctc",) if "CTC" in type(model).__name__ else ("intent",)
-    return SpeechOnnxConfig(config, input_name=encoder.main_input_name, heads=heads)
+        return SpeechOnnxConfig(encoder.config, input_name=encoder.main_input_name, heads=("ctc", "intent"))
+    heads = ("ctc",) if "CTC" in type(model).__name__ else ("intent",)
+    return SpeechOnnxConfig(model.config, input_name=model.main_input_name, heads=heads)

@@ -19,7 +19,7 @@ def use_fast_relative_key(model: torch.nn.Module) -> None:
     """Replaces the forward of every relative_key attention in a model."""
     for module in model.modules():
         if isinstance(module, Wav2Vec2BertSelfAttention) and module.position_embeddings_type == "relative_key":
-            module.forward = _Forward(module)
+            module.forward = _Forward(module)  # type: ignore[method-assign, assignment]
 
 
 class _Forward:
@@ -33,7 +33,7 @@ class _Forward:
         hidden_states: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
         relative_position_embeddings: torch.Tensor | None = None,
-        output_attentions: bool = False,
+        output_attentions: bool = False,  # noqa: FBT001, FBT002 - the signature is Transformers'
     ) -> tuple[torch.Tensor, Any]:
         module = self.module
         batch = hidden_states.shape[0]
@@ -47,7 +47,11 @@ class _Forward:
         if attention_mask is not None:
             scores = scores + attention_mask
         weights = module.dropout(torch.softmax(scores, dim=-1))
-        mixed = torch.matmul(weights.to(value.dtype), value).transpose(1, 2).reshape(batch, -1, value.shape[1] * value.shape[3])
+        mixed = (
+            torch.matmul(weights.to(value.dtype), value)
+            .transpose(1, 2)
+            .reshape(batch, -1, value.shape[1] * value.shape[3])
+        )
         return module.linear_out(mixed), weights
 
 

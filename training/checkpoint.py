@@ -52,7 +52,9 @@ def load_features(checkpoint: str) -> FeatureSettings:
     if name == "SeamlessM4TFeatureExtractor":
         bins, stride = extractor.num_mel_bins, extractor.stride
         return FeatureSettings(kind="log_mel", normalise="utterance", mel_bins=bins, stride=stride)
-    raise ModelError(f"The checkpoint {checkpoint} wants a {name}, which edgevoice cannot compute yet", "Choose another")
+    raise ModelError(
+        f"The checkpoint {checkpoint} wants a {name}, which edgevoice cannot compute yet", "Choose another"
+    )
 
 
 def load_tokenizer(checkpoint: str) -> Any:

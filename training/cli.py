@@ -46,11 +46,13 @@ def _flags(options: argparse.Namespace) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edgevoice train",
-        description="Fine-tune a Wav2Vec2-family model with the Transformers Trainer, or train a small one from nothing.",
+        description="Fine-tune a Wav2Vec2-family model with the Transformers Trainer, or train one from nothing.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("task", choices=["ctc", "intent", "joint", "synthesise"], help="what to train, or make a corpus")
+    parser.add_argument(
+        "task", choices=["ctc", "intent", "joint", "synthesise"], help="what to train, or make a corpus"
+    )
     parser.add_argument("--model", help="hub id or folder of a checkpoint to start from")
     parser.add_argument("--data", action="append", help="manifest CSV: path, text, intent, speaker, split (repeatable)")
     parser.add_argument("--output", type=Path, required=True, help="folder of the run; continued if it holds one")

@@ -116,7 +116,9 @@ def load_config(file: Path | None, assignments: typing.Sequence[str] = ()) -> Tr
     try:
         return build(TrainConfig, tree)
     except (TypeError, ValueError, AttributeError) as error:
-        raise ConfigError(f"The recipe {file or ''} does not fit: {error}", "See training/config.py for every key") from None
+        raise ConfigError(
+            f"The recipe {file or ''} does not fit: {error}", "See training/config.py for every key"
+        ) from None
 
 
 def build(annotation: Any, tree: Any) -> Any:
@@ -126,7 +128,7 @@ def build(annotation: Any, tree: Any) -> Any:
     hints = typing.get_type_hints(annotation)
     unknown = set(tree) - set(hints)
     if unknown:
-        raise TypeError(f"unknown key '{sorted(unknown)[0]}'; known: {', '.join(hints)}")
+        raise TypeError(f"unknown key '{min(unknown)}'; known: {', '.join(hints)}")
     return annotation(**{key: build(_not_none(hints[key]), value) for key, value in tree.items()})
 
 

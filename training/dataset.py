@@ -125,6 +125,7 @@ class Collator:
     """Name of the intent labels in the model's forward: "intent_labels" (joint) or "labels" (classification)."""
 
     def __call__(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Items of `SpeechDataset` as one batch."""
         arrays = [item["inputs"] for item in items]
         longest = max(len(array) for array in arrays)
         inputs = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), dtype=np.float32)

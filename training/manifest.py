@@ -52,18 +52,22 @@ def read_manifest(file: Path) -> list[Clip]:
     missing = {"path", "split"} - set(rows[0])
     if missing:
         raise ConfigError(
-            f"The manifest {file} has no column '{sorted(missing)[0]}' (it has {', '.join(rows[0])})",
+            f"The manifest {file} has no column '{min(missing)}' (it has {', '.join(rows[0])})",
             "The columns are path, text, intent, speaker, split",
         )
     return [_clip(file, row) for row in rows]
 
 
-def select(clips: Iterable[Clip], *, minimum_s: float, maximum_s: float, needs_text: bool, needs_intent: bool) -> Selection:
+def select(
+    clips: Iterable[Clip], *, minimum_s: float, maximum_s: float, needs_text: bool, needs_intent: bool
+) -> Selection:
     """Leaves out what cannot be trained on, counting the reasons."""
     kept: list[Clip] = []
     left_out: dict[str, int] = {}
     for clip in clips:
-        reason = _unfit(clip, minimum_s, maximum_s, needs_text, needs_intent)
+        reason = _unfit(
+            clip, minimum_s=minimum_s, maximum_s=maximum_s, needs_text=needs_text, needs_intent=needs_intent
+        )
         if reason:
             left_out[reason] = left_out.get(reason, 0) + 1
         else:
@@ -71,7 +75,7 @@ def select(clips: Iterable[Clip], *, minimum_s: float, maximum_s: float, needs_t
     return Selection(tuple(kept), left_out)
 
 
-def _unfit(clip: Clip, minimum_s: float, maximum_s: float, needs_text: bool, needs_intent: bool) -> str:
+def _unfit(clip: Clip, *, minimum_s: float, maximum_s: float, needs_text: bool, needs_intent: bool) -> str:
     if clip.duration_s < minimum_s:
         return "too short"
     if clip.duration_s > maximum_s:
@@ -102,4 +106,6 @@ def _duration(path: Path) -> float:
     try:
         return float(soundfile.info(str(path)).duration)
     except (OSError, RuntimeError) as error:
-        raise ConfigError(f"The clip {path} cannot be read: {error}", "Mend or remove its row in the manifest") from None
+        raise ConfigError(
+            f"The clip {path} cannot be read: {error}", "Mend or remove its row in the manifest"
+        ) from None

@@ -15,7 +15,7 @@ from transformers import (
     PretrainedConfig,
     PreTrainedModel,
 )
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 from edgevoice.errors import ConfigError
 from training.config import ModelConfig, Task
@@ -94,13 +94,15 @@ class JointModel(PreTrainedModel):  # type: ignore[misc]
     ) -> JointOutput:
         """Logits, and the weighted sum of CTC loss and cross-entropy when labels are given."""
         inputs = input_features if input_features is not None else input_values
+        if inputs is None:
+            raise ValueError("one of input_features and input_values is needed")
         hidden = self.dropout(self.encoder(inputs, attention_mask=attention_mask).last_hidden_state)
         ctc_logits = self.ctc_head(hidden)
         lengths = self.frame_lengths(inputs, attention_mask, hidden.shape[1])
         intent_logits = self.classifier(_masked_mean(nn.functional.gelu(self.projector(hidden)), lengths))
         loss = None
         if labels is not None:
-            loss = ctc_loss(ctc_logits, labels, lengths, self.config.pad_token_id)
+            loss = ctc_loss(ctc_logits, labels, lengths, int(self.config.pad_token_id or 0))
         if intent_labels is not None:
             intent = _intent_loss(intent_logits, intent_labels) * self.config.intent_weight
             loss = intent if loss is None else loss + intent
@@ -140,7 +142,12 @@ def build_model(
 ) -> Any:
     """The model a run trains, from a checkpoint or with random weights."""
     label_maps = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
-    ctc = {"vocab_size": vocabulary_size, "pad_token_id": blank, "ctc_loss_reduction": "mean", "ctc_zero_infinity": True}
+    ctc = {
+        "vocab_size": vocabulary_size,
+        "pad_token_id": blank,
+        "ctc_loss_reduction": "mean",
+        "ctc_zero_infinity": True,
+    }
     if task == "joint":
         return _joint(config, vocabulary_size, blank, label_maps, intent_weight)
     options: dict[str, Any] = ctc if task == "ctc" else {**label_maps, "classifier_proj_size": config.classifier_size}
@@ -162,14 +169,20 @@ def encoder_config(config: ModelConfig, **options: Any) -> PretrainedConfig:
     encoder = dict(config.encoder)
     model_type = encoder.pop("model_type", None)
     if model_type is None:
-        raise ConfigError("There is nothing to train", "Name a checkpoint with --model or an [model.encoder] in --config")
+        raise ConfigError(
+            "There is nothing to train", "Name a checkpoint with --model or an [model.encoder] in --config"
+        )
     try:
         return AutoConfig.for_model(model_type, **encoder, **options)
     except ValueError as error:
-        raise ConfigError(f"The encoder is not known: {str(error)[:120]}", "See training/configs for examples") from None
+        raise ConfigError(
+            f"The encoder is not known: {str(error)[:120]}", "See training/configs for examples"
+        ) from None
 
 
-def _joint(config: ModelConfig, vocabulary_size: int, blank: int, label_maps: dict[str, Any], weight: float) -> JointModel:
+def _joint(
+    config: ModelConfig, vocabulary_size: int, blank: int, label_maps: dict[str, Any], weight: float
+) -> JointModel:
     if not config.checkpoint:
         encoder = {"model_type": config.encoder.get("model_type"), **encoder_config(config).to_diff_dict()}
         return JointModel(_joint_config(encoder, config, vocabulary_size, blank, label_maps, weight))
@@ -187,7 +200,12 @@ def _joint(config: ModelConfig, vocabulary_size: int, blank: int, label_maps: di
 
 
 def _joint_config(
-    encoder: dict[str, Any], config: ModelConfig, vocabulary_size: int, blank: int, label_maps: dict[str, Any], weight: float
+    encoder: dict[str, Any],
+    config: ModelConfig,
+    vocabulary_size: int,
+    blank: int,
+    label_maps: dict[str, Any],
+    weight: float,
 ) -> JointConfig:
     return JointConfig(
         encoder=encoder,

@@ -95,7 +95,9 @@ def read_corpus(task: Task, config: DataConfig) -> Corpus:
         if held:
             dev[held[0].dataset] = _spread(held, config.evaluate_at_most)
     if not train:
-        raise ConfigError(f"No clip is left to train on ({left_out or 'none in the split train'})", "Check the manifest")
+        raise ConfigError(
+            f"No clip is left to train on ({left_out or 'none in the split train'})", "Check the manifest"
+        )
     if not dev:
         raise ConfigError("No clip has the split 'dev', so nothing could be measured", "Mark some rows of the manifest")
     return Corpus(tuple(train), dev, left_out)
@@ -143,7 +145,9 @@ def _labels(task: Task, config: DataConfig, corpus: Corpus) -> list[str]:
         return []
     names = {clip.intent for clip in corpus.train if clip.intent} | ({config.missing_intent} - {""})
     if len(names) < 2:
-        raise ConfigError(f"Intents need at least two labels, and the data has {len(names)}", "Check the column 'intent'")
+        raise ConfigError(
+            f"Intents need at least two labels, and the data has {len(names)}", "Check the column 'intent'"
+        )
     return sorted(names)
 
 

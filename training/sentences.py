@@ -188,8 +188,10 @@ def counts(sentences: Iterable[Sentence]) -> str:
     found = Counter((sentence.intent, sentence.split) for sentence in sentences)
     splits = ("train", "dev", "test")
     lines = ["| intent | train | dev | test |", "|---|---|---|---|"]
-    for intent in sorted({intent for intent, _ in found}):
-        lines.append(f"| {intent} | " + " | ".join(str(found[intent, split]) for split in splits) + " |")
+    lines += [
+        f"| {intent} | " + " | ".join(str(found[intent, split]) for split in splits) + " |"
+        for intent in sorted({intent for intent, _ in found})
+    ]
     lines.append("| all | " + " | ".join(str(sum(found[key] for key in found if key[1] == s)) for s in splits) + " |")
     return "\n".join(lines)
 

@@ -234,6 +234,6 @@ def _check_names(folder: Path, manifest: Manifest) -> None:
             raise ModelError(f"The model in {folder} names a file outside its folder: {name!r}", "Do not use it")
     unlisted = used - set(manifest.files)
     if unlisted:
-        raise ModelError(f"The model in {folder} has no sha256 for {sorted(unlisted)[0]}", "Export the model again")
+        raise ModelError(f"The model in {folder} has no sha256 for {min(unlisted)}", "Export the model again")
     if not manifest.graphs or not set(manifest.graphs) <= {"shared", "ctc", "intent"}:
         raise ModelError(f"The model in {folder} has no graph this version knows", "Export the model again")

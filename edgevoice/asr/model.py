@@ -48,7 +48,7 @@ class AcousticModel:
         graph = bundle.manifest.graph_for("ctc")
         self.frame_seconds = graph.frame_samples / SAMPLE_RATE if graph else 0.0
         """Seconds from one CTC frame to the next; 0 without a CTC head."""
-        self.heads = tuple(head for each in self._passes for head in each.heads)
+        self.heads: tuple[str, ...] = tuple(head for each in self._passes for head in each.heads)
         self.provider = self._passes[0].session.provider
         self.note = self._passes[0].session.note
         self.precision = "+".join(dict.fromkeys(each.precision for each in self._passes))

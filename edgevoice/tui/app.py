@@ -131,7 +131,7 @@ class CaptionApp(App[int]):
         if change.finished is not None:
             self._main.query_one(History).append(change.finished)
         self._redraw(change.parts)
-        if self._exit_on_end and self.state.phase is Phase.ENDED:
+        if self._exit_on_end and self._leaving is None and self.state.phase is Phase.ENDED:
             self._leave(None)
 
     def on_reported(self, message: Reported) -> None:
@@ -145,7 +145,7 @@ class CaptionApp(App[int]):
             parts |= self.state.report(broken(message.error))
         self._run_finished.set()
         self._redraw(parts)
-        if self._exit_on_end:
+        if self._exit_on_end and self._leaving is None:
             self._leave(None)
 
     # -- what the keys do

@@ -23,7 +23,13 @@ def checkpoints(tmp_path_factory):
     """A tiny checkpoint of each task."""
     folder = tmp_path_factory.mktemp("checkpoints")
     manifest = small_corpus(folder)
-    plans = {"joint": TINY_BERT, "ctc": TINY_BERT, "intent": TINY_WAV2VEC2, "joint-wave": TINY_WAV2VEC2, "ctc-wave": TINY_WAV2VEC2}
+    plans = {
+        "joint": TINY_BERT,
+        "ctc": TINY_BERT,
+        "intent": TINY_WAV2VEC2,
+        "joint-wave": TINY_WAV2VEC2,
+        "ctc-wave": TINY_WAV2VEC2,
+    }
     for name, encoder in plans.items():
         train(name.split("-")[0], tiny_recipe(manifest, encoder, "trainer.max_steps=5"), folder / name)
     return {name: str(folder / name) for name in plans}

@@ -63,9 +63,7 @@ def test_subwords_are_learnt_from_the_transcripts(tmp_path):
     assert text_of(tokenizer("please call stella")["input_ids"], vocabulary) == "please call stella"
 
 
-@pytest.mark.parametrize(
-    ("column", "message"), [("path", "no column 'path'"), ("split", "no column 'split'")]
-)
+@pytest.mark.parametrize(("column", "message"), [("path", "no column 'path'"), ("split", "no column 'split'")])
 def test_a_manifest_without_a_needed_column_is_refused(tmp_path, column, message):
     """The message names the column that is missing and those that exist."""
     file = tmp_path / "manifest.csv"

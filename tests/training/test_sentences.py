@@ -70,7 +70,8 @@ def test_the_sample_call_is_unseen(sentences: list[Sentence]) -> None:
         call = list(csv.DictReader(file))
     known = {content(sentence.text) for sentence in sentences}
     intents = Counter(row["intent"] for row in call)
-    assert len(call) == 12 and intents[NONE] == 3 and len(intents) >= 8
+    assert (len(call), intents[NONE]) == (12, 3)
+    assert len(intents) >= 8
     assert set(intents) <= {sentence.intent for sentence in sentences}
     for row in call:
         assert 5 <= len(row["text"].split()) <= 14

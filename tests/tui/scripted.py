@@ -91,7 +91,10 @@ class NoisyRun(ScriptedRun):
 
 def main() -> int:
     from edgevoice.tui.app import run_app
+    from edgevoice.tui.widgets.status import StatusBar
 
+    if "crash" in sys.argv:
+        StatusBar.render = None  # type: ignore[assignment,method-assign]
     saved, log = Path(sys.argv[1]), Path(sys.argv[2])
     events = [started(), speech(0), update(0, "hello", "there")]
     run = NoisyRun(events, last=[final(0, "hello there everybody"), ended()], ends="ends" in sys.argv)

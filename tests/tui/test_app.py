@@ -180,7 +180,7 @@ class TestCalm:
         assert drawn == ["the newest"]
 
     async def test_stable_words_never_move(self) -> None:
-        words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split() * 4
+        words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split() * 3
         places: dict[int, tuple[int, int]] = {}
         async with open_app() as (app, pilot, _run):
             await tell(pilot, speech(0))

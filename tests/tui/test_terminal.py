@@ -82,7 +82,7 @@ class Terminal:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)], ids=lambda v: str(v)
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)], ids=str
 )
 def test_a_signal_flushes_the_finals_and_restores_the_terminal(tmp_path: Path, number: int, code: int) -> None:
     terminal = Terminal(tmp_path)
@@ -129,6 +129,18 @@ def test_it_exits_by_itself_at_the_end_if_asked(tmp_path: Path) -> None:
         assert terminal.finish() == 0
         terminal.assert_restored()
         assert "stream_ended" in terminal.saved.read_text()
+    finally:
+        terminal.close()
+
+
+def test_a_screen_that_breaks_says_so_in_one_sentence_and_restores_the_terminal(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, "crash")
+    try:
+        assert terminal.finish() == 1
+        terminal.assert_restored()
+        assert b"The screen stopped unexpectedly" in terminal.output
+        assert b"NoneType" not in terminal.output
+        assert "object is not callable" in terminal.log.read_text()
     finally:
         terminal.close()
 
