@@ -84,7 +84,7 @@ def _build(loaded: Sequence[Checkpoint], folder: Path, options: ExportOptions) -
             for graph in quantised.graphs.values():
                 (folder / graph.variants["int8"]).unlink()
     manifest = dataclasses.replace(manifest, parity={name: p.as_dict() for name, p in figures.items()})
-    return _seal(folder, manifest)
+    return seal(folder, manifest)
 
 
 def _prove(
@@ -94,7 +94,7 @@ def _prove(
     results = []
     for checkpoint in loaded:
         role = "shared" if checkpoint.task == "joint" else checkpoint.task
-        _seal(folder, dataclasses.replace(manifest, graphs={role: manifest.graphs[role]}))
+        seal(folder, dataclasses.replace(manifest, graphs={role: manifest.graphs[role]}))
         result = parity.compare(checkpoint, folder, precision, clips)
         logger.info("%s %s: %s", role, precision, result.as_dict())
         results.append(result)
@@ -143,7 +143,8 @@ def _summary(record: dict[str, Any]) -> dict[str, Any]:
     return {"task": record["task"], "data": sets, "trainer": record["trainer"]}
 
 
-def _seal(folder: Path, manifest: Manifest) -> Manifest:
+def seal(folder: Path, manifest: Manifest) -> Manifest:
+    """Writes the manifest with the sha256 of every file that lies in the folder."""
     names = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name != MANIFEST_NAME)
     sealed = dataclasses.replace(manifest, files={name: sha256(folder / name) for name in names})
     write_manifest(folder, sealed)
