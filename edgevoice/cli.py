@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 
 from edgevoice import __version__
 from edgevoice.commands import classify, demo, devices, doctor, extensions, live, models, transcribe
-from edgevoice.commands.output import quiet_stdout, say
+from edgevoice.commands.output import provide_streams, quiet_stdout, say
 from edgevoice.errors import EdgeVoiceError
 
 
@@ -80,6 +80,7 @@ extensions.add_to(app)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line and returns its exit code. Every error becomes one sentence on stderr."""
+    provide_streams()
     _stay_private()
     _leave_on_signals()
     debug, arguments = _take_debug(list(sys.argv[1:] if argv is None else argv))
@@ -109,7 +110,10 @@ def _run(arguments: list[str]) -> int:
             return extensions.run(arguments[0], arguments[1:])
         app(args=arguments, prog_name="edgevoice")
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else 0
+        if isinstance(leaving.code, str):
+            say(leaving.code)
+            return 1
+        return leaving.code or 0
     return 0
 
 

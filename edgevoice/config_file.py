@@ -54,7 +54,7 @@ def load_settings(
     values |= from_environment(os.environ if environment is None else environment)
     for name, value in (flags or {}).items():
         if value is not None:
-            values[name] = _checked(name, value, f"--{name.split('.')[-1].replace('_', '-')}")
+            values[name] = _checked(name, value, _flag(name))
     return _build(values)
 
 
@@ -105,6 +105,11 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         if key in names:
             values[names[key]] = _checked(names[key], _parsed(names[key], text, key), key)
     return values
+
+
+def _flag(name: str) -> str:
+    """What a setting is called on the command line."""
+    return "--vad" if name == "vad.detector" else f"--{name.split('.')[-1].replace('_', '-')}"
 
 
 def _fields(owner: type, prefix: str = "") -> Iterable[tuple[str, Any]]:

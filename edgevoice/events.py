@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import types
 import typing
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
@@ -262,6 +261,4 @@ def _build(annotation: Any, value: Any) -> Any:
         if unknown:
             raise TypeError(f"unknown fields {sorted(unknown)}")
         return annotation(**{name: _build(hints[name], item) for name, item in value.items()})
-    if isinstance(annotation, types.UnionType):  # pragma: no cover - no union fields today
-        return value
     return float(value) if annotation is float else value

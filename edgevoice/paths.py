@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -60,9 +61,10 @@ def find_model(name_or_path: str = "") -> Path:
     known = known_models()
     if name_or_path in known:
         return known[name_or_path]
-    path = Path(name_or_path).expanduser()
-    if path.is_dir():
-        return path
+    with contextlib.suppress(OSError, RuntimeError):  # a name too long for any folder, a ~user whom nobody knows
+        path = Path(name_or_path).expanduser()
+        if path.is_dir():
+            return path
     names = ", ".join(plain(name) for name in known) or "none"
     raise ModelError(
         f"There is no model '{plain(name_or_path)}'", f"Give the folder of a bundle, or one of the known names: {names}"

@@ -147,7 +147,7 @@ class Pipeline:
         self._ring.add(self._pending)
         if self._segment:
             self._recogniser.feed(self._pending)
-        for change in self._segmenter.flush():
+        for change in self._segmenter.flush(len(self._pending)):
             yield from self._change(change)
 
     def _frame(self, frame: Array, probability: float) -> Iterator[Event]:

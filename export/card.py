@@ -1,6 +1,6 @@
 """Writes a bundle's card from a template and the figures that were measured on it, and seals the folder again.
 
-    python -m export.card BUNDLE --template card.md --figures accuracy.json --sample "a voice"
+python -m export.card BUNDLE --template card.md --figures accuracy.json --sample "a voice"
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ def write_card(bundle: Path, template: Path, figures: Sequence[Row], sample: str
     """Fills the template in, keeps the figures in the manifest, and renews the checksums."""
     manifest = read_manifest(bundle)
     text = template.read_text(encoding="utf-8").format(
-        figures=table(figures), model=_model(manifest), parity=_parity(manifest), recipe=_recipe(manifest), sample=sample
+        figures=table(figures),
+        model=_model(manifest),
+        parity=_parity(manifest),
+        recipe=_recipe(manifest),
+        sample=sample,
     )
     (bundle / "README.md").write_text(text, encoding="utf-8")
     training = {**manifest.training, "figures": [row.as_dict() for row in figures]}

@@ -197,6 +197,10 @@ class TestWrongUsage:
         assert result.returncode == 2
         assert "EDGEVOICE_VAD_THRESHOLD" in one_sentence(result)
 
+    def test_a_wrong_flag_is_called_by_its_name(self, cli: Cli) -> None:
+        """Not by that of the setting behind it."""
+        assert "--vad is 'ears'" in one_sentence(cli("transcribe", "x.wav", "--vad", "ears"))
+
     def test_input_from_a_terminal_is_explained(self, cli: Cli) -> None:
         """`-` without a pipe would wait for ever."""
         controller, terminal = pty.openpty()
@@ -228,6 +232,18 @@ class TestExtensions:
         assert result.returncode == 2
         assert "pip install 'edgevoice[train]'" in one_sentence(result)
 
+    def test_a_command_that_leaves_with_a_message_failed(self, cli: Cli) -> None:
+        """As Python does it: the message on stderr, exit code 1."""
+        code = (
+            "import sys, importlib.metadata as m; from edgevoice.cli import main\n"
+            "class Found:\n    module = 'x'\n    load = staticmethod(lambda: lambda argv: sys.exit('No data.'))\n"
+            "m.entry_points = lambda **_: [Found]\n"
+            "sys.exit(main(['train']))"
+        )
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, env=cli.environment, check=False)
+        assert result.returncode == 1
+        assert one_sentence(result) == "edgevoice: No data.\n"
+
     def test_arguments_pass_untouched(self, cli: Cli) -> None:
         """Also `--`, `--debug` and the like."""
         code = (
@@ -257,11 +273,12 @@ class TestBadInput:
 
     def test_a_missing_model(self, cli: Cli, recording: Path, tmp_path: Path) -> None:
         """Neither a known name nor a folder with a manifest."""
-        for name in ("no-such-model", str(tmp_path)):
+        for name in ("no-such-model", str(tmp_path), "~no-such-user/model", "x" * 300):
             result = cli("live", "--input", recording, "--fast", "--json", "--model", name)
             assert result.returncode == 1
             assert result.stdout == b""
             assert "model" in one_sentence(result)
+            assert "went wrong" not in one_sentence(result)
 
     def test_a_model_changed_by_one_byte(self, cli: Cli, recording: Path, tmp_path: Path) -> None:
         """It is not run; verify says which file."""
@@ -407,7 +424,18 @@ class TestLive:
                 timeout=60,
             )
         assert result.returncode == 1
-        assert "No space left" in one_sentence(result)
+        assert "Standard output cannot be written (No space left" in one_sentence(result)
+
+    @pytest.mark.parametrize("arguments", [["live", "--fast", "--input"], ["transcribe"]])
+    def test_closed_streams_break_nothing(self, cli: Cli, recording: Path, arguments: list[str]) -> None:
+        """`>&-` and `2>&-`, as services do: Python has no sys.stdout and no sys.stderr then."""
+        closed = "import os, sys; os.close(int(sys.argv[1])); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+        for number, file, code in (("1", recording, 0), ("1", "missing.wav", 1), ("2", "missing.wav", 1)):
+            command = [sys.executable, "-c", closed, number, "-c", ENTRY, *arguments, str(file)]
+            result = subprocess.run(command, capture_output=True, env=cli.environment, check=False, timeout=60)
+            assert result.returncode == code, result.stderr
+            assert result.stdout == b""
+            assert b"went wrong" not in result.stderr
 
 
 class TestScreen:

@@ -273,6 +273,17 @@ def test_an_open_segment_is_finished_at_the_end(tiny):
     assert of(events, CaptionFinished)[0].text == "one two"
 
 
+def test_the_last_samples_belong_to_the_open_segment(tiny):
+    """A recording that ends in the middle of a detector frame, and of a word."""
+    model = ScriptedModel(tiny.manifest)
+    heard = []
+    encode = model.encode
+    model.encode = lambda samples: (heard.append(len(samples)), encode(samples))[1]
+    (caption,) = of(run(cut(silence(2.015)), model, ScriptedDetector((0.0, 3.0))), CaptionFinished)
+    assert caption.end == pytest.approx(2.015)
+    assert heard[-1] == round(2.015 * 16000)
+
+
 def test_the_preroll_belongs_to_the_segment(tiny):
     events = run(cut(call("one two")), tiny, ScriptedDetector((0.8, 1.4)))
     (started,) = of(events, SpeechStarted)

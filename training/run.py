@@ -16,6 +16,7 @@ from transformers import Trainer, TrainingArguments, set_seed
 from edgevoice.asr.bundle import FeatureSettings
 from edgevoice.errors import ConfigError
 from training import metrics
+from training.attention import use_fast_relative_key
 from training.callbacks import SkipBadGradients, WeightAverage
 from training.checkpoint import load_features, load_tokenizer, measure, save_features
 from training.config import DataConfig, Task, TrainConfig, save_config
@@ -62,6 +63,7 @@ def train(task: Task, config: TrainConfig, output: Path) -> dict[str, float]:
         labels=labels,
         intent_weight=config.trainer.intent_weight,
     )
+    use_fast_relative_key(model)
     logger.info("%.2f M parameters", sum(p.numel() for p in model.parameters()) / 1e6)
     datasets = _datasets(task, resolved, corpus, tokenizer, labels)
     trainer = _trainer(task, resolved, model, datasets, vocabulary, blank, output)

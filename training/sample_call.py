@@ -34,9 +34,11 @@ def make_call(sentences: Path, voice: str, seed: int) -> Audio:
     Raises:
         ConfigError: the voice is not installed.
     """
-    chosen = next((known for known in voices.available() if known.name == voice), None)
+    # festival speaks from a script of many utterances only
+    usable = {known.name: known for known in voices.available() if known.engine != "festival"}
+    chosen = usable.get(voice)
     if chosen is None:
-        names = ", ".join(known.name for known in voices.available() if known.recorded)
+        names = ", ".join(known.name for known in usable.values() if known.recorded)
         raise ConfigError(f"The voice {voice} is not installed", f"Choose from: {names}")
     rng = np.random.default_rng(seed)
     with sentences.open(newline="", encoding="utf-8") as stream:
@@ -49,11 +51,23 @@ def make_call(sentences: Path, voice: str, seed: int) -> Audio:
     return np.asarray(np.clip(call + noise, -1, 1), dtype=np.float32)
 
 
+def describe(voice: str) -> str:
+    """Whose voice it is, and whether the bundled model was trained on it."""
+    for split, members in voices.by_split(voices.available()).items():
+        for known in members:
+            if known.name == voice:
+                trained = (
+                    "which was trained on" if split == "train" else f"which was never trained on (split `{split}`)"
+                )
+                return f"the {known.engine} voice {known.selector} (speaker {known.speaker}), {trained}"
+    return voice
+
+
 def _say(voice: voices.Voice, text: str) -> Audio:
     with tempfile.TemporaryDirectory() as folder:
         utterance = voices.Utterance(voice, text, rate=1.0, pitch=1.0, output=Path(folder) / "said.wav")
         command = voices.command(utterance)
-        subprocess.run(command.argv, input=command.stdin, text=True, check=True, capture_output=True, timeout=30)  # noqa: S603 - argv of a known engine
+        subprocess.run(command.argv, input=command.stdin, text=True, check=True, capture_output=True, timeout=30)
         samples = load_audio(utterance.output)
     level = np.sqrt(np.mean(samples**2))
     return np.asarray(samples * (10 ** (LEVEL_DBFS / 20) / level), dtype=np.float32)
@@ -64,9 +78,15 @@ def run(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sentences", type=Path, default=SENTENCES, help="CSV with a column 'text'")
     parser.add_argument("--voice", default="rhvoice-bdl", help="a voice of training/voices.py (rhvoice-bdl)")
-    parser.add_argument("--output", type=Path, required=True, help="FLAC file to write")
+    parser.add_argument("--output", type=Path, help="FLAC file to write")
+    parser.add_argument("--describe", metavar="VOICE", help="only say whose voice that is, for the card")
     parser.add_argument("--seed", type=int, default=1, help="pauses and noise (1)")
     options = parser.parse_args(arguments)
+    if options.describe:
+        print(describe(options.describe))
+        return 0
+    if options.output is None:
+        parser.error("--output is needed")
     try:
         call = make_call(options.sentences, options.voice, options.seed)
     except EdgeVoiceError as error:

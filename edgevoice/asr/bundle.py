@@ -171,6 +171,7 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         manifest: Manifest = from_plain(Manifest, data)
+        _check_values(manifest)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{file} does not describe a model: {error}", "Export the model again") from None
     _check_names(folder, manifest)
@@ -224,6 +225,25 @@ def from_plain(annotation: Any, value: Any) -> Any:
     if annotation in (int, str) and not isinstance(value, annotation):
         raise TypeError(f"{value!r} is no {annotation.__name__}")
     return value
+
+
+def _check_values(manifest: Manifest) -> None:
+    """Raises ValueError for what would only break later, inside the engine."""
+    if manifest.sample_rate != 16_000:
+        raise ValueError(f"a sample rate of {manifest.sample_rate} Hz, and only 16000 Hz can be run")
+    if not manifest.windows or min(manifest.windows) <= 0:
+        raise ValueError("windows without a length")
+    for role, graph in manifest.graphs.items():
+        features = graph.features
+        heads = {"ctc", "intent"} if role == "shared" else {role}
+        if not heads <= set(graph.outputs):
+            raise ValueError(f"the graph '{role}' names no output for {min(heads - set(graph.outputs))}")
+        if "ctc" in heads and graph.frame_samples <= 0:
+            raise ValueError(f"the graph '{role}' has frames without a length")
+        if min(features.stride, features.mel_bins) < 1:
+            raise ValueError(f"the graph '{role}' has features without a size")
+        if features.normalise == "running" and {len(features.mean), len(features.std)} != {features.mel_bins}:
+            raise ValueError(f"the graph '{role}' needs a mean and a deviation for each of {features.mel_bins} bins")
 
 
 def _check_names(folder: Path, manifest: Manifest) -> None:

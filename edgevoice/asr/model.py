@@ -21,6 +21,7 @@ Array = npt.NDArray[np.float32]
 Head = Literal["ctc", "intent"]
 
 SAMPLE_RATE = 16000
+_USE_FP32 = "Set EDGEVOICE_ASR_PRECISION=fp32"
 _PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32"), "tensorrt": ("fp16", "fp32")}
 
 
@@ -79,8 +80,8 @@ class AcousticModel:
         name, found = self.manifest.name, logits.shape[-1]
         if found != expected:
             raise ModelError(f"The model '{name}' has {found} {what} and its manifest {expected}", "Export it again")
-        if np.isnan(logits).any():
-            raise ModelError(f"The model '{name}' puts out values that are no numbers", "Use --precision fp32")
+        if not np.isfinite(logits.max(initial=0.0)):  # NaN wins every maximum; -inf is a fair way to say never
+            raise ModelError(f"The model '{name}' puts out values that are no numbers", _USE_FP32)
 
 
 class _Pass:
@@ -97,6 +98,10 @@ class _Pass:
         provider = "cpu" if settings.precision == "int8" and settings.provider == "auto" else settings.provider
         self.session = open_session(file, provider, settings.threads)
         self.precision = choose_precision(graph, self.session.provider, settings.precision)
+        missing = {graph.outputs[head] for head in heads} - set(self.session.outputs)
+        if missing:
+            what = f"The model '{bundle.manifest.name}' has no output '{min(missing)}', which its manifest names"
+            raise ModelError(what, "Export it again")
 
     def __call__(self, samples: Array) -> dict[Head, Array]:
         """Logits of each head, without the batch axis; nothing for audio shorter than the graph accepts."""
@@ -123,7 +128,7 @@ def choose_precision(graph: Graph, provider: str, wanted: str) -> str:
         preferred = (name for name in _PREFERRED[provider] if name in graph.variants)
         wanted = next(preferred, next(iter(graph.variants), "fp32"))
     if wanted == "int8" and provider != "cpu":
-        raise ProviderError(f"int8 models do not run on {provider}", "Use --precision fp32, or --provider cpu")
+        raise ProviderError(f"int8 models do not run on {provider}", f"{_USE_FP32}, or --provider cpu")
     return wanted
 
 

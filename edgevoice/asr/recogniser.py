@@ -124,10 +124,15 @@ class Recogniser:
             ModelError: the model failed; `words` still holds the words so far.
         """
         audio = self._audio[: min(self._length, max(0, end_sample - self._start))]
+        self._remember(self.words, end_sample)
         encoding = self._model.encode(audio)
-        words = self._prefix.finish(self._words(encoding, 0))
+        words = tuple(self._prefix.finish(self._words(encoding, 0)))
+        self._remember(words, end_sample)
+        return Final(words, encoding.intent_logits)
+
+    def _remember(self, words: tuple[Word, ...], end_sample: int) -> None:
+        """What was said, and where its segment ended, for a segment that begins there."""
         self._last, self._end = words[-1] if words else None, end_sample
-        return Final(tuple(words), encoding.intent_logits)
 
     def _now(self) -> int:
         return self._length // self._hop * self._hop

@@ -49,7 +49,8 @@ class Session:
         self._session = session
         self._input = session.get_inputs()[0].name
         self._half = session.get_inputs()[0].type == "tensor(float16)"
-        self._outputs = [output.name for output in session.get_outputs()]
+        self.outputs = [output.name for output in session.get_outputs()]
+        """Names of the graph's outputs."""
 
     def run(self, array: Array) -> dict[str, Array]:
         """The graph's outputs by name, float32.
@@ -59,12 +60,12 @@ class Session:
         """
         feed = {self._input: array.astype(np.float16) if self._half else array}
         try:
-            values = self._session.run(self._outputs, feed)
+            values = self._session.run(self.outputs, feed)
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise ModelError(
                 f"The model failed on {self.provider}: {_first_line(error)}", "Try again with --provider cpu"
             ) from error
-        return {name: np.asarray(value, dtype=np.float32) for name, value in zip(self._outputs, values, strict=True)}
+        return {name: np.asarray(value, dtype=np.float32) for name, value in zip(self.outputs, values, strict=True)}
 
 
 def open_session(file: FileChoice, provider: str, threads: int) -> Session:

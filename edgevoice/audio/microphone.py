@@ -6,7 +6,10 @@ microphone must work all the same.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import math
+import os
 import threading
 import time
 from collections import deque
@@ -24,6 +27,8 @@ from edgevoice.text import plain
 
 _BLOCK_S = 0.02
 _WAIT_S = 0.25
+_ANSWER_S = 10.0  # a headset that has to be woken takes seconds
+_CLOSE_S = 1.0
 _OTHER_WAYS = "see 'edgevoice devices', or read audio from a file or a pipe with --input"
 
 
@@ -120,18 +125,15 @@ class Microphone:
             AudioError: the device cannot be opened, has gone, or delivers nothing.
         """
         inbox = self._inbox = _Inbox(math.ceil(self._queue_seconds / _BLOCK_S))
-        stream = self._open(inbox)
-        # NB: never `stop()`, which the context manager of the stream calls too: it hangs for ever, with no signal
-        # able to end it, when the device has stopped delivering. `abort()` does not.
+        # NB: in a thread of its own, since PortAudio waits for ever for a sound server that hangs, and while the main
+        # thread is inside a library no signal ends the process
+        holder = threading.Thread(target=self._hold, args=(inbox,), name="edgevoice-microphone", daemon=True)
+        holder.start()
         try:
-            try:
-                stream.start()
-            except _sounddevice().PortAudioError as error:
-                raise self._unusable(error) from error
             yield from self._received(inbox)
         finally:
-            stream.abort()
-            stream.close()
+            inbox.left.set()
+            holder.join(_CLOSE_S)
 
     def close(self) -> None:
         """Ends `blocks` at once."""
@@ -139,18 +141,37 @@ class Microphone:
         if self._inbox is not None:
             self._inbox.wake.set()
 
-    def _open(self, inbox: _Inbox) -> Any:
-        """A stream of one channel, or of all where the device refuses to mix them itself."""
+    def _hold(self, inbox: _Inbox) -> None:
+        try:
+            self._keep_open(inbox)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the reader raises it
+            inbox.fail(error)
+
+    def _keep_open(self, inbox: _Inbox) -> None:
+        """Opens the device, and closes it when the reader has left."""
         sounddevice = _sounddevice()
         try:
+            stream = self._open(sounddevice, inbox)
+            # NB: never `stop()`, which the context manager of the stream calls too: it hangs for ever when the device
+            # has stopped delivering. `abort()` does not.
             try:
-                return self._stream(sounddevice, inbox, 1)
-            except sounddevice.PortAudioError:
-                if self.device.channels == 1:
-                    raise
-                return self._stream(sounddevice, inbox, self.device.channels)
+                stream.start()
+                inbox.opened()
+                inbox.left.wait()
+            finally:
+                stream.abort()
+                stream.close()
         except sounddevice.PortAudioError as error:
             raise self._unusable(error) from error
+
+    def _open(self, sounddevice: Any, inbox: _Inbox) -> Any:
+        """A stream of one channel, or of all where the device refuses to mix them itself."""
+        try:
+            return self._stream(sounddevice, inbox, 1)
+        except sounddevice.PortAudioError:
+            if self.device.channels == 1:
+                raise
+            return self._stream(sounddevice, inbox, self.device.channels)
 
     def _stream(self, sounddevice: Any, inbox: _Inbox, channels: int) -> Any:
         return sounddevice.InputStream(
@@ -178,22 +199,27 @@ class Microphone:
         """The oldest piece waiting, None once closed.
 
         Raises:
-            AudioError: the device has gone or is silent for too long.
+            AudioError: the device cannot be opened, has gone or is silent for too long.
         """
         waited = 0.0
         while not self._closed.is_set():
             if inbox.pieces:
                 return inbox.pieces.popleft()
+            if inbox.error:
+                raise inbox.error
             if inbox.finished:
                 what = f"The microphone '{self.name}' has gone"
                 raise AudioError(what, f"Connect it again or choose another one; {_OTHER_WAYS}")
-            if waited >= self._stall_s:
+            if not inbox.open and waited >= _ANSWER_S:
+                raise _no_answer()
+            if inbox.open and waited >= self._stall_s:
                 what = f"The microphone '{self.name}' delivers no audio"
                 raise AudioError(what, f"Check that it is connected and not suspended; {_OTHER_WAYS}")
             # Waiting in slices counts only time in which this process ran: Ctrl-Z for an hour is no stall.
             wait = min(_WAIT_S, self._stall_s)
             if inbox.wake.wait(wait):
                 inbox.wake.clear()
+                waited = 0.0
             else:
                 waited += wait
         return None
@@ -223,13 +249,26 @@ class _Inbox:
         # NB: no lock. Only the audio thread appends, only the reader pops, and both are atomic for a deque.
         self.pieces: deque[_Piece] = deque(maxlen=max(1, size))
         self.wake = threading.Event()
-        self.finished = False
+        self.left = threading.Event()
+        """The reader needs no more."""
+        self.open = self.finished = False
+        self.error: Exception | None = None
         self._received = 0
 
     def put(self, frames: npt.NDArray[np.float32], count: int, _time: object, status: Any) -> None:
         """The audio callback: copies, counts and wakes the reader, nothing else."""
         self.pieces.append(_Piece(self._received, frames.copy(), time.monotonic(), bool(status.input_overflow)))
         self._received += count
+        self.wake.set()
+
+    def opened(self) -> None:
+        """From now on the device is expected to deliver."""
+        self.open = True
+        self.wake.set()
+
+    def fail(self, error: Exception) -> None:
+        """The device cannot be opened, or not be closed."""
+        self.error = error
         self.wake.set()
 
     def finish(self) -> None:
@@ -239,11 +278,55 @@ class _Inbox:
 
 
 def _sounddevice() -> Any:
+    """The library. Loading it asks the sound server for its devices, which may take for ever.
+
+    Raises:
+        AudioError: the sound server does not answer.
+        PortAudioMissingError: the library is not installed.
+    """
+    loaded: list[Any] = []
+    loader = threading.Thread(target=_load, args=(loaded,), name="edgevoice-portaudio", daemon=True)
+    with _kept_stderr():
+        loader.start()
+        loader.join(_ANSWER_S)
+    if not loaded:
+        raise _no_answer()
+    if isinstance(loaded[0], OSError):
+        raise PortAudioMissingError from loaded[0]
+    if isinstance(loaded[0], BaseException):
+        raise loaded[0]
+    return loaded[0]
+
+
+def _load(loaded: list[Any]) -> None:
     try:
         import sounddevice
-    except OSError as error:
-        raise PortAudioMissingError from error
-    return sounddevice
+
+        # what it does at exit may take for ever too, and the end of the process closes every device
+        atexit.unregister(getattr(sounddevice, "_exit_handler", None))
+        loaded.append(sounddevice)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the caller raises it
+        loaded.append(error)
+
+
+@contextlib.contextmanager
+def _kept_stderr() -> Iterator[None]:
+    """Puts file descriptor 2 back, which sounddevice points at nothing while it is being loaded."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _no_answer() -> AudioError:
+    remedy = "Restart it, for example: systemctl --user restart pipewire pipewire-pulse, or: pulseaudio --kill"
+    return AudioError("The sound system does not answer", f"{remedy}; {_OTHER_WAYS}")
 
 
 def _default_index(sounddevice: Any) -> int:

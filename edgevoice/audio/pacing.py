@@ -173,9 +173,10 @@ class PausableSource:
     def blocks(self) -> Iterator[Block]:
         """The blocks of the inner source, except while paused."""
         for block in self._source.blocks():
-            if self._live and self.paused:
+            if not self._live:
+                self._running.wait()
+            elif self.paused:
                 continue
-            self._running.wait()
             if self._closed:
                 return
             yield block

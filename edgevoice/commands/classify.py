@@ -73,5 +73,5 @@ def _samples(source: Source) -> npt.NDArray[np.float32]:
                 f"'{plain(source.name)}' is longer than {LONGEST_S:g} s, and classify judges one utterance",
                 "Use 'edgevoice transcribe --format json', which finds the utterances and the intent of each",
             )
-        pieces.append(clean(resampler.process(clean(block.samples))))
+        pieces.append(clean(resampler.process(block.samples)))
     return np.concatenate([*pieces, clean(resampler.flush())])

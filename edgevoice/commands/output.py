@@ -5,9 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from edgevoice.errors import EdgeVoiceError
 from edgevoice.text import plain
+
+
+def provide_streams() -> None:
+    """Stands in for streams that were closed before the start (`>&-`), which Python leaves None."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
 
 
 def say(message: str) -> None:
@@ -17,9 +28,26 @@ def say(message: str) -> None:
 
 def write_out(text: str) -> None:
     """Text on stdout in UTF-8 whatever the locale says, flushed."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
-    sys.stdout.buffer.flush()
+    with full_disk_explained():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def full_disk_explained() -> Iterator[None]:
+    """Around writing to stdout. A reader that left is no fault and passes as BrokenPipeError.
+
+    Raises:
+        EdgeVoiceError: stdout takes no more.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        what = f"Standard output cannot be written ({error.strerror})"
+        raise EdgeVoiceError(what, "Free some space or write somewhere else") from error
 
 
 def write_json(value: Any) -> None:

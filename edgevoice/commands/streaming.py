@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from edgevoice.commands.options import open_model, open_pipeline
-from edgevoice.commands.output import has_screen, say
+from edgevoice.commands.output import full_disk_explained, has_screen, say
 from edgevoice.config import Settings
+from edgevoice.errors import EdgeVoiceError
 from edgevoice.events import Event, Failed
 from edgevoice.sinks.jsonl import JsonLines
 
@@ -65,9 +66,10 @@ def write_events(run: Run) -> int:
     failed = False
     with stopped_by_signals(run) as caught:
         for event in run.run():
-            writer.write(event)
+            with full_disk_explained():
+                writer.write(event)
             if isinstance(event, Failed):
-                say(f"{event.what}. {event.remedy}." if event.remedy else f"{event.what}.")
+                say(str(EdgeVoiceError(event.what, event.remedy)))
                 failed = failed or not event.recoverable
     return 128 + caught[0] if caught else int(failed)
 

@@ -44,7 +44,7 @@ class Transcript:
     def warnings(self) -> list[str]:
         """What went wrong without ending the transcript."""
         failures = [event for event in self.heard if isinstance(event, events.Failed)]
-        return [f"{self.file}: {failure.what}. {failure.remedy}." for failure in failures]
+        return [f"{self.file}: {EdgeVoiceError(failure.what, failure.remedy)}" for failure in failures]
 
 
 def transcript(file: str, model: AcousticModel, settings: Settings) -> Transcript:

@@ -117,12 +117,16 @@ class Segmenter:
             changes.append(self._close(min(self._speech_end + self._margin, end)))
         return changes
 
-    def flush(self) -> list[SegmentChange]:
-        """No more audio comes: closes the segment that is open. The position stays."""
+    def flush(self, rest: int = 0) -> list[SegmentChange]:
+        """No more audio comes: closes the segment that is open. The position stays.
+
+        Args:
+            rest: samples after the last frame, too few for another one.
+        """
         self._active = False
         if self._start is None:
             return []
-        return [self._close(min(self._speech_end + self._margin, self._position))]
+        return [self._close(min(self._speech_end + self._margin, self._position + rest))]
 
     def _note_speech(self, probability: float, begin: int, end: int) -> None:
         active = probability >= (self._lower if self._active else self._threshold)

@@ -63,6 +63,30 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: edit(folder, lambda data: data["graphs"]["shared"]["features"].update(kind="mfcc")),
         "does not describe a model",
     ),
+    "no windows": (lambda folder: edit(folder, lambda data: data.update(windows=[])), "does not describe a model"),
+    "another sample rate": (
+        lambda folder: edit(folder, lambda data: data.update(sample_rate=8000)),
+        "does not describe a model",
+    ),
+    "head without an output": (
+        lambda folder: edit(folder, lambda data: data["graphs"]["shared"]["outputs"].pop("ctc")),
+        "does not describe a model",
+    ),
+    "captions without frames": (
+        lambda folder: edit(folder, lambda data: data["graphs"]["shared"].update(frame_samples=0)),
+        "does not describe a model",
+    ),
+    "frames of nothing": (
+        lambda folder: edit(folder, lambda data: data["graphs"]["shared"]["features"].update(stride=0)),
+        "does not describe a model",
+    ),
+    "running means of too few bins": (
+        lambda folder: edit(
+            folder,
+            lambda data: data["graphs"]["shared"]["features"].update(normalise="running", mean=[0.0], std=[1.0]),
+        ),
+        "does not describe a model",
+    ),
     "not JSON": (lambda folder: (folder / MANIFEST_NAME).write_text("{"), "cannot be read"),
     "not text": (lambda folder: (folder / MANIFEST_NAME).write_bytes(b"\xff\xfe\x00"), "cannot be read"),
     "no object": (lambda folder: (folder / MANIFEST_NAME).write_text("[]"), "bundle format None"),

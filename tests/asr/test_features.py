@@ -1,5 +1,9 @@
 """Features are those of the Transformers extractors, and causal where they claim to be."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -21,6 +25,21 @@ def audio(seconds: float, seed: int = 0) -> np.ndarray:
     generator, time = np.random.default_rng(seed), np.arange(int(seconds * 16000)) / 16000
     noise = generator.normal(0, 0.1, len(time)) * (1.2 + np.sin(2 * np.pi * 3 * time)) / 2
     return (noise + 0.2 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+
+
+def test_features_keep_one_core_busy_and_no_other():
+    """BLAS threads that wait for the next piece of work by spinning cost ten times what the features do."""
+    probe = (
+        "import edgevoice, time, numpy as np; from edgevoice.asr.features import log_mel\n"
+        "samples = np.ones(40_960, np.float32); log_mel(samples)\n"
+        "ours, everybodys = time.thread_time(), time.process_time()\n"
+        "for _ in range(10): log_mel(samples); time.sleep(0.05)\n"
+        "print(time.thread_time() - ours, time.process_time() - everybodys)"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "OPENBLAS_NUM_THREADS"}
+    printed = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, env=environment)
+    ours, everybodys = map(float, printed.stdout.split())
+    assert everybodys < 1.5 * ours
 
 
 @pytest.fixture(scope="module")

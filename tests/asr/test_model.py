@@ -1,9 +1,11 @@
 """`AcousticModel` over real, tiny graphs."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from edgevoice.asr.bundle import FeatureSettings, Graph
+from edgevoice.asr.bundle import Bundle, FeatureSettings, Graph
 from edgevoice.asr.ctc import greedy, words
 from edgevoice.asr.model import AcousticModel, choose_precision, load_model, log_softmax
 from edgevoice.config import AsrSettings
@@ -110,6 +112,25 @@ def test_outputs_that_are_no_numbers_are_refused(tmp_path):
     model = AcousticModel(tiny_bundle(tmp_path), CPU)
     with pytest.raises(ModelError, match="no numbers"):
         model.encode(np.full(16000, np.nan, dtype=np.float32))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_logits_that_would_give_no_probabilities_are_refused(tmp_path, value):
+    model = AcousticModel(tiny_bundle(tmp_path), CPU)
+    session = model._passes[0].session
+    outputs = session.run(np.zeros((1, 10, 160), dtype=np.float32))
+    outputs["intent"][0, 1] = value
+    session.run = lambda _: outputs
+    with pytest.raises(ModelError, match="no numbers"):
+        model.encode(silence(1.0))
+
+
+def test_an_output_the_graph_lacks_is_refused(tmp_path):
+    bundle = tiny_bundle(tmp_path)
+    graph = dataclasses.replace(bundle.manifest.graphs["shared"], outputs={"ctc": "ctc", "intent": "moods"})
+    wrong = Bundle(bundle.path, dataclasses.replace(bundle.manifest, graphs={"shared": graph}))
+    with pytest.raises(ModelError, match="'moods'"):
+        AcousticModel(wrong, CPU)
 
 
 def test_log_softmax_survives_large_logits():

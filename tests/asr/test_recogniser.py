@@ -146,6 +146,20 @@ def test_words_promised_beyond_a_cut_are_not_said_again():
     assert texts(first.words + second.stable + second.tentative) == [word for word, _, _ in SPOKEN]
 
 
+def test_a_failing_final_pass_keeps_the_promise_beyond_the_cut():
+    model = ScriptedModel(SPOKEN)
+    recogniser = Recogniser(model, SETTINGS, MANIFEST)
+    stream(recogniser, 6.0)
+    first = recogniser.words
+    encode, model.encode = model.encode, lambda _: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        recogniser.finish(4 * 16000)
+    model.encode = encode
+    second = stream(recogniser, 9.0, start=4.0)[-1]
+    assert first[-1].end > 4
+    assert texts(first + second.stable + second.tentative) == [word for word, _, _ in SPOKEN]
+
+
 def test_the_final_words_begin_with_the_stable_ones_even_if_the_final_pass_disagrees():
     model = ScriptedModel(SPOKEN)
     recogniser = Recogniser(model, SETTINGS, MANIFEST)

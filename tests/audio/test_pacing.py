@@ -123,6 +123,20 @@ def test_paused_live_audio_is_thrown_away() -> None:
     assert (inner.given, numbers([first])) == (10, [0])
 
 
+def test_pausing_live_audio_never_holds_it_back() -> None:
+    """A microphone that is not read would fill its queue, and say after the pause what was said in it."""
+    source = PausableSource(Script(), live=True)
+    asked = iter([True, False])
+    source._running.is_set = lambda: next(asked, False)  # pressed right after the reader looked
+    source._running.clear()
+    found = []
+    reader = threading.Thread(target=lambda: found.extend(source.blocks()), daemon=True)
+    reader.start()
+    reader.join(1)
+    assert not reader.is_alive()
+    assert numbers(found) == [0]
+
+
 def test_resumed_live_audio_goes_on_with_what_is_new() -> None:
     clock = Clock()
     source = PausableSource(PacedSource(Script(), clock, lambda s: (clock.sleep(s), press())), live=True)

@@ -15,7 +15,9 @@ import soundfile
 
 from edgevoice.errors import ConfigError, EdgeVoiceError
 from training import synthesise, voices
-from training.synthesise import MANIFEST_COLUMNS, SynthesisConfig, SynthesisError
+from training.synthesis import casting, plan
+from training.synthesis.corpus import MANIFEST_COLUMNS
+from training.synthesis.plan import SynthesisConfig, SynthesisError
 from training.voices import Utterance, Voice
 
 needs_engines = pytest.mark.skipif(
@@ -52,7 +54,7 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_shards() -> Iterator[None]:
     """Make little more than is asked for."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(synthesise, "SHARD_SIZE", SHARD_SIZE)
+        patch.setattr(plan, "SHARD_SIZE", SHARD_SIZE)
         yield
 
 
@@ -145,7 +147,7 @@ def test_a_broken_off_run_goes_on(corpus: SynthesisConfig, tmp_path: Path, monke
         spoken.append(text)
         return Utterance(voice, text, rate, pitch, output)
 
-    monkeypatch.setattr(synthesise, "Utterance", note)
+    monkeypatch.setattr(casting, "Utterance", note)
     synthesise.synthesise(broken)
     assert (broken.output / "manifest.csv").read_bytes() == (corpus.output / "manifest.csv").read_bytes()
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
@@ -212,7 +214,7 @@ def test_a_wrong_sentences_file_is_explained(
 
 def test_a_missing_sentences_file_is_explained(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
-        synthesise.read_sentences(tmp_path / "none.csv")
+        plan.read_sentences(tmp_path / "none.csv")
 
 
 def test_speakers_are_dealt_to_one_split_whatever_the_engine() -> None:

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Rebuilds the bundled model from nothing: `make model`. Resumable: every step goes on where it stopped.
+# DATA is the folder of recordings (speechocean762, vctk-p239, ...; see training/banking_en/README.md).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+DATA=${DATA:-../shared/data}
+VOICE=${VOICE:-rhvoice-bdl}
+edgevoice=.venv/bin/edgevoice
+python=.venv/bin/python
+
+$edgevoice train synthesise --sentences training/banking_en/sentences.csv --output corpus/banking-en --hours 20 --seed 1
+$edgevoice train joint --config training/configs/banking-en.toml --output runs/banking-en
+
+mkdir -p runs/extras
+$python -m training.sample_call --voice "$VOICE" --output runs/extras/sample_call.flac
+$edgevoice export runs/banking-en --output models/banking-en --extras runs/extras --licence Apache-2.0 --language en --force
+$edgevoice bench accuracy models/banking-en --live --output runs/accuracy.json \
+  --data corpus/banking-en/manifest.csv \
+  --data "$DATA/speechocean762/manifest.csv" \
+  --data "$DATA/librispeech-test-other/manifest.csv" \
+  --data "$DATA/vctk-p239/manifest.csv" \
+  --data "$DATA/ljspeech-32/manifest.csv" \
+  --data "$DATA/precise-words/manifest.csv" \
+  --data "$DATA/wake-words/manifest.csv"
+$python -m export.card models/banking-en --template training/banking_en/card.md --figures runs/accuracy.json \
+  --sample "$($python -m training.sample_call --describe "$VOICE")"
+$python scripts/readme_figures.py

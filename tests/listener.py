@@ -1,0 +1,99 @@
+"""`edgevoice live --json` as a process whose events a test can wait for."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edgevoice.events import CaptionFinished, CaptionUpdated, Event, IntentDetected, from_json
+
+Heard = Sequence[Event]
+
+
+class Listener:
+    """A running `edgevoice live --json`; a context manager that leaves no process behind.
+
+    Args:
+        arguments: what follows `live --json`.
+        environment: of the process.
+        stdin: what to read, for `--input -`.
+    """
+
+    def __init__(self, *arguments: str | Path, environment: Mapping[str, str], stdin: int | None = None) -> None:
+        pipe = subprocess.PIPE
+        self.events: list[Event] = []
+        self._changed = threading.Condition()
+        self._process = subprocess.Popen(
+            live(*arguments), env=environment, stdin=stdin or subprocess.DEVNULL, stdout=pipe, stderr=pipe
+        )
+        self._error = b""
+        self._readers = [threading.Thread(target=each, daemon=True) for each in (self._read_events, self._read_error)]
+        for reader in self._readers:
+            reader.start()
+
+    def wait_for(self, condition: Callable[[Heard], object], what: str, limit_s: float = 60.0) -> None:
+        """Waits until the events so far satisfy a condition."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: condition(self.events) or self._gone, limit_s):
+                raise AssertionError(f"{what}: not within {limit_s} s; {self}")
+            assert condition(self.events), f"{what}: the process ended before; {self}"
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal."""
+        self._process.send_signal(number)
+
+    def end(self, limit_s: float = 20.0) -> int:
+        """Waits for the exit code; `events` is complete then."""
+        try:
+            code = self._process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"no end within {limit_s} s; {self}") from None
+        for reader in self._readers:
+            reader.join(5)
+        return code
+
+    @property
+    def error(self) -> str:
+        """Standard error, complete after `end`."""
+        return self._error.decode()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def __str__(self) -> str:
+        return f"exit code {self._process.poll()}, stderr {self.error!r}, last events {self.events[-5:]}"
+
+    @property
+    def _gone(self) -> bool:
+        return not self._readers[0].is_alive() and self._process.poll() is not None
+
+    def _read_events(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            with self._changed:
+                self.events.append(from_json(line.decode()))
+                self._changed.notify_all()
+
+    def _read_error(self) -> None:
+        assert self._process.stderr
+        for line in self._process.stderr:
+            self._error += line
+
+
+def live(*arguments: str | Path) -> list[str]:
+    """The command line of `edgevoice live --json`."""
+    return [sys.executable, "-m", "edgevoice.cli", "live", "--json", *map(str, arguments)]
