@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.rig import PulseRig, missing_programs
+from tests.talk import MODELS, Talk, bundled_talk, has_bundled_model, tiny_talk
 
 
 @pytest.fixture
@@ -21,3 +22,13 @@ def pulse() -> Iterator[PulseRig]:
         pytest.skip(message)
     with PulseRig() as rig:
         yield rig
+
+
+@pytest.fixture(scope="session", params=MODELS)
+def talk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Talk:
+    """Somebody speaking, with a tiny model made for it, and with the model that comes with edgevoice."""
+    if request.param == "tiny":
+        return tiny_talk(tmp_path_factory.mktemp("talk"))
+    if not has_bundled_model():
+        pytest.skip("models/banking-en is not in this checkout")
+    return bundled_talk(tmp_path_factory.mktemp("talk"))

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edgevoice.events import CaptionFinished, CaptionUpdated, Event, IntentDetected, from_json
-
-Heard = Sequence[Event]
+from edgevoice.events import Event, from_json
 
 
 class Listener:
@@ -32,14 +28,18 @@ class Listener:
         self.events: list[Event] = []
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
-            live(*arguments), env=environment, stdin=stdin or subprocess.DEVNULL, stdout=pipe, stderr=pipe
+            live(*arguments),
+            env=environment,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
+            stdout=pipe,
+            stderr=pipe,
         )
         self._error = b""
         self._readers = [threading.Thread(target=each, daemon=True) for each in (self._read_events, self._read_error)]
         for reader in self._readers:
             reader.start()
 
-    def wait_for(self, condition: Callable[[Heard], object], what: str, limit_s: float = 60.0) -> None:
+    def wait_for(self, condition: Callable[[Sequence[Event]], object], what: str, limit_s: float = 60.0) -> None:
         """Waits until the events so far satisfy a condition."""
         with self._changed:
             if not self._changed.wait_for(lambda: condition(self.events) or self._gone, limit_s):
@@ -97,3 +97,10 @@ class Listener:
 def live(*arguments: str | Path) -> list[str]:
     """The command line of `edgevoice live --json`."""
     return [sys.executable, "-m", "edgevoice.cli", "live", "--json", *map(str, arguments)]
+
+
+def alone(environment: Mapping[str, str], home: Path) -> dict[str, str]:
+    """An environment without the settings of the person who runs the tests."""
+    kept = {key: value for key, value in environment.items() if not key.startswith("EDGEVOICE_")}
+    folders = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
+    return kept | folders | {"HOME": str(home)}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -50,6 +51,7 @@ class PulseRig:
         self._runtime = self._folder / "run"
         self._runtime.mkdir(mode=0o700)
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._before = 0
 
     @property
     def fifo(self) -> Path:
@@ -81,6 +83,24 @@ class PulseRig:
         """Somebody who speaks into `PIPE`: a context manager."""
         return PipeFeeder(self.fifo, np.zeros(0, np.int16) if samples is None else samples)
 
+    def kill(self) -> None:
+        """Ends the server without a word to its clients."""
+        self._server.kill()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """A server that takes connections and never answers."""
+        self._before = self._connections()
+        self._server.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._server.send_signal(signal.SIGCONT)
+
+    def wait_for_client(self) -> None:
+        """Waits until somebody new waits for the frozen server."""
+        self._wait_until(lambda: self._connections() > self._before, "a client")
+
     def __enter__(self) -> Self:
         try:
             self._start_server()
@@ -111,6 +131,15 @@ class PulseRig:
             return MICROPHONE in self.pactl("list", "short", "sources")
         except subprocess.SubprocessError:
             return False
+
+    @property
+    def _server(self) -> subprocess.Popen[bytes]:
+        return self._processes[0]
+
+    def _connections(self) -> int:
+        """How many connections to the server there are, taken or waiting."""
+        socket = f" {self._runtime}/pulse/native"
+        return sum(line.endswith(socket) for line in Path("/proc/net/unix").read_text().splitlines())
 
     def _wait_until(self, condition: Callable[[], bool], what: str, limit_s: float = 15.0) -> None:
         deadline = time.monotonic() + limit_s

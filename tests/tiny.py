@@ -67,6 +67,8 @@ def tiny_bundle(
     variants = {name: "model.onnx" if name == "fp32" else f"model.{name}.onnx" for name in precisions}
     for name in set(variants.values()) - {"model.onnx"}:
         shutil.copy(folder / "model.onnx", folder / name)
+    if "fp32" not in precisions:
+        (folder / "model.onnx").unlink()
     graph = Graph(
         architecture="tiny",
         features=FeatureSettings(kind="log_mel"),

@@ -235,7 +235,7 @@ def _check_values(manifest: Manifest) -> None:
         raise ValueError("windows without a length")
     for role, graph in manifest.graphs.items():
         features = graph.features
-        heads = {"ctc", "intent"} if role == "shared" else {role}
+        heads = {"shared": {"ctc", "intent"}, "ctc": {"ctc"}, "intent": {"intent"}}.get(role, set())
         if not heads <= set(graph.outputs):
             raise ValueError(f"the graph '{role}' names no output for {min(heads - set(graph.outputs))}")
         if "ctc" in heads and graph.frame_samples <= 0:

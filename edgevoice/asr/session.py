@@ -95,6 +95,8 @@ def _runtime() -> Any:
     except ModuleNotFoundError:
         raise MissingRuntimeError from None
     except ImportError as error:
+        if error.__cause__ and not isinstance(error.__cause__, Exception):
+            raise error.__cause__ from None  # a signal came while it loaded
         raise EdgeVoiceError(
             f"onnxruntime cannot be loaded: {_first_line(error)}", "Install it again: pip install 'edgevoice[cpu]'"
         ) from None

@@ -83,13 +83,16 @@ class FileSource:
             yield from decoded(sound, self._shown)
 
     def _unfinished_wav(self) -> Iterator[Samples]:
-        with self._path.open("rb") as stream:
-            wav = wav_format(stream.read, self._shown)
-            piece = wav.sample_rate // 10 * wav.frame_bytes
-            if wav.data_bytes is not None:
-                return
-            while data := stream.read(piece):
-                yield wav.samples(data[: len(data) // wav.frame_bytes * wav.frame_bytes])
+        try:
+            with self._path.open("rb") as stream:
+                wav = wav_format(stream.read, self._shown)
+                piece = wav.sample_rate // 10 * wav.frame_bytes
+                if wav.data_bytes is not None:
+                    return
+                while data := stream.read(piece):
+                    yield wav.samples(data[: len(data) // wav.frame_bytes * wav.frame_bytes])
+        except OSError as error:
+            raise AudioError(f"'{self._shown}' cannot be read ({error.strerror})", "Copy it again") from error
 
 
 def _check_regular(path: Path, shown: str) -> None:

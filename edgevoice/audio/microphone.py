@@ -303,7 +303,8 @@ def _load(loaded: list[Any]) -> None:
         import sounddevice
 
         # what it does at exit may take for ever too, and the end of the process closes every device
-        atexit.unregister(getattr(sounddevice, "_exit_handler", None))
+        if at_exit := getattr(sounddevice, "_exit_handler", None):
+            atexit.unregister(at_exit)
         loaded.append(sounddevice)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the caller raises it
         loaded.append(error)

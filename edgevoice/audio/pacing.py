@@ -10,7 +10,29 @@ from collections.abc import Callable, Iterator
 from edgevoice.audio.source import Block, Source
 
 
-class PacedSource:
+class _Around:
+    """What both have of the source inside."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def name(self) -> str:
+        """See `Source.name`."""
+        return self._source.name
+
+    @property
+    def channel(self) -> str:
+        """See `Source.channel`."""
+        return self._source.channel
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz."""
+        return self._source.sample_rate
+
+
+class PacedSource(_Around):
     """Another source in real time: each block comes when a microphone would have delivered it.
 
     Due times follow from the count of samples, so that they never drift; a reader who is late gets the overdue
@@ -28,28 +50,13 @@ class PacedSource:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        self._source = source
+        super().__init__(source)
         self._clock = clock
         self._changed = threading.Condition()
         self._sleep = sleep
         self._closed = False
         self._origin = 0.0
         self._paused_at: float | None = None
-
-    @property
-    def name(self) -> str:
-        """See `Source.name`."""
-        return self._source.name
-
-    @property
-    def channel(self) -> str:
-        """See `Source.channel`."""
-        return self._source.channel
-
-    @property
-    def sample_rate(self) -> int:
-        """Hertz."""
-        return self._source.sample_rate
 
     @property
     def paused(self) -> bool:
@@ -117,7 +124,7 @@ class PacedSource:
             self._changed.acquire()
 
 
-class PausableSource:
+class PausableSource(_Around):
     """Another source with a pause button that any thread may press.
 
     Args:
@@ -127,27 +134,12 @@ class PausableSource:
     """
 
     def __init__(self, source: Source, *, live: bool) -> None:
-        self._source = source
+        super().__init__(source)
         self._live = live
         self._running = threading.Event()
         self._running.set()
         self._closed = False
         self._pressing = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        """See `Source.name`."""
-        return self._source.name
-
-    @property
-    def channel(self) -> str:
-        """See `Source.channel`."""
-        return self._source.channel
-
-    @property
-    def sample_rate(self) -> int:
-        """Hertz."""
-        return self._source.sample_rate
 
     @property
     def paused(self) -> bool:

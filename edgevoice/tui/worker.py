@@ -14,6 +14,7 @@ from textual.message import Message
 from edgevoice.errors import EdgeVoiceError
 from edgevoice.events import Event
 from edgevoice.tui.messages import EventArrived, Reported, RunFinished
+from edgevoice.tui.terminal import default_log_file
 from edgevoice.tui.views import Problem
 
 _LOG = logging.getLogger(__name__)
@@ -124,6 +125,5 @@ def broken(error: BaseException) -> Problem:
     """What to say about a run that ended with an exception."""
     if isinstance(error, EdgeVoiceError):
         return Problem(error.what, error.remedy, recoverable=False)
-    return Problem(
-        f"The run stopped: {str(error) or type(error).__name__}", "Start it again; --debug shows more", False
-    )
+    what = f"The run stopped: {str(error) or type(error).__name__}"
+    return Problem(what, f"Start it again; the cause is in {default_log_file()}", recoverable=False)

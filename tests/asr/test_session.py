@@ -124,6 +124,20 @@ def test_a_failing_run_is_a_model_error(file):
         open_session(file, "cpu", 1).run(np.zeros((1, 5, 3), dtype=np.float32))
 
 
+def test_a_signal_while_onnxruntime_loads_is_no_broken_installation(monkeypatch, file):
+    """Its C++ part turns every exception that comes meanwhile into an ImportError."""
+
+    class Interrupted:
+        def find_spec(self, name, *_):
+            if name == "onnxruntime":
+                raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    with pytest.raises(KeyboardInterrupt):
+        open_session(file, "cpu", 1)
+
+
 def test_without_onnxruntime_both_extras_are_named(monkeypatch, file):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(EdgeVoiceError, match=r"edgevoice\[cpu\].*edgevoice\[gpu\]") as caught:

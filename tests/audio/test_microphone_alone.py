@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import os
 import sys
 import threading
 import time
 import types
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,9 @@ class FakeSoundDevice(types.ModuleType):
         self.calls: list[str] = []
         self.opened: list[dict[str, Any]] = []
         self.refused_channels: set[int] = set()
+        self.started = threading.Event()
+        self.hanging: dict[str, threading.Event] = {}
+        """Calls that return when the event is set."""
 
     def query_devices(self, kind: str | None = None) -> Any:
         if kind is None:
@@ -52,13 +57,19 @@ class FakeSoundDevice(types.ModuleType):
         return self
 
     def start(self) -> None:
-        self.calls.append("start")
+        self._called("start")
+        self.started.set()
 
     def abort(self) -> None:
-        self.calls.append("abort")
+        self._called("abort")
 
     def close(self) -> None:
-        self.calls.append("close")
+        self._called("close")
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.hanging:
+            self.hanging[name].wait(20)
 
     def deliver(self, value: float, *, overflow: bool = False) -> None:
         options = self.opened[-1]
@@ -123,8 +134,13 @@ class Reading:
     def __init__(self, sound: FakeSoundDevice, **options: Any) -> None:
         self.microphone = Microphone(**options)
         self.blocks = self.microphone.blocks()
-        threading.Timer(0.05, lambda: sound.deliver(0.0)).start()
+        threading.Thread(target=self._deliver_first, args=(sound,), daemon=True).start()
         next(self.blocks)
+
+    @staticmethod
+    def _deliver_first(sound: FakeSoundDevice) -> None:
+        sound.started.wait(5)
+        sound.deliver(0.0)
 
 
 def test_blocks_are_copies_in_mono(sound: FakeSoundDevice) -> None:
@@ -191,3 +207,70 @@ def test_a_device_that_cannot_be_opened(sound: FakeSoundDevice) -> None:
     sound.refused_channels = {1, 2}
     with pytest.raises(AudioError, match=r"cannot be opened \(Invalid number of channels\)"):
         next(Microphone().blocks())
+
+
+def test_a_device_that_never_opens(sound: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it does open after all, it is closed at once: nobody listens."""
+    monkeypatch.setattr("edgevoice.audio.microphone._ANSWER_S", 0.2)
+    monkeypatch.setattr("edgevoice.audio.microphone._CLOSE_S", 0.1)
+    sound.hanging["start"] = threading.Event()
+    with pytest.raises(AudioError, match="The sound system does not answer"):
+        next(Microphone(stall_s=0.1).blocks())
+    assert sound.calls == ["start"]
+    sound.hanging["start"].set()
+    wait_until(lambda: sound.calls == ["start", "abort", "close"])
+
+
+def test_a_device_that_opens_slowly_is_not_stalled(sound: FakeSoundDevice) -> None:
+    sound.hanging["start"] = threading.Event()
+    threading.Timer(0.5, sound.hanging["start"].set).start()
+    Reading(sound, stall_s=0.2)
+
+
+def test_close_ends_the_wait_for_a_device_that_never_opens(sound: FakeSoundDevice) -> None:
+    sound.hanging["start"] = threading.Event()
+    microphone = Microphone()
+    threading.Timer(0.1, microphone.close).start()
+    began = time.monotonic()
+    assert list(microphone.blocks()) == []
+    assert time.monotonic() - began < 2
+    sound.hanging["start"].set()
+
+
+def test_a_device_that_never_closes(sound: FakeSoundDevice) -> None:
+    reading = Reading(sound)
+    sound.hanging["abort"] = threading.Event()
+    reading.microphone.close()
+    began = time.monotonic()
+    assert list(reading.blocks) == []
+    assert time.monotonic() - began < 2
+    sound.hanging["abort"].set()
+
+
+def test_portaudio_that_hangs_while_it_is_loaded(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> None:
+    """It looks for devices then, with standard error pointed at nothing."""
+    real, answer = builtins.__import__, threading.Event()
+
+    def hanging(name: str, *rest: Any) -> Any:
+        if name == "sounddevice":
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, 2)
+            os.close(nothing)
+            answer.wait(20)
+            raise OSError("PortAudio library not found")
+        return real(name, *rest)
+
+    monkeypatch.setattr("edgevoice.audio.microphone._ANSWER_S", 0.2)
+    monkeypatch.setattr(builtins, "__import__", hanging)
+    with pytest.raises(AudioError, match="The sound system does not answer"):
+        list_devices()
+    os.write(2, b"still heard")
+    assert capfd.readouterr().err == "still heard"
+    answer.set()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,0 +1,55 @@
+"""Recordings with somebody speaking, and the model that understands them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from edgevoice.paths import bundled_model, sample_call
+from tests.tiny import SAMPLE_RATE, Samples, silence, speak, tiny_bundle
+
+MODELS = ("tiny", "banking-en")
+_LONGEST_S = 15.0
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A recording and the bundle to caption it with."""
+
+    recording: Path
+    """16 kHz mono 16-bit WAV. It begins and ends with digital silence."""
+    model: Path
+
+    @property
+    def samples(self) -> np.ndarray:
+        """[samples], 16-bit."""
+        return soundfile.read(self.recording, dtype="int16")[0]
+
+
+def tiny_talk(folder: Path) -> Talk:
+    """Tones as words, for the tiny model."""
+    parts = [silence(0.3), speak("one one one"), silence(0.9), speak("two three four two"), silence(0.7)]
+    parts += [speak("three"), silence(0.3)]
+    return Talk(_write(folder / "tones.wav", np.concatenate(parts)), tiny_bundle(folder / "tiny").path)
+
+
+def bundled_talk(folder: Path) -> Talk:
+    """The beginning of the sample call, for the model it comes with."""
+    samples, rate = soundfile.read(sample_call(), dtype="float32")
+    assert rate == SAMPLE_RATE
+    return Talk(_write(folder / "call.wav", samples[: round(_LONGEST_S * rate)]), bundled_model())
+
+
+def has_bundled_model() -> bool:
+    """Whether the model that comes with edgevoice is in this checkout."""
+    return bundled_model().is_dir()
+
+
+def _write(file: Path, samples: Samples) -> Path:
+    """With a second of digital silence before it, and after it more than it takes to end the last segment."""
+    still = np.zeros(SAMPLE_RATE, dtype=np.float32)
+    soundfile.write(file, np.concatenate([still, samples, still]), SAMPLE_RATE, subtype="PCM_16")
+    return file

@@ -1,0 +1,195 @@
+"""The whole of edgevoice at work: what a microphone hears is captioned like the recording that is played to it.
+
+A private PulseAudio server plays a recording to a null sink, and the real command captions the monitor of that sink
+through PortAudio. Its captions and intents must be those of `edgevoice live --fast --input` with the same recording.
+
+Texts and labels are compared, never times. The command begins to listen at no particular moment, so the microphone's
+20 ms frames lie elsewhere on the speech than the file's, by up to a frame, and sound reaches it resampled twice
+(16 kHz to the 44.1 kHz of the ALSA device and back). What lies before and after the speech is the same in both:
+digital silence, which teaches the detector nothing about noise, so it does not matter how much of it was heard.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+
+from edgevoice.events import (
+    AudioLost,
+    CaptionFinished,
+    CaptionUpdated,
+    Event,
+    Failed,
+    IntentDetected,
+    LevelMeasured,
+    StreamEnded,
+    StreamStarted,
+    from_json,
+)
+from edgevoice.recent import SILENCE_DBFS
+from tests.listener import Listener, alone, live
+from tests.rig import PIPE, SINK, PulseRig
+from tests.talk import Talk
+from tests.tiny import speak, tiny_bundle
+
+pytestmark = pytest.mark.sound
+
+MONITOR = f"{SINK}.monitor"
+AnEvent = TypeVar("AnEvent", bound=Event)
+
+
+def test_the_microphone_is_captioned_like_the_recording(pulse: PulseRig, talk: Talk, tmp_path: Path) -> None:
+    expected = of_the_recording(talk, alone(os.environ, tmp_path))
+    assert text(expected)
+    with listening(pulse, MONITOR, talk.model, tmp_path) as listener:
+        listener.wait_for(lambda heard: of(heard, LevelMeasured), "the microphone delivers")
+        pulse.play(talk.recording)
+        listener.wait_for(is_over, "a second of silence after the recording")
+        listener.send(signal.SIGINT)
+        assert listener.end() == 130
+    heard = listener.events
+    assert listener.error == ""
+    assert text(heard) == text(expected)
+    assert intents(heard) == intents(expected)
+    assert_promises_kept(heard)
+    assert of(heard, AudioLost) == []
+    assert isinstance(heard[-1], StreamEnded)
+    assert heard[-1].lost == 0
+    assert heard[-1].words == len(text(heard).split())
+    assert heard[-1].intents == len(intents(heard))
+
+
+class TestTrouble:
+    """A microphone that fails ends the command soon, with one event, one sentence and the right exit code."""
+
+    @pytest.fixture
+    def model(self, tmp_path: Path) -> Path:
+        return tiny_bundle(tmp_path / "tiny").path
+
+    def test_an_unknown_device(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
+        with listening(pulse, MONITOR, model, tmp_path, device="nonesuch") as listener:
+            assert listener.end() == 2
+        assert listener.events == []
+        assert listener.error.startswith("edgevoice: No input device is called 'nonesuch'. Choose one of these: ")
+        assert "'pulse'" in listener.error
+
+    def test_a_source_that_is_not_there(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
+        with listening(pulse, "nonesuch", model, tmp_path) as listener:
+            assert listener.end() == 1
+        assert_failed(listener, "cannot be opened")
+
+    def test_a_device_that_never_delivers(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
+        with listening(pulse, PIPE, model, tmp_path) as listener:
+            assert listener.end() == 1
+        assert_failed(listener, "delivers no audio")
+
+    def test_a_device_that_stops_delivering(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
+        """What was said until then is captioned."""
+        said = (speak("one one one") * 32767).astype(np.int16)
+        with listening(pulse, PIPE, model, tmp_path) as listener:
+            with pulse.feeder(said):
+                listener.wait_for(lambda heard: of(heard, CaptionUpdated), "the first words")
+            assert listener.end() == 1
+        assert_failed(listener, "delivers no audio")
+        assert text(listener.events).startswith("one")
+
+    def test_a_server_that_is_killed(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
+        with listening(pulse, MONITOR, model, tmp_path) as listener:
+            listener.wait_for(lambda heard: of(heard, LevelMeasured), "the microphone delivers")
+            pulse.kill()
+            assert listener.end() == 1
+        assert_failed(listener, "has gone")
+
+    def test_a_signal_while_nothing_is_delivered(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
+        with listening(pulse, PIPE, model, tmp_path) as listener:
+            listener.wait_for(lambda heard: of(heard, StreamStarted), "the start")
+            listener.send(signal.SIGTERM)
+            assert listener.end(limit_s=3) == 143
+        assert listener.error == ""
+        assert isinstance(listener.events[-1], StreamEnded)
+
+    def test_a_server_that_hangs(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
+        """PortAudio waits for it for ever when it closes the device; edgevoice does not."""
+        with listening(pulse, MONITOR, model, tmp_path) as listener:
+            listener.wait_for(lambda heard: of(heard, LevelMeasured), "the microphone delivers")
+            with pulse.frozen():
+                assert listener.end() == 1
+        assert_failed(listener, "delivers no audio")
+
+    def test_a_signal_while_the_server_hangs(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
+        with listening(pulse, MONITOR, model, tmp_path) as listener:
+            listener.wait_for(lambda heard: of(heard, LevelMeasured), "the microphone delivers")
+            with pulse.frozen():
+                listener.send(signal.SIGTERM)
+                assert listener.end(limit_s=3) == 143
+        assert isinstance(listener.events[-1], StreamEnded)
+
+    def test_a_signal_while_the_server_hangs_from_the_start(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
+        """Loading PortAudio waits for the server as well; no signal gets through to a main thread that waits there."""
+        with pulse.frozen(), listening(pulse, MONITOR, model, tmp_path) as listener:
+            pulse.wait_for_client()
+            listener.send(signal.SIGTERM)
+            assert listener.end(limit_s=3) == 143
+        assert listener.events == []
+
+
+def listening(pulse: PulseRig, source: str, model: Path, home: Path, device: str = "pulse") -> Listener:
+    """`edgevoice live` with that source as its microphone."""
+    environment = alone(pulse.environment(source), home)
+    return Listener("--device", device, "--model", model, environment=environment)
+
+
+def of_the_recording(talk: Talk, environment: Mapping[str, str]) -> list[Event]:
+    """The events of the same command with the recording itself."""
+    command = live("--fast", "--input", talk.recording, "--model", talk.model)
+    result = subprocess.run(command, env=dict(environment), capture_output=True, check=True, timeout=60)
+    return [from_json(line) for line in result.stdout.decode().splitlines()]
+
+
+def of(heard: Sequence[Event], kind: type[AnEvent]) -> list[AnEvent]:
+    return [event for event in heard if isinstance(event, kind)]
+
+
+def text(heard: Sequence[Event]) -> str:
+    """All captions."""
+    return " ".join(caption.text for caption in of(heard, CaptionFinished))
+
+
+def intents(heard: Sequence[Event]) -> list[str]:
+    return [intent.label for intent in of(heard, IntentDetected)]
+
+
+def is_over(heard: Sequence[Event]) -> bool:
+    """After any sound, nothing but digital silence for a second, which no recording of a voice contains."""
+    levels = [level.dbfs for level in of(heard, LevelMeasured)]
+    return max(levels[-10:]) == SILENCE_DBFS < max(levels)
+
+
+def assert_promises_kept(heard: Sequence[Event]) -> None:
+    """Word by word, the stable text of a segment only grows, and the final text begins with it."""
+    finals = {caption.segment: caption.text.split() for caption in of(heard, CaptionFinished)}
+    promised: dict[int, list[str]] = {}
+    for update in of(heard, CaptionUpdated):
+        before, stable = promised.get(update.segment, []), update.stable.split()
+        assert stable[: len(before)] == before
+        assert finals[update.segment][: len(stable)] == stable
+        promised[update.segment] = stable
+    assert any(promised.values())
+
+
+def assert_failed(listener: Listener, what: str) -> None:
+    """One event, the sentence in it on stderr, and the end of the stream."""
+    (failed,) = of(listener.events, Failed)
+    assert what in failed.what
+    assert not failed.recoverable
+    assert failed.remedy
+    # PortAudio and ALSA may have complained before, in words of their own
+    assert listener.error.splitlines()[-1] == f"edgevoice: {failed.what}. {failed.remedy}."
+    assert isinstance(listener.events[-1], StreamEnded)
