@@ -11,7 +11,6 @@ import soundfile
 from edgevoice.paths import bundled_model, sample_call
 from tests.tiny import SAMPLE_RATE, Samples, silence, speak, tiny_bundle
 
-MODELS = ("tiny", "banking-en")
 _LONGEST_S = 15.0
 
 

@@ -87,12 +87,11 @@ def test_a_pipe_in_odd_pieces_is_captioned_as_it_comes(talk: Talk, expected: lis
     data = ffmpeg(talk.samples)
     with Listener("--input", "-", "--model", talk.model, environment=alone(os.environ, tmp_path), stdin=reading) as it:
         os.close(reading)
-        with open(writing, "wb", buffering=0) as pipe:
-            half = len(data) * 3 // 4
-            for start in range(0, half, 6_007):
-                pipe.write(data[start : min(start + 6_007, half)])
+        with os.fdopen(writing, "wb", buffering=0) as pipe:
+            most = len(data) * 3 // 4
+            pipe.writelines(data[start : min(start + 6_007, most)] for start in range(0, most, 6_007))
             it.wait_for(lambda heard: any(isinstance(event, CaptionUpdated) for event in heard), "the first words")
-            pipe.write(data[half:])
+            pipe.write(data[most:])
         assert it.end() == 0
     assert it.error == ""
     assert timeless(it.events) == timeless(expected)

@@ -19,7 +19,7 @@ app = typer.Typer(
     help="Show and check models.",
 )
 
-Name = Annotated[str, typer.Argument(metavar="[BUNDLE]", help="Folder or name; the bundled model when left out.")]
+Name = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder or name; the bundled model when left out.")]
 
 
 @app.command("list")

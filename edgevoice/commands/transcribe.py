@@ -22,7 +22,7 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
-Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Recordings, or - for a pipe.")]
+Files = Annotated[list[str], typer.Argument(metavar="FILE", help="Recordings, or - for a pipe.")]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="What to write.")]
 Output = Annotated[
     Path | None,
