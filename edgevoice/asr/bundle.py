@@ -19,6 +19,8 @@ from edgevoice.errors import ModelError
 
 FORMAT = 1
 MANIFEST_NAME = "edgevoice.json"
+LONGEST_WINDOW_S = 60.0
+"""Attention over more would take gigabytes at every update."""
 
 Role = Literal["shared", "ctc", "intent"]
 Precision = Literal["fp32", "fp16", "int8"]
@@ -216,7 +218,9 @@ def from_plain(annotation: Any, value: Any) -> Any:
         return annotation(**{key: from_plain(hints[key], item) for key, item in value.items()})
     if origin is tuple:
         return tuple(from_plain(arguments[0], item) for item in value)
-    if origin is dict and isinstance(value, Mapping):
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"{value!r} is no object")
         return {key: from_plain(arguments[1], item) for key, item in value.items()}
     if origin is Literal and value not in arguments:
         raise ValueError(f"{value!r} is none of {', '.join(map(repr, arguments))}")
@@ -231,13 +235,15 @@ def _check_values(manifest: Manifest) -> None:
     """Raises ValueError for what would only break later, inside the engine."""
     if manifest.sample_rate != 16_000:
         raise ValueError(f"a sample rate of {manifest.sample_rate} Hz, and only 16000 Hz can be run")
-    if not manifest.windows or min(manifest.windows) <= 0:
-        raise ValueError("windows without a length")
+    if not manifest.windows or not all(0 < seconds <= LONGEST_WINDOW_S for seconds in manifest.windows):
+        raise ValueError(f"the windows must be more than 0 and at most {LONGEST_WINDOW_S:g} s long")
     for role, graph in manifest.graphs.items():
         features = graph.features
         heads = {"shared": {"ctc", "intent"}, "ctc": {"ctc"}, "intent": {"intent"}}.get(role, set())
         if not heads <= set(graph.outputs):
             raise ValueError(f"the graph '{role}' names no output for {min(heads - set(graph.outputs))}")
+        if not graph.variants:
+            raise ValueError(f"the graph '{role}' has no file")
         if "ctc" in heads and graph.frame_samples <= 0:
             raise ValueError(f"the graph '{role}' has frames without a length")
         if min(features.stride, features.mel_bins) < 1:

@@ -62,9 +62,9 @@ class Session:
         try:
             values = self._session.run(self.outputs, feed)
         except Exception as error:  # onnxruntime's exceptions share no base class
-            raise ModelError(
-                f"The model failed on {self.provider}: {_first_line(error)}", "Try again with --provider cpu"
-            ) from error
+            cpu = self.provider == "cpu"
+            remedy = "Export it again, or choose another --model" if cpu else "Try again with --provider cpu"
+            raise ModelError(f"The model failed on {self.provider}: {_first_line(error)}", remedy) from error
         return {name: np.asarray(value, dtype=np.float32) for name, value in zip(self.outputs, values, strict=True)}
 
 

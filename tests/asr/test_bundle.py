@@ -63,6 +63,22 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         "does not describe a model",
     ),
     "no windows": (lambda folder: edit(folder, lambda data: data.update(windows=[])), "does not describe a model"),
+    "windows of a day": (
+        lambda folder: edit(folder, lambda data: data.update(windows=[86400.0])),
+        "does not describe a model",
+    ),
+    "windows that are no number": (
+        lambda folder: edit(folder, lambda data: data.update(windows=[float("nan")])),
+        "does not describe a model",
+    ),
+    "a list in place of an object": (
+        lambda folder: edit(folder, lambda data: data.update(thresholds=["pay"])),
+        "does not describe a model",
+    ),
+    "a graph without a file": (
+        lambda folder: edit(folder, lambda data: data["graphs"]["shared"].update(variants={})),
+        "does not describe a model",
+    ),
     "another sample rate": (
         lambda folder: edit(folder, lambda data: data.update(sample_rate=8000)),
         "does not describe a model",

@@ -120,8 +120,9 @@ def test_a_corrupt_file_is_a_model_error_in_one_line(tmp_path, content):
 
 
 def test_a_failing_run_is_a_model_error(file):
-    with pytest.raises(ModelError, match="The model failed on cpu"):
+    with pytest.raises(ModelError, match="The model failed on cpu") as caught:
         open_session(file, "cpu", 1).run(np.zeros((1, 5, 3), dtype=np.float32))
+    assert "--provider cpu" not in caught.value.remedy
 
 
 def test_a_signal_while_onnxruntime_loads_is_no_broken_installation(monkeypatch, file):

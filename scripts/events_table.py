@@ -1,0 +1,60 @@
+"""Writes docs/events.md from the docstrings of edgevoice/events.py, so that the public table cannot go stale."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from edgevoice import events
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "docs" / "events.md"
+HEAD = f"""# Events
+
+`edgevoice live --json` writes one JSON object a line, flushed as it happens. `event` names it; every event has `channel`
+(the stream: `mic`, `call`, `file`, `stdin`) and `at` (seconds on that stream's sample clock of the newest audio it rests
+on). Schema {events.SCHEMA_VERSION}, named in `stream_started`. Made by `scripts/events_table.py`.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    tree = ast.parse(Path(events.__file__).read_text(encoding="utf-8"))
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    parts = [HEAD]
+    for event_type in events.EVENT_TYPES:
+        parts.append(_section(f"`{events.wire_name(event_type)}`", classes[event_type.__name__]))
+    parts.append("# Inside events\n")
+    parts += [_section("a word", classes["Word"]), _section("a label with its score", classes["LabelScore"])]
+    return "\n".join(parts)
+
+
+def _section(title: str, node: ast.ClassDef) -> str:
+    lines = [f"## {title}\n", f"{ast.get_docstring(node)}\n", "| field | type | meaning |", "|---|---|---|"]
+    for field, following in zip(node.body, [*node.body[1:], None], strict=True):
+        if isinstance(field, ast.AnnAssign):
+            lines.append(f"| `{ast.unparse(field.target)}` | {_type(field.annotation)} | {_meaning(following)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _meaning(node: ast.stmt | None) -> str:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return " ".join(str(node.value.value).split())
+    return ""
+
+
+def _type(node: ast.expr) -> str:
+    names = {
+        "str": "text",
+        "int": "number",
+        "float": "number",
+        "bool": "true or false",
+        "tuple[Word, ...]": "list of words",
+        "tuple[LabelScore, ...]": "list of labels with scores",
+        "tuple[str, ...]": "list of texts",
+    }
+    return names[ast.unparse(node)]
+
+
+if __name__ == "__main__":
+    TARGET.write_text(page(), encoding="utf-8")
