@@ -62,19 +62,20 @@ def measure(
     *,
     splits: Sequence[str] | None = None,
     at_most: int = 400,
-    live: bool = False,
+    live_at_most: int = 0,
 ) -> list[Row]:
-    """One row for each manifest, split and path through the runtime."""
+    """One row for each manifest, split and path through the runtime; `live_at_most` 0 leaves the live path out."""
     model = load_model(load_bundle(bundle), None, AsrSettings(provider="cpu"))
     rows = []
     for manifest in manifests:
         clips = read_manifest(manifest)
         for split in splits or SPLITS:
-            chosen = _evenly([c for c in clips if c.split == split and (c.text or c.intent)], at_most)
-            if chosen:
-                rows.append(_row(split, "offline", chosen, [offline(model, clip) for clip in chosen]))
-                if live:
-                    rows.append(_row(split, "live", chosen, [through_pipeline(model, clip) for clip in chosen]))
+            usable = [c for c in clips if c.split == split and (c.text or c.intent)]
+            for path, count in (("offline", at_most), ("live", live_at_most)):
+                chosen = _evenly(usable, count)
+                hear = offline if path == "offline" else through_pipeline
+                if chosen:
+                    rows.append(_row(split, path, chosen, [hear(model, clip) for clip in chosen]))
     return rows
 
 
@@ -147,7 +148,7 @@ def _row(split: str, path: str, clips: Sequence[Clip], heard: Sequence[Heard]) -
 
 
 def _evenly(clips: list[Clip], at_most: int) -> list[Clip]:
-    return clips[:: max(1, -(-len(clips) // at_most))]
+    return clips[:: max(1, -(-len(clips) // at_most))] if at_most else []
 
 
 def _percent(value: float | None) -> str:

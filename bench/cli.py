@@ -17,7 +17,9 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     from bench.accuracy import measure, table
 
-    rows = measure(options.bundle, options.data, splits=options.split, at_most=options.at_most, live=options.live)
+    rows = measure(
+        options.bundle, options.data, splits=options.split, at_most=options.at_most, live_at_most=options.live
+    )
     if options.output:
         options.output.write_text(json.dumps([row.as_dict() for row in rows], indent=1) + "\n", encoding="utf-8")
     print(table(rows))
@@ -36,6 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, action="append", required=True, help="manifest CSV (repeatable)")
     parser.add_argument("--split", action="append", help="splits to measure (dev, test and test-other-engines)")
     parser.add_argument("--at-most", type=int, default=400, help="clips of a set, taken evenly (400)")
-    parser.add_argument("--live", action="store_true", help="also through detector, segmenter and streaming windows")
+    parser.add_argument(
+        "--live",
+        type=int,
+        default=0,
+        metavar="CLIPS",
+        help="also through detector, segmenter and windows; clips of a set",
+    )
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
     return parser

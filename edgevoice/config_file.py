@@ -109,7 +109,7 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def _flag(name: str) -> str:
     """What a setting is called on the command line."""
-    return "--vad" if name == "vad.detector" else f"--{name.split('.')[-1].replace('_', '-')}"
+    return "--vad" if name == "vad.detector" else f"--{name.rpartition('.')[2].replace('_', '-')}"
 
 
 def _fields(owner: type, prefix: str = "") -> Iterable[tuple[str, Any]]:

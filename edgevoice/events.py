@@ -55,9 +55,11 @@ class StreamStarted(Event):
     """Audio is flowing from a source into a model."""
 
     source: str
+    """File or device, as it would be shown to a person."""
     sample_rate: int
     """Hertz, as the source delivers it."""
     model: str
+    """Name of the model bundle."""
     provider: str
     """The ONNX Runtime execution provider really in use: "cpu", "cuda" or "tensorrt"."""
     note: str = ""
@@ -65,6 +67,7 @@ class StreamStarted(Event):
     labels: tuple[str, ...] = ()
     """The intents the model knows."""
     schema: int = SCHEMA_VERSION
+    """Version of this vocabulary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +77,11 @@ class StreamEnded(Event):
     duration: float
     """Seconds of audio heard."""
     segments: int
+    """Segments of speech."""
     words: int
+    """Words in their finals."""
     intents: int
+    """Intents detected."""
     lost: float
     """Seconds of audio lost."""
 
@@ -97,6 +103,7 @@ class SpeechStarted(Event):
     """Somebody began to speak."""
 
     segment: int
+    """Counts the segments of a stream; the other events of the segment carry the same number."""
     start: float
     """Seconds."""
 

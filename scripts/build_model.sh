@@ -14,7 +14,7 @@ $edgevoice train joint --config training/configs/banking-en.toml --output runs/b
 mkdir -p runs/extras
 $python -m training.sample_call --voice "$VOICE" --output runs/extras/sample_call.flac
 $edgevoice export runs/banking-en --output models/banking-en --extras runs/extras --licence Apache-2.0 --language en --force
-$edgevoice bench accuracy models/banking-en --live --output runs/accuracy.json \
+$edgevoice bench accuracy models/banking-en --live 100 --output runs/accuracy.json \
   --data corpus/banking-en/manifest.csv \
   --data "$DATA/speechocean762/manifest.csv" \
   --data "$DATA/librispeech-test-other/manifest.csv" \

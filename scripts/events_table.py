@@ -22,9 +22,8 @@ def page() -> str:
     tree = ast.parse(Path(events.__file__).read_text(encoding="utf-8"))
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     parts = [HEAD]
-    for event_type in events.EVENT_TYPES:
-        parts.append(_section(f"`{events.wire_name(event_type)}`", classes[event_type.__name__]))
-    parts.append("# Inside events\n")
+    parts += [_section(f"`{events.wire_name(each)}`", classes[each.__name__]) for each in events.EVENT_TYPES]
+    parts += ["# Inside events\n"]
     parts += [_section("a word", classes["Word"]), _section("a label with its score", classes["LabelScore"])]
     return "\n".join(parts)
 

@@ -29,8 +29,8 @@ class Talk:
 
 
 def tiny_talk(folder: Path) -> Talk:
-    """Tones as words, for the tiny model."""
-    parts = [silence(0.3), speak("one one one"), silence(0.9), speak("two three four two"), silence(0.7)]
+    """Tones as words, for the tiny model. No two intents are ever equally likely, or chance would decide."""
+    parts = [silence(0.3), speak("one one one"), silence(0.9), speak("two two four two"), silence(0.7)]
     parts += [speak("three"), silence(0.3)]
     return Talk(_write(folder / "tones.wav", np.concatenate(parts)), tiny_bundle(folder / "tiny").path)
 

@@ -69,7 +69,8 @@ class Session:
 
 
 def open_session(file: FileChoice, provider: str, threads: int) -> Session:
-    """A session on `provider`; "auto" takes CUDA where it loads and otherwise the CPU, with a note that says why.
+    """A session on `provider`; "auto" takes CUDA where it loads and otherwise the CPU, with a note that says
+    why if there is a GPU.
 
     Raises:
         ProviderError: `provider` was named and cannot be used; there is no silent fallback.
@@ -84,8 +85,14 @@ def open_session(file: FileChoice, provider: str, threads: int) -> Session:
         return _open(runtime, choose("cuda"), "cuda", threads)
     except ProviderError as error:
         session = _open(runtime, choose("cpu"), "cpu", threads)
-        session.note = error.what
+        # on a machine without a GPU the CPU is no fallback, and nothing needs saying
+        session.note = error.what if gpu_present() else ""
         return session
+
+
+def gpu_present() -> bool:
+    """Whether the NVIDIA driver has found a GPU here (Linux, and Windows' Linux)."""
+    return any(Path(name).exists() for name in ("/proc/driver/nvidia/version", "/dev/nvidia0", "/dev/dxg"))
 
 
 def _runtime() -> Any:

@@ -288,7 +288,9 @@ def _sounddevice() -> Any:
     loader = threading.Thread(target=_load, args=(loaded,), name="edgevoice-portaudio", daemon=True)
     with _kept_stderr():
         loader.start()
-        loader.join(_ANSWER_S)
+        # in slices, since a signal that comes just before a wait is handled only after it
+        for _ in range(round(_ANSWER_S / _WAIT_S)):
+            loader.join(_WAIT_S)
     if not loaded:
         raise _no_answer()
     if isinstance(loaded[0], OSError):

@@ -211,7 +211,7 @@ def test_a_device_that_cannot_be_opened(sound: FakeSoundDevice) -> None:
 
 def test_a_device_that_never_opens(sound: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     """If it does open after all, it is closed at once: nobody listens."""
-    monkeypatch.setattr("edgevoice.audio.microphone._ANSWER_S", 0.2)
+    monkeypatch.setattr("edgevoice.audio.microphone._ANSWER_S", 0.25)
     monkeypatch.setattr("edgevoice.audio.microphone._CLOSE_S", 0.1)
     sound.hanging["start"] = threading.Event()
     with pytest.raises(AudioError, match="The sound system does not answer"):
@@ -260,7 +260,7 @@ def test_portaudio_that_hangs_while_it_is_loaded(monkeypatch: pytest.MonkeyPatch
             raise OSError("PortAudio library not found")
         return real(name, *rest)
 
-    monkeypatch.setattr("edgevoice.audio.microphone._ANSWER_S", 0.2)
+    monkeypatch.setattr("edgevoice.audio.microphone._ANSWER_S", 0.25)
     monkeypatch.setattr(builtins, "__import__", hanging)
     with pytest.raises(AudioError, match="The sound system does not answer"):
         list_devices()

@@ -52,6 +52,13 @@ class _Drawn(Widget):
         return Content.styled(text, self._look(name))
 
 
+def _guess(rejected: IntentView) -> str:
+    """Why nothing was announced, in a few words."""
+    if rejected.reason == "none":
+        return f"none of the known ones, {percent(rejected.score)}"
+    return f"best guess {rejected.label} {percent(rejected.score)}, {rejected.reason}"
+
+
 class IntentPane(_Drawn):
     """The tall form, beside the captions."""
 
@@ -67,8 +74,7 @@ class IntentPane(_Drawn):
         if current is None:
             return self._card([Content("no intent heard yet")], "idle", width)
         if current.reason:
-            guess = f"best guess {current.label} {percent(current.score)}, {current.reason}"
-            return self._card([Content(NONE), *wrap(Content(guess), width - 2)[:3]], "idle", width)
+            return self._card([Content(NONE), *wrap(Content(_guess(current)), width - 2)[:3]], "idle", width)
         score = percent(current.score)
         label = wrap(Content(current.label), width - 3 - len(score))[:2]
         first = label[0].pad_right(max(1, width - 2 - label[0].cell_length - len(score))) + score
