@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edgevoice.events import Event, from_json
+from edgevoice.events import Event, StreamStarted, from_json
 
 
 class Listener:
@@ -21,14 +22,21 @@ class Listener:
         arguments: what follows `live --json`.
         environment: of the process.
         stdin: what to read, for `--input -`.
+        heard: WAV file to write down what the microphone delivers.
     """
 
-    def __init__(self, *arguments: str | Path, environment: Mapping[str, str], stdin: int | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: str | Path,
+        environment: Mapping[str, str],
+        stdin: int | None = None,
+        heard: Path | None = None,
+    ) -> None:
         pipe = subprocess.PIPE
         self.events: list[Event] = []
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
-            live(*arguments),
+            live(*arguments, heard=heard),
             env=environment,
             stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=pipe,
@@ -94,9 +102,30 @@ class Listener:
             self._error += line
 
 
-def live(*arguments: str | Path) -> list[str]:
-    """The command line of `edgevoice live --json`."""
-    return [sys.executable, "-m", "edgevoice.cli", "live", "--json", *map(str, arguments)]
+def live(*arguments: str | Path, heard: Path | None = None) -> list[str]:
+    """The command line of `edgevoice live --json`; see `Listener` for `heard`."""
+    program = ["-m", "edgevoice.cli"] if heard is None else [str(Path(__file__).with_name("tap.py")), str(heard)]
+    return [sys.executable, *program, "live", "--json", *map(str, arguments)]
+
+
+def captioned(recording: Path, model: Path, environment: Mapping[str, str]) -> list[Event]:
+    """The events of `edgevoice live --json --fast --input RECORDING`."""
+    command = live("--fast", "--input", recording, "--model", model)
+    result = subprocess.run(command, env=dict(environment), capture_output=True, check=False, timeout=60)
+    assert (result.returncode, result.stderr) == (0, b"")
+    return [from_json(line) for line in result.stdout.decode().splitlines()]
+
+
+def timeless(events: Sequence[Event]) -> list[Event]:
+    """Events without what another source of the same samples changes: its name, and what the wall clock says."""
+    return [dataclasses.replace(event, **_same(event)) for event in events]
+
+
+def _same(event: Event) -> dict[str, object]:
+    same: dict[str, object] = {"channel": ""}
+    if isinstance(event, StreamStarted):
+        same["source"] = ""
+    return same | ({"latency": 0.0} if hasattr(event, "latency") else {})
 
 
 def alone(environment: Mapping[str, str], home: Path) -> dict[str, str]:

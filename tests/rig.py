@@ -40,6 +40,14 @@ def missing_programs() -> list[str]:
     return [program for program in _PROGRAMS if shutil.which(program) is None]
 
 
+def best_correlation(recorded: np.ndarray, played: np.ndarray) -> float:
+    """Pearson's correlation of the two where they fit best."""
+    size = 1 << (len(recorded) + len(played)).bit_length()
+    spectrum = np.fft.rfft(recorded, size) * np.conj(np.fft.rfft(played, size))
+    lag = int(np.argmax(np.fft.irfft(spectrum, size)[: len(recorded) - len(played) + 1]))
+    return float(np.corrcoef(recorded[lag : lag + len(played)], played)[0, 1])
+
+
 class PulseRig:
     """A PulseAudio server of our own; use it as a context manager.
 

@@ -12,6 +12,7 @@ from edgevoice.paths import bundled_model, sample_call
 from tests.tiny import SAMPLE_RATE, Samples, silence, speak, tiny_bundle
 
 _LONGEST_S = 15.0
+_PAUSE_PEAK = 0.01
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Talk:
     recording: Path
     """16 kHz mono 16-bit WAV. It begins and ends with digital silence."""
     model: Path
+    spare: float
+    """The share of letters that may differ when the recording is moved by less than a frame."""
 
     @property
     def samples(self) -> np.ndarray:
@@ -32,19 +35,26 @@ def tiny_talk(folder: Path) -> Talk:
     """Tones as words, for the tiny model. No two intents are ever equally likely, or chance would decide."""
     parts = [silence(0.3), speak("one one one"), silence(0.9), speak("two two four two"), silence(0.7)]
     parts += [speak("three"), silence(0.3)]
-    return Talk(_write(folder / "tones.wav", np.concatenate(parts)), tiny_bundle(folder / "tiny").path)
+    return Talk(_write(folder / "tones.wav", np.concatenate(parts)), tiny_bundle(folder / "tiny").path, spare=0)
 
 
 def bundled_talk(folder: Path) -> Talk:
     """The beginning of the sample call, for the model it comes with."""
     samples, rate = soundfile.read(sample_call(), dtype="float32")
     assert rate == SAMPLE_RATE
-    return Talk(_write(folder / "call.wav", samples[: round(_LONGEST_S * rate)]), bundled_model())
+    return Talk(_write(folder / "call.wav", _to_a_pause(samples[: round(_LONGEST_S * rate)])), bundled_model(), 0.3)
 
 
 def has_bundled_model() -> bool:
     """Whether the model that comes with edgevoice is in this checkout."""
     return bundled_model().is_dir()
+
+
+def _to_a_pause(samples: Samples) -> Samples:
+    """Up to the last half second of near silence: what half a sentence wants would be a matter of chance."""
+    half = SAMPLE_RATE // 2
+    ends = range(len(samples), half, -SAMPLE_RATE // 50)
+    return next(samples[:end] for end in ends if np.abs(samples[end - half : end]).max() < _PAUSE_PEAK)
 
 
 def _write(file: Path, samples: Samples) -> Path:

@@ -1,25 +1,36 @@
 """The whole of edgevoice at work: what a microphone hears is captioned like the recording that is played to it.
 
 A private PulseAudio server plays a recording to a null sink, and the real command captions the monitor of that sink
-through PortAudio. Its captions and intents must be those of `edgevoice live --fast --input` with the same recording.
+through PortAudio, until a signal ends it. The command is made to write down what its microphone delivers, so that the
+way from the loudspeaker to the captions can be judged in two halves, each as strictly as it can be:
 
-Texts and labels are compared, never times. The command begins to listen at no particular moment, so the microphone's
-20 ms frames lie elsewhere on the speech than the file's, by up to a frame, and sound reaches it resampled twice
-(16 kHz to the 44.1 kHz of the ALSA device and back). What lies before and after the speech is the same in both:
-digital silence, which teaches the detector nothing about noise, so it does not matter how much of it was heard.
+* what was delivered is what was played, to the last sample;
+* the events are those of `edgevoice live --fast --input` with a file of what was delivered. All of them, with their
+  times, but for the name of the source and what the wall clock says, and whatever the model.
+
+The captions and intents must also be those of the recording itself; there, texts are compared, not times. The command
+begins to listen at no particular moment, so its frames of 20 ms lie elsewhere on the speech than the file's, and the
+sound was resampled twice (16 kHz to the 44.1 kHz of the ALSA device and back). To the tiny model that is nothing. A
+trained model may write a word differently where it is unsure, and does so too when its recording is moved by half a
+millisecond, so that its text is compared letter by letter, with some letters to spare.
+
+What lies before and after the speech is the same everywhere: digital silence, which teaches the detector nothing about
+noise, so it does not matter how much of it was heard.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
 import signal
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 
 from edgevoice.events import (
     AudioLost,
@@ -31,24 +42,24 @@ from edgevoice.events import (
     LevelMeasured,
     StreamEnded,
     StreamStarted,
-    from_json,
 )
 from edgevoice.recent import SILENCE_DBFS
-from tests.listener import Listener, alone, live
-from tests.rig import PIPE, SINK, PulseRig
+from tests.listener import Listener, alone, captioned, timeless
+from tests.rig import PIPE, SINK, PulseRig, best_correlation
 from tests.talk import Talk
-from tests.tiny import speak, tiny_bundle
+from tests.tiny import SAMPLE_RATE, speak, tiny_bundle
 
 pytestmark = pytest.mark.sound
 
+ROOT = Path(__file__).parents[1]
 MONITOR = f"{SINK}.monitor"
 AnEvent = TypeVar("AnEvent", bound=Event)
 
 
 def test_the_microphone_is_captioned_like_the_recording(pulse: PulseRig, talk: Talk, tmp_path: Path) -> None:
-    expected = of_the_recording(talk, alone(os.environ, tmp_path))
-    assert text(expected)
-    with listening(pulse, MONITOR, talk.model, tmp_path) as listener:
+    """From the loudspeaker to the last event."""
+    delivered = tmp_path / "delivered.wav"
+    with listening(pulse, MONITOR, talk.model, tmp_path, delivered=delivered) as listener:
         listener.wait_for(lambda heard: of(heard, LevelMeasured), "the microphone delivers")
         pulse.play(talk.recording)
         listener.wait_for(is_over, "a second of silence after the recording")
@@ -56,14 +67,15 @@ def test_the_microphone_is_captioned_like_the_recording(pulse: PulseRig, talk: T
         assert listener.end() == 130
     heard = listener.events
     assert listener.error == ""
-    assert text(heard) == text(expected)
-    assert intents(heard) == intents(expected)
     assert_promises_kept(heard)
-    assert of(heard, AudioLost) == []
-    assert isinstance(heard[-1], StreamEnded)
-    assert heard[-1].lost == 0
-    assert heard[-1].words == len(text(heard).split())
-    assert heard[-1].intents == len(intents(heard))
+    assert_nothing_lost(heard)
+    environment = alone(os.environ, tmp_path)
+    assert_same_audio(delivered, talk)
+    assert timeless(heard) == timeless(captioned(delivered, talk.model, environment))
+    expected = captioned(talk.recording, talk.model, environment)
+    assert text(expected)
+    assert differing_letters(text(heard), text(expected)) <= talk.spare
+    assert intents(heard) == intents(expected)
 
 
 class TestTrouble:
@@ -115,15 +127,8 @@ class TestTrouble:
         assert listener.error == ""
         assert isinstance(listener.events[-1], StreamEnded)
 
-    def test_a_server_that_hangs(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
-        """PortAudio waits for it for ever when it closes the device; edgevoice does not."""
-        with listening(pulse, MONITOR, model, tmp_path) as listener:
-            listener.wait_for(lambda heard: of(heard, LevelMeasured), "the microphone delivers")
-            with pulse.frozen():
-                assert listener.end() == 1
-        assert_failed(listener, "delivers no audio")
-
     def test_a_signal_while_the_server_hangs(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
+        """PortAudio waits for it for ever when it closes the device; edgevoice does not."""
         with listening(pulse, MONITOR, model, tmp_path) as listener:
             listener.wait_for(lambda heard: of(heard, LevelMeasured), "the microphone delivers")
             with pulse.frozen():
@@ -140,17 +145,12 @@ class TestTrouble:
         assert listener.events == []
 
 
-def listening(pulse: PulseRig, source: str, model: Path, home: Path, device: str = "pulse") -> Listener:
+def listening(
+    pulse: PulseRig, source: str, model: Path, home: Path, device: str = "pulse", delivered: Path | None = None
+) -> Listener:
     """`edgevoice live` with that source as its microphone."""
-    environment = alone(pulse.environment(source), home)
-    return Listener("--device", device, "--model", model, environment=environment)
-
-
-def of_the_recording(talk: Talk, environment: Mapping[str, str]) -> list[Event]:
-    """The events of the same command with the recording itself."""
-    command = live("--fast", "--input", talk.recording, "--model", talk.model)
-    result = subprocess.run(command, env=dict(environment), capture_output=True, check=True, timeout=60)
-    return [from_json(line) for line in result.stdout.decode().splitlines()]
+    environment = alone(pulse.environment(source), home) | {"PYTHONPATH": str(ROOT)}
+    return Listener("--device", device, "--model", model, environment=environment, heard=delivered)
 
 
 def of(heard: Sequence[Event], kind: type[AnEvent]) -> list[AnEvent]:
@@ -182,6 +182,26 @@ def assert_promises_kept(heard: Sequence[Event]) -> None:
         assert finals[update.segment][: len(stable)] == stable
         promised[update.segment] = stable
     assert any(promised.values())
+
+
+def assert_same_audio(delivered: Path, talk: Talk) -> None:
+    samples, rate = soundfile.read(delivered, dtype="float32")
+    assert best_correlation(soxr.resample(samples, rate, SAMPLE_RATE), talk.samples) > 0.999
+
+
+def differing_letters(one: str, other: str) -> float:
+    """The share of letters that the two do not have in common."""
+    return 1 - difflib.SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+def assert_nothing_lost(heard: Sequence[Event]) -> None:
+    """And the totals are those of the events."""
+    assert of(heard, AudioLost) == []
+    ended = heard[-1]
+    assert isinstance(ended, StreamEnded)
+    assert ended.lost == 0
+    assert ended.words == len(text(heard).split())
+    assert ended.intents == len(intents(heard))
 
 
 def assert_failed(listener: Listener, what: str) -> None:

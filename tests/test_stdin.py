@@ -5,7 +5,6 @@ The samples are the same, so everything is the same but the name of the source a
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import os
 import struct
@@ -17,8 +16,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from edgevoice.events import CaptionFinished, CaptionUpdated, Event, StreamStarted, from_json
-from tests.listener import Listener, alone, live
+from edgevoice.events import CaptionFinished, CaptionUpdated, Event, from_json
+from tests.listener import Listener, alone, captioned, live, timeless
 from tests.talk import Talk
 
 RATE = 16_000
@@ -60,14 +59,12 @@ def container(samples: np.ndarray, kind: str) -> bytes:
 @pytest.fixture(scope="module")
 def expected(talk: Talk, tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
     """What the command says of the file."""
-    command = live("--fast", "--input", talk.recording, "--model", talk.model)
-    environment = alone(os.environ, tmp_path_factory.mktemp("home"))
-    result = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=60)
-    heard = [from_json(line) for line in result.stdout.decode().splitlines()]
+    heard = captioned(talk.recording, talk.model, alone(os.environ, tmp_path_factory.mktemp("home")))
     assert any(isinstance(event, CaptionFinished) and event.text for event in heard)
     return heard
 
 
+@pytest.mark.parametrize("talk", ["tiny"], indirect=True)
 @pytest.mark.parametrize("written", [raw, sox, ffmpeg, finished, flac])
 def test_a_pipe_is_captioned_like_the_file(
     talk: Talk, expected: list[Event], tmp_path: Path, written: Callable[[np.ndarray], bytes]
@@ -95,15 +92,3 @@ def test_a_pipe_in_odd_pieces_is_captioned_as_it_comes(talk: Talk, expected: lis
         assert it.end() == 0
     assert it.error == ""
     assert timeless(it.events) == timeless(expected)
-
-
-def timeless(heard: list[Event]) -> list[Event]:
-    """Without the source and the wall clock."""
-    return [dataclasses.replace(event, **_hidden(event)) for event in heard]
-
-
-def _hidden(event: Event) -> dict[str, object]:
-    same: dict[str, object] = {"channel": ""}
-    if isinstance(event, StreamStarted):
-        same["source"] = ""
-    return same | ({"latency": 0.0} if hasattr(event, "latency") else {})

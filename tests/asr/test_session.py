@@ -97,11 +97,19 @@ def test_cuda_refuses_to_fall_back_and_names_the_library(runtime, file, grants):
 
 
 @pytest.mark.parametrize(("offers", "grants"), [([CPU], [CPU]), ([CUDA, CPU], [CPU]), ([CUDA], RuntimeError("x"))])
-def test_auto_falls_back_and_says_why(runtime, file, offers, grants):
+def test_auto_falls_back_and_says_why(runtime, file, monkeypatch, offers, grants):
+    monkeypatch.setattr(sessions, "gpu_present", lambda: True)
     runtime(offers, grants)
     session = open_session(file, "auto", 1)
     assert session.provider == "cpu"
     assert "CUDA" in session.note
+
+
+def test_without_a_gpu_the_cpu_is_no_fallback(runtime, file, monkeypatch):
+    monkeypatch.setattr(sessions, "gpu_present", lambda: False)
+    runtime([CPU], [CPU])
+    session = open_session(file, "auto", 1)
+    assert (session.provider, session.note) == ("cpu", "")
 
 
 def test_the_file_may_depend_on_the_provider(runtime, tmp_path):

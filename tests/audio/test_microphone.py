@@ -14,7 +14,7 @@ import pytest
 import soundfile
 import soxr
 
-from tests.rig import PIPE, PulseRig
+from tests.rig import PIPE, PulseRig, best_correlation
 
 pytestmark = pytest.mark.sound
 
@@ -42,14 +42,6 @@ def chirp(seconds: float = 2.0, rate: int = 16_000) -> np.ndarray:
     """A sweep over the band of speech: it fits itself at one place only."""
     time = np.arange(int(seconds * rate)) / rate
     return (0.4 * np.sin(2 * np.pi * (200 * time + 1500 * time**2 / seconds))).astype(np.float32)
-
-
-def best_correlation(recorded: np.ndarray, played: np.ndarray) -> float:
-    """Pearson's correlation of the two where they fit best."""
-    size = 1 << (len(recorded) + len(played)).bit_length()
-    spectrum = np.fft.rfft(recorded, size) * np.conj(np.fft.rfft(played, size))
-    lag = int(np.argmax(np.fft.irfft(spectrum, size)[: len(recorded) - len(played) + 1]))
-    return float(np.corrcoef(recorded[lag : lag + len(played)], played)[0, 1])
 
 
 def at_16_khz(recording: Path, rate: int) -> np.ndarray:

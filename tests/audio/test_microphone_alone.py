@@ -227,7 +227,10 @@ def test_a_device_that_opens_slowly_is_not_stalled(sound: FakeSoundDevice) -> No
     Reading(sound, stall_s=0.2)
 
 
-def test_close_ends_the_wait_for_a_device_that_never_opens(sound: FakeSoundDevice) -> None:
+def test_close_ends_the_wait_for_a_device_that_never_opens(
+    sound: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgevoice.audio.microphone._CLOSE_S", 0.1)
     sound.hanging["start"] = threading.Event()
     microphone = Microphone()
     threading.Timer(0.1, microphone.close).start()
@@ -237,7 +240,8 @@ def test_close_ends_the_wait_for_a_device_that_never_opens(sound: FakeSoundDevic
     sound.hanging["start"].set()
 
 
-def test_a_device_that_never_closes(sound: FakeSoundDevice) -> None:
+def test_a_device_that_never_closes(sound: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgevoice.audio.microphone._CLOSE_S", 0.1)
     reading = Reading(sound)
     sound.hanging["abort"] = threading.Event()
     reading.microphone.close()
