@@ -1,5 +1,5 @@
 # Needs Python 3.11 or newer, make and a C compiler. Another Python: make PYTHON=python3.12 test
-PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do $$name -c '' 2>&- && echo $$name && break; done)
+PYTHON ?= $(or $(shell for name in python3.11 python3.12 python3.13 python3; do $$name -c '' 2>&- && echo $$name && break; done),python3)
 RUN = .venv/bin
 
 .PHONY: help demo live test setup-demo setup-test lint model clean

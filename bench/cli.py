@@ -16,13 +16,18 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command line; returns its exit code."""
     options = _parser().parse_args(arguments)
     from bench.accuracy import measure, table
+    from edgevoice.errors import UsageError
 
+    if options.output and not options.output.parent.is_dir():  # said now, not after an hour of measuring
+        raise UsageError(f"There is no folder {options.output.parent}", "Choose another --output")
     rows = measure(
         options.bundle, options.data, splits=options.split, at_most=options.at_most, live_at_most=options.live
     )
+    if not rows:
+        raise UsageError("No clip has a text or an intent and one of the splits", "Name others with --split or --data")
+    print(table(rows))
     if options.output:
         options.output.write_text(json.dumps([row.as_dict() for row in rows], indent=1) + "\n", encoding="utf-8")
-    print(table(rows))
     return 0
 
 

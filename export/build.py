@@ -43,27 +43,39 @@ def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = Ex
         ParityError: the graph does not do what the checkpoint does; nothing is left in `output`.
         UsageError: the checkpoints do not go together, or `output` exists and may not be replaced.
     """
-    if output.exists() and any(output.iterdir()) and not options.replace:
-        raise UsageError(f"{output} is not empty", "Choose another --output, or replace it with --force")
+    _check_output(output, replace=options.replace)
+    if options.extras and not options.extras.is_dir():
+        raise UsageError(f"There is no folder {options.extras}", "Choose another --extras")
+    clips = parity.load_clips(options.clips)
     loaded = [load_checkpoint(name) for name in checkpoints]
     _check_pairing(loaded)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as scratch:
         folder = Path(scratch) / "bundle"
         folder.mkdir()
-        manifest = _build(loaded, folder, options)
+        manifest = _build(loaded, folder, clips, options)
         if output.exists():
-            shutil.rmtree(output)
+            output.replace(Path(scratch) / "replaced")
         folder.replace(output)
     return manifest
 
 
-def _build(loaded: Sequence[Checkpoint], folder: Path, options: ExportOptions) -> Manifest:
+def _check_output(output: Path, *, replace: bool) -> None:
+    if not output.exists():
+        return
+    if not output.is_dir() or output.is_symlink():
+        raise UsageError(f"{output} is no folder", "Choose another --output")
+    if any(item.is_dir() for item in output.iterdir()):
+        raise UsageError(f"{output} holds folders, so it is no bundle", "Choose another --output")
+    if any(output.iterdir()) and not replace:
+        raise UsageError(f"{output} is not empty", "Choose another --output, or replace it with --force")
+
+
+def _build(loaded: Sequence[Checkpoint], folder: Path, clips: parity.Clips, options: ExportOptions) -> Manifest:
     if options.extras:
         for file in sorted(options.extras.iterdir()):
             if file.is_file() and file.suffix != ".onnx" and file.name != MANIFEST_NAME:
                 shutil.copy2(file, folder / file.name)
-    clips = parity.load_clips(options.clips)
     graphs: dict[str, Graph] = {}
     for checkpoint in loaded:
         role = "shared" if checkpoint.task == "joint" else checkpoint.task

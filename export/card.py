@@ -37,9 +37,9 @@ def _model(manifest: Manifest) -> str:
     lines = []
     for role, graph in manifest.graphs.items():
         features = graph.features
-        frontend = f"{features.mel_bins} log-mel bins, {features.stride} frames stacked, running normalisation"
+        mel = f"{features.mel_bins} log-mel bins, {features.stride} frames stacked, {features.normalise} normalisation"
         lines.append(
-            f"Graph `{role}`: {graph.architecture}, {frontend if features.kind == 'log_mel' else 'raw audio'}, one output "
+            f"Graph `{role}`: {graph.architecture}, {mel if features.kind == 'log_mel' else 'raw audio'}, one output "
             f"frame every {graph.frame_samples / 16:.0f} ms; variants: {', '.join(sorted(graph.variants))}."
         )
     lines.append(f"Vocabulary: {len(manifest.vocabulary)} pieces. Intents: {', '.join(manifest.labels)}.")

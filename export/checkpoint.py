@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForAudioClassification, AutoModelForCTC
 
 from edgevoice.asr.bundle import FeatureSettings
 from edgevoice.errors import ModelError
 from training.attention import use_fast_relative_key
-from training.checkpoint import load_features, load_tokenizer
+from training.checkpoint import beside, load_features, load_tokenizer, unreadable
 from training.models import JointConfig, JointModel
 from training.vocabulary import canonical
 
@@ -42,22 +43,24 @@ def load_checkpoint(name: str) -> Checkpoint:
     """Loads a folder or hub id, safetensors only.
 
     Raises:
-        ModelError: it is not there, or has neither a CTC nor a classification head.
+        ModelError: it is not there, lacks a part, or has neither a CTC nor a classification head.
     """
     try:
+        if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
+            raise FileNotFoundError("there is no such file")  # Transformers would guess a type from the folder's name
         config = AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"There is no checkpoint in '{name}': {str(error).splitlines()[0]}",
-            "Name a folder that 'edgevoice train' wrote",
-        ) from None
+        raise unreadable(name, "configuration (config.json)", error) from None
     task = _task(name, config)
     options = {"attn_implementation": "eager", "use_safetensors": True}
-    if task == "joint":
-        model = JointModel.from_pretrained(name, use_safetensors=True)
-    else:
-        auto = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
-        model = auto.from_pretrained(name, **options)
+    try:
+        if task == "joint":
+            model = JointModel.from_pretrained(name, use_safetensors=True)
+        else:
+            auto = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
+            model = auto.from_pretrained(name, **options)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise unreadable(name, "weights (model.safetensors)", error) from None
     use_fast_relative_key(model)
     vocabulary, blank = canonical(load_tokenizer(name)) if task != "intent" else ((), 0)
     labels = tuple(model.config.id2label[i] for i in sorted(model.config.id2label)) if task != "ctc" else ()
@@ -68,7 +71,7 @@ def training_record(name: str) -> dict[str, Any]:
     """The resolved recipe beside the weights, if `edgevoice train` wrote one."""
     import json
 
-    file = Path(name) / "training.json"
+    file = Path(beside(name, "training.json")) / "training.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 

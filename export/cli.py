@@ -29,6 +29,8 @@ def main(arguments: Sequence[str]) -> int:
     precisions = options.precision.split(",")
     if not set(precisions) <= {"fp32", "int8"}:
         raise UsageError(f"Unknown precision in '{options.precision}'", "Choose from fp32 and int8")
+    if not 0 <= options.threshold <= 1:
+        raise UsageError(f"--threshold {options.threshold} is no probability", "Choose a number from 0 to 1")
     checkpoints = [options.checkpoint, *([options.intent] if options.intent else [])]
     manifest = export(
         checkpoints,

@@ -62,6 +62,8 @@ def compare(checkpoint: Checkpoint, bundle: Path, precision: str, clips: Clips) 
     """Decodes every clip with PyTorch and with the runtime, as `edgevoice live` would."""
     model = AcousticModel(load_bundle(bundle), AsrSettings(provider="cpu", precision=precision))  # type: ignore[arg-type]
     usable = [clip for clip in clips if len(clip) >= shortest(model)]
+    if not usable:
+        raise ParityError("None of the clips is long enough to compare anything on", "Choose other --clips")
     pairs = [(reference(checkpoint, clip), model.encode(clip)) for clip in usable]
     text = error_rates([_text(a, checkpoint) or "-" for a, _ in pairs], [_text(b, checkpoint) or "-" for _, b in pairs])
     agreed = [_intent(a) == _intent(b) for a, b in pairs]

@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # Rebuilds the bundled model from nothing: `make model`. Resumable: every step goes on where it stopped.
-# DATA is the folder of recordings (speechocean762, vctk-p239, ...; see training/banking_en/README.md).
+# The recordings (speechocean762, vctk-p239, ...) are read from ../shared/data; see training/banking_en/README.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-DATA=${DATA:-../shared/data}
+DATA=../shared/data # named by training/configs/banking-en.toml too
 VOICE=${VOICE:-rhvoice-bdl}
 edgevoice=.venv/bin/edgevoice
 python=.venv/bin/python
+
+if [[ ! -f $DATA/speechocean762/manifest.csv ]]; then
+  echo "There are no recordings in $DATA. training/banking_en/README.md says which belong there." >&2
+  exit 1
+fi
 
 $edgevoice train synthesise --sentences training/banking_en/sentences.csv --output corpus/banking-en --hours 20 --seed 1
 $edgevoice train joint --config training/configs/banking-en.toml --output runs/banking-en

@@ -11,9 +11,9 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "events.md"
 HEAD = f"""# Events
 
-`edgevoice live --json` writes one JSON object a line, flushed as it happens. `event` names it; every event has `channel`
-(the stream: `mic`, `call`, `file`, `stdin`) and `at` (seconds on that stream's sample clock of the newest audio it rests
-on). Schema {events.SCHEMA_VERSION}, named in `stream_started`. Made by `scripts/events_table.py`.
+`edgevoice live --json` writes one JSON object a line, flushed as it happens. `event` names it; every event has
+`channel` (the stream: `mic`, `call`, `file`, `stdin`) and `at` (seconds on that stream's sample clock of the newest
+audio it rests on). Schema {events.SCHEMA_VERSION}, named in `stream_started`. Made by `scripts/events_table.py`.
 """
 
 

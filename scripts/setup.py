@@ -40,6 +40,8 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     try:
         install(goal, gpu=gpu)
+    except KeyboardInterrupt:
+        return 130
     except subprocess.CalledProcessError as error:
         return complain(f"Setting up .venv failed: '{' '.join(error.cmd)}' (exit code {error.returncode}).\n")
     stamp_file(goal).write_text(wanted, encoding="utf-8")

@@ -63,7 +63,11 @@ def test_the_wheel_holds_runtime_model_and_licence(wheel: Path) -> None:
         f"edgevoice-{__version__}.dist-info/entry_points.txt",
         f"edgevoice-{__version__}.dist-info/licenses/LICENSE",
         "training/cli.py",
+        "training/configs/small.toml",
+        "training/banking_en/sample_call.csv",
         "export/cli.py",
+        "export/clips/manifest.csv",
+        "export/clips/librispeech-12.ogg",
     ):
         assert expected in names
     assert {name.split("/")[0] for name in names} <= {

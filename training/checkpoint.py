@@ -35,17 +35,22 @@ def load_features(checkpoint: str) -> FeatureSettings:
     """How a checkpoint (folder or hub id) wants its audio.
 
     Raises:
-        ModelError: its feature extractor is of a kind edgevoice cannot compute.
+        ModelError: it is not there, or its feature extractor is of a kind edgevoice cannot compute.
     """
-    own = Path(checkpoint) / "preprocessor_config.json"
-    if own.is_file():
-        data = json.loads(own.read_text(encoding="utf-8"))
-        if data.pop("feature_extractor_type", "") == OWN_EXTRACTOR:
-            settings: FeatureSettings = from_plain(FeatureSettings, data)
-            return settings
     from transformers import AutoFeatureExtractor
 
-    extractor = AutoFeatureExtractor.from_pretrained(checkpoint)
+    own = Path(beside(checkpoint, "preprocessor_config.json")) / "preprocessor_config.json"
+    try:
+        if own.is_file():
+            data = json.loads(own.read_text(encoding="utf-8"))
+            if data.pop("feature_extractor_type", "") == OWN_EXTRACTOR:
+                settings: FeatureSettings = from_plain(FeatureSettings, data)
+                return settings
+            extractor = AutoFeatureExtractor.from_pretrained(str(own.parent))
+        else:
+            extractor = AutoFeatureExtractor.from_pretrained(checkpoint)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise unreadable(checkpoint, "feature extractor (preprocessor_config.json)", error) from None
     name = type(extractor).__name__
     if name == "Wav2Vec2FeatureExtractor":
         return FeatureSettings(kind="waveform", normalise="utterance" if extractor.do_normalize else "none")
@@ -58,10 +63,34 @@ def load_features(checkpoint: str) -> FeatureSettings:
 
 
 def load_tokenizer(checkpoint: str) -> Any:
-    """The CTC tokenizer of a checkpoint folder or hub id."""
+    """The CTC tokenizer of a checkpoint folder or hub id.
+
+    Raises:
+        ModelError: there is none.
+    """
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(checkpoint)
+    try:
+        return AutoTokenizer.from_pretrained(beside(checkpoint, "tokenizer_config.json"))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise unreadable(checkpoint, "tokenizer", error) from None
+
+
+def beside(checkpoint: str, name: str) -> str:
+    """Where a file of a checkpoint lies: in it, or, for the `checkpoint-N` of a run, in the run's folder."""
+    folder = Path(checkpoint)
+    above = folder.resolve().parent
+    in_run = folder.name.startswith("checkpoint-") and not (folder / name).is_file() and (above / name).is_file()
+    return str(above) if in_run else checkpoint
+
+
+def unreadable(checkpoint: str, what: str, error: Exception) -> ModelError:
+    """What is said of a checkpoint that lacks a part; the libraries' own messages run over many lines."""
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return ModelError(
+        f"The checkpoint '{checkpoint}' has no {what} that can be read: {reason}",
+        "Name a folder that 'edgevoice train' wrote, or the hub id of a whole checkpoint",
+    )
 
 
 def measure(settings: FeatureSettings, clips: Sequence[Clip], *, seed: int, count: int = 400) -> FeatureSettings:

@@ -9,8 +9,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+logger = logging.getLogger(__name__)
+
 EXAMPLE = """examples:
-  edgevoice train joint --config training/configs/banking-en.toml --output runs/banking-en
+  edgevoice train joint --config small --data corpus/mine/manifest.csv --output runs/mine
   edgevoice train ctc --model facebook/wav2vec2-base --data recordings/manifest.csv --output runs/ctc
   edgevoice train synthesise --sentences sentences.csv --output corpus/mine --hours 5
 """
@@ -28,19 +30,21 @@ def main(arguments: Sequence[str]) -> int:
     from training.config import load_config
     from training.run import train
 
-    config = load_config(options.config, [*options.set, *_flags(options)])
+    flags = [f"trainer.max_steps={options.max_steps}"] if options.max_steps is not None else []
+    config = load_config(options.config, [*options.set, *flags])
+    if options.model:
+        config = dataclasses.replace(config, model=dataclasses.replace(config.model, checkpoint=options.model))
     if options.data:
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, manifests=tuple(options.data)))
-    figures = train(options.task, config, options.output)
+    try:
+        figures = train(options.task, config, options.output)
+    except KeyboardInterrupt:
+        logger.info("stopped; the same command goes on from the last checkpoint in %s", options.output)
+        raise
     for name, value in figures.items():
         if not name.endswith(("_second", "_runtime")):
             print(f"{name}\t{value:.4f}")
     return 0
-
-
-def _flags(options: argparse.Namespace) -> list[str]:
-    flags = [f"model.checkpoint={options.model}"] if options.model else []
-    return flags + ([f"trainer.max_steps={options.max_steps}"] if options.max_steps else [])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", help="hub id or folder of a checkpoint to start from")
     parser.add_argument("--data", action="append", help="manifest CSV: path, text, intent, speaker, split (repeatable)")
     parser.add_argument("--output", type=Path, required=True, help="folder of the run; continued if it holds one")
-    parser.add_argument("--config", type=Path, help="recipe, TOML (see training/configs)")
+    parser.add_argument("--config", type=Path, help="recipe: a TOML file, or small or banking-en, which come along")
     parser.add_argument("--max-steps", type=int, help="optimiser steps")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     return parser

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import tomllib
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from edgevoice.errors import ConfigError
 from training.augment import Augmentation
 
 Task = Literal["ctc", "intent", "joint"]
+CONFIGS = Path(__file__).parent / "configs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,34 +104,67 @@ class TrainConfig:
 
 
 def load_config(file: Path | None, assignments: typing.Sequence[str] = ()) -> TrainConfig:
-    """Reads a recipe and applies `section.key=value` assignments (values as in TOML, bare words as text).
+    """Reads a recipe, a file or the name of one in training/configs, and applies `section.key=value` assignments
+    (values as in TOML, bare words as text).
 
     Raises:
         ConfigError: the file cannot be read, or a key or value does not fit.
     """
+    named = CONFIGS / f"{file}.toml"
     try:
-        tree = tomllib.loads(file.read_text(encoding="utf-8")) if file else {}
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"The recipe {file} cannot be read: {error}", "See training/configs for examples") from None
+        tree = tomllib.loads((named if named.is_file() else file).read_text(encoding="utf-8")) if file else {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The recipe {file} cannot be read: {error}", f"See {CONFIGS} for examples") from None
     for assignment in assignments:
         _assign(tree, assignment)
     try:
-        return build(TrainConfig, tree)
+        config: TrainConfig = build(TrainConfig, tree)
+        _check(config)
     except (TypeError, ValueError, AttributeError) as error:
-        raise ConfigError(
-            f"The recipe {file or ''} does not fit: {error}", "See training/config.py for every key"
-        ) from None
+        what = f"The recipe {file}" if file else "The recipe"
+        raise ConfigError(f"{what} does not fit: {error}", "See training/config.py for every key") from None
+    return config
 
 
-def build(annotation: Any, tree: Any) -> Any:
-    """`from_plain`, with optional dataclasses."""
-    if not (dataclasses.is_dataclass(annotation) and isinstance(annotation, type)):
+def build(annotation: Any, tree: Any, name: str = "") -> Any:
+    """`from_plain`, with optional dataclasses, and errors that name the key."""
+    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+        if not isinstance(tree, Mapping):
+            raise TypeError(f"{name}: {tree!r} is no table")
+        hints = typing.get_type_hints(annotation)
+        unknown = set(tree) - set(hints)
+        if unknown:
+            raise TypeError(f"unknown key '{min(unknown)}'; known: {', '.join(hints)}")
+        dotted = f"{name}." if name else ""
+        return annotation(**{key: build(_not_none(hints[key]), value, dotted + key) for key, value in tree.items()})
+    if typing.get_origin(annotation) is tuple and not isinstance(tree, (list, tuple)):
+        raise TypeError(f"{name}: {tree!r} is no list")
+    if annotation is bool and not isinstance(tree, bool):
+        raise TypeError(f"{name}: {tree!r} is neither true nor false")
+    try:
         return from_plain(annotation, tree)
-    hints = typing.get_type_hints(annotation)
-    unknown = set(tree) - set(hints)
-    if unknown:
-        raise TypeError(f"unknown key '{min(unknown)}'; known: {', '.join(hints)}")
-    return annotation(**{key: build(_not_none(hints[key]), value) for key, value in tree.items()})
+    except (TypeError, ValueError, AttributeError) as error:
+        raise TypeError(f"{name}: {error}") from None
+
+
+def _check(config: TrainConfig) -> None:
+    """Raises ValueError for what would only break later, perhaps after hours."""
+    data, trainer, features = config.data, config.trainer, config.model.features
+    positive = {
+        "trainer.max_steps": trainer.max_steps,
+        "trainer.batch_seconds": trainer.batch_seconds,
+        "trainer.gradient_accumulation_steps": trainer.gradient_accumulation_steps,
+        "trainer.evaluate_every": trainer.evaluate_every,
+        "data.evaluate_at_most": data.evaluate_at_most,
+        "model.features.stride": features.stride,
+        "model.features.mel_bins": features.mel_bins,
+    }
+    for name, value in positive.items():
+        if not value > 0:
+            raise ValueError(f"{name}: {value} is not more than 0")
+    for name, pair in dataclasses.asdict(config.augmentation or Augmentation()).items():
+        if isinstance(pair, tuple) and not (len(pair) == 2 and pair[0] <= pair[1]):
+            raise ValueError(f"augmentation.{name}: {list(pair)} is no range [low, high]")
 
 
 def save_config(config: TrainConfig, task: Task, folder: Path) -> None:
@@ -154,4 +189,6 @@ def _assign(tree: dict[str, Any], assignment: str) -> None:
         value = text
     for section in sections:
         tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"'{assignment}': {section} is no section", "See training/config.py for every key")
     tree[key] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,22 +41,24 @@ def read_manifest(file: Path) -> list[Clip]:
     """The clips of a manifest; paths are relative to its folder.
 
     Raises:
-        ConfigError: it cannot be read, or lacks a column.
+        ConfigError: it cannot be read, lacks a column, or a row lacks what it must have.
     """
     try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError) as error:
+        with file.open(newline="", encoding="utf-8-sig") as stream:  # spreadsheets put a byte order mark in front
+            reader = csv.DictReader(stream, restkey="", restval="")
+            rows = [(reader.line_num, row) for row in reader]
+            columns = reader.fieldnames or ()
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"The manifest {file} cannot be read: {error}", "Name a CSV file with --data") from None
     if not rows:
         raise ConfigError(f"The manifest {file} has no rows", "It needs the columns path, text, intent, speaker, split")
-    missing = {"path", "split"} - set(rows[0])
+    missing = {"path", "split"} - set(columns)
     if missing:
         raise ConfigError(
-            f"The manifest {file} has no column '{min(missing)}' (it has {', '.join(rows[0])})",
+            f"The manifest {file} has no column '{min(missing)}' (it has {', '.join(columns)})",
             "The columns are path, text, intent, speaker, split",
         )
-    return [_clip(file, row) for row in rows]
+    return [_clip(file, line, row) for line, row in rows]
 
 
 def select(
@@ -87,17 +90,32 @@ def _unfit(clip: Clip, *, minimum_s: float, maximum_s: float, needs_text: bool, 
     return ""
 
 
-def _clip(file: Path, row: dict[str, str]) -> Clip:
+def _clip(file: Path, line: int, row: dict[str, str]) -> Clip:
+    if not row["path"]:
+        raise ConfigError(f"Line {line} of the manifest {file} names no file", "Mend or remove the row")
     path = file.parent / row["path"]
     return Clip(
         path=path,
         text=normalise(row.get("text_norm") or row.get("text") or ""),
         intent=(row.get("intent") or "").strip(),
         speaker=row.get("speaker") or "",
-        split=row["split"],
-        duration_s=float(row["duration_s"]) if row.get("duration_s") else _duration(path),
+        split=row["split"].strip(),
+        duration_s=_seconds(file, line, row["duration_s"]) if row.get("duration_s") else _duration(path),
         dataset=file.resolve().parent.name,
     )
+
+
+def _seconds(file: Path, line: int, cell: str) -> float:
+    try:
+        seconds = float(cell)
+    except ValueError:
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise ConfigError(
+            f"Line {line} of the manifest {file} has the duration_s '{cell}', which is no number",
+            "Mend it, or leave the cell empty to have the file measured",
+        )
+    return seconds
 
 
 def _duration(path: Path) -> float:

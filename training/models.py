@@ -17,6 +17,8 @@ from transformers import (
 )
 from transformers.utils.generic import ModelOutput
 
+from edgevoice.asr.bundle import FeatureSettings
+from edgevoice.asr.features import HOP, WINDOW
 from edgevoice.errors import ConfigError
 from training.config import ModelConfig, Task
 
@@ -98,7 +100,7 @@ class JointModel(PreTrainedModel):  # type: ignore[misc]
             raise ValueError("one of input_features and input_values is needed")
         hidden = self.dropout(self.encoder(inputs, attention_mask=attention_mask).last_hidden_state)
         ctc_logits = self.ctc_head(hidden)
-        lengths = self.frame_lengths(inputs, attention_mask, hidden.shape[1])
+        lengths = None if attention_mask is None else frame_lengths(self, attention_mask, hidden.shape[1])
         intent_logits = self.classifier(_masked_mean(nn.functional.gelu(self.projector(hidden)), lengths))
         loss = None
         if labels is not None:
@@ -108,21 +110,19 @@ class JointModel(PreTrainedModel):  # type: ignore[misc]
             loss = intent if loss is None else loss + intent
         return JointOutput(loss=loss, ctc_logits=ctc_logits, intent_logits=intent_logits)
 
-    def frame_lengths(
-        self, inputs: torch.Tensor, attention_mask: torch.Tensor | None, frames: int
-    ) -> torch.Tensor | None:
-        """Output frames of each row that are not padding: [batch], or None when no row is padded."""
-        if attention_mask is None:
-            return None
-        lengths = attention_mask.sum(-1)
-        convert = getattr(self.encoder, "_get_feat_extract_output_lengths", None)
-        if convert is not None and inputs.dim() == 2:
-            lengths = convert(lengths)
-        return torch.clamp(lengths.long(), max=frames)
-
 
 AutoConfig.register("edgevoice-joint", JointConfig)
 AutoModel.register(JointConfig, JointModel)
+
+
+def frame_lengths(model: Any, attention_mask: torch.Tensor, frames: int) -> torch.Tensor:
+    """Output frames of each row that are not padding: [rows], of at most `frames`."""
+    lengths = attention_mask.sum(-1)
+    encoder = getattr(model, "encoder", model)
+    convert = getattr(encoder, "_get_feat_extract_output_lengths", None)
+    if convert is not None:
+        lengths = convert(lengths)
+    return torch.clamp(lengths.long(), max=frames)
 
 
 def ctc_loss(logits: torch.Tensor, labels: torch.Tensor, lengths: torch.Tensor | None, blank: int) -> torch.Tensor:
@@ -135,6 +135,15 @@ def ctc_loss(logits: torch.Tensor, labels: torch.Tensor, lengths: torch.Tensor |
         return nn.functional.ctc_loss(
             log_probs, labels.masked_select(kept), lengths, kept.sum(-1), blank=blank, zero_infinity=True
         )
+
+
+def output_frames(model: Any, features: FeatureSettings, samples: torch.Tensor) -> torch.Tensor:
+    """Frames of the CTC head for clips of so many samples: [clips]."""
+    if features.kind == "log_mel":
+        samples = (samples - WINDOW).div(HOP, rounding_mode="floor").add(1).clamp(min=0) // features.stride
+    encoder = model.encoder if isinstance(model, JointModel) else model
+    frames: torch.Tensor = encoder._get_feat_extract_output_lengths(samples)  # noqa: SLF001 - all of the family have it
+    return frames
 
 
 def build_model(
@@ -164,7 +173,7 @@ def encoder_config(config: ModelConfig, **options: Any) -> PretrainedConfig:
     """The Transformers configuration of the recipe's `encoder` table.
 
     Raises:
-        ConfigError: there is none, or its model type is unknown.
+        ConfigError: there is none, or its model type or a key is unknown, or it does not take these features.
     """
     encoder = dict(config.encoder)
     model_type = encoder.pop("model_type", None)
@@ -173,11 +182,25 @@ def encoder_config(config: ModelConfig, **options: Any) -> PretrainedConfig:
             "There is nothing to train", "Name a checkpoint with --model or an [model.encoder] in --config"
         )
     try:
-        return AutoConfig.for_model(model_type, **encoder, **options)
-    except ValueError as error:
+        unknown = set(encoder) - set(AutoConfig.for_model(model_type).to_dict())
+        built = AutoConfig.for_model(model_type, **encoder, **options)
+    except (ValueError, TypeError) as error:
         raise ConfigError(
             f"The encoder is not known: {str(error)[:120]}", "See training/configs for examples"
         ) from None
+    if unknown:
+        raise ConfigError(f"model.encoder has the unknown key '{min(unknown)}'", f"See Transformers' {model_type}")
+    features = config.features
+    given = features.mel_bins * features.stride if features.kind == "log_mel" else 0
+    taken = getattr(built, "feature_projection_input_dim", 0)
+    if given != taken:
+        sizes = " and ".join(f"{size} values a frame" if size else "raw audio" for size in (taken, given))
+        raise ConfigError(
+            f"The encoder and model.features do not fit: {sizes}",
+            "Make model.encoder.feature_projection_input_dim equal to mel_bins times stride, "
+            'or choose kind = "waveform" for a model of raw audio',
+        )
+    return built
 
 
 def _joint(
@@ -188,7 +211,8 @@ def _joint(
         return JointModel(_joint_config(encoder, config, vocabulary_size, blank, label_maps, weight))
     source = AutoConfig.from_pretrained(config.checkpoint)
     if isinstance(source, JointConfig):
-        model = JointModel.from_pretrained(config.checkpoint, ignore_mismatched_sizes=True, **label_maps)
+        sizes = {"vocab_size": vocabulary_size, "pad_token_id": blank}
+        model = JointModel.from_pretrained(config.checkpoint, ignore_mismatched_sizes=True, **sizes, **label_maps)
         model.config.intent_weight = weight
         return model
     encoder = {"model_type": source.model_type, **source.to_diff_dict()}

@@ -5,25 +5,27 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from transformers import Trainer, TrainingArguments, set_seed
 
 from edgevoice.asr.bundle import FeatureSettings
-from edgevoice.errors import ConfigError
+from edgevoice.errors import ConfigError, ModelError, UsageError
 from training import metrics
 from training.attention import use_fast_relative_key
 from training.callbacks import SkipBadGradients, WeightAverage
 from training.checkpoint import load_features, load_tokenizer, measure, save_features
 from training.config import DataConfig, Task, TrainConfig, save_config
-from training.dataset import AudioCache, Collator, DurationBatches, NoiseLibrary, SpeechDataset, load_audio
+from training.dataset import RATE, AudioCache, Collator, DurationBatches, NoiseLibrary, SpeechDataset, load_audio
 from training.manifest import Clip, Selection, read_manifest, select
-from training.models import build_model
-from training.vocabulary import build_tokenizer, canonical
+from training.models import build_model, frame_lengths, output_frames
+from training.vocabulary import build_tokenizer, canonical, frames_needed, spell
 
 logger = logging.getLogger(__name__)
 
@@ -44,16 +46,17 @@ def train(task: Task, config: TrainConfig, output: Path) -> dict[str, float]:
     Returns:
         The figures of the best checkpoint, which lies in `output` itself.
     """
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output} is no folder", "Choose another --output")
     set_seed(config.trainer.seed)
-    output.mkdir(parents=True, exist_ok=True)
     corpus = read_corpus(task, config.data)
-    logger.info("training on %d clips, left out: %s", len(corpus.train), corpus.left_out or "none")
-    features = _features(config, corpus)
-    tokenizer = _tokenizer(task, config, corpus, output)
     labels = _labels(task, config.data, corpus)
+    corpus = _with_known_intents(task, corpus, {*labels, ""})
+    best = _best_metric(task, config, corpus)
+    features = _features(config, corpus)
+    with tempfile.TemporaryDirectory() as scratch:
+        tokenizer = _tokenizer(task, config, corpus, Path(scratch))
     resolved = dataclasses.replace(config, model=dataclasses.replace(config.model, features=features))
-    save_config(resolved, task, output)
-    save_features(features, output)
     vocabulary, blank = canonical(tokenizer) if tokenizer is not None else ((), 0)
     model = build_model(
         task,
@@ -65,9 +68,20 @@ def train(task: Task, config: TrainConfig, output: Path) -> dict[str, float]:
     )
     use_fast_relative_key(model)
     logger.info("%.2f M parameters", sum(p.numel() for p in model.parameters()) / 1e6)
+    if tokenizer is not None:
+        corpus = _with_room_for_text(corpus, tokenizer, model, features)
+    logger.info("training on %d clips, left out: %s", len(corpus.train), corpus.left_out or "none")
     datasets = _datasets(task, resolved, corpus, tokenizer, labels)
-    trainer = _trainer(task, resolved, model, datasets, vocabulary, blank, output)
     last = _last_checkpoint(output)
+    if last:
+        _check_same_model(last, model, vocabulary, labels)
+    trainer = _trainer(task, resolved, model, datasets, vocabulary, blank, best, output)
+    # nothing is written before everything is known to fit together
+    output.mkdir(parents=True, exist_ok=True)
+    save_config(resolved, task, output)
+    save_features(features, output)
+    if tokenizer is not None:
+        tokenizer.save_pretrained(output)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     trainer.save_model(str(output))
     figures = trainer.evaluate()
@@ -84,7 +98,7 @@ def read_corpus(task: Task, config: DataConfig) -> Corpus:
     if not config.manifests:
         raise ConfigError("There is no data to train on", "Name a manifest with --data")
     train: list[Clip] = []
-    dev: dict[str, tuple[Clip, ...]] = {}
+    dev: dict[str, list[Clip]] = {}
     left_out: dict[str, int] = {}
     for name in config.manifests:
         clips = read_manifest(Path(name))
@@ -93,16 +107,23 @@ def read_corpus(task: Task, config: DataConfig) -> Corpus:
             left_out[reason] = left_out.get(reason, 0) + count
         for clip in chosen.clips:
             train += [clip] * config.repeat.get(clip.dataset, 1)
-        held = _select(task, config, [clip for clip in clips if clip.split == "dev"]).clips
-        if held:
-            dev[held[0].dataset] = _spread(held, config.evaluate_at_most)
+        for clip in _select(task, config, [clip for clip in clips if clip.split == "dev"]).clips:
+            dev.setdefault(clip.dataset, []).append(clip)
     if not train:
         raise ConfigError(
             f"No clip is left to train on ({left_out or 'none in the split train'})", "Check the manifest"
         )
     if not dev:
-        raise ConfigError("No clip has the split 'dev', so nothing could be measured", "Mark some rows of the manifest")
-    return Corpus(tuple(train), dev, left_out)
+        raise ConfigError(
+            "No clip of the split 'dev' can be used, so nothing could be measured", "Mark some rows of the manifest"
+        )
+    spread = {name: _spread(clips, config.evaluate_at_most) for name, clips in dev.items()}
+    missing = next(
+        (c.path for c in [*train, *(c for clips in spread.values() for c in clips)] if not c.path.is_file()), None
+    )
+    if missing:
+        raise ConfigError(f"The clip {missing} is not there", "Mend or remove its row in the manifest")
+    return Corpus(tuple(train), spread, left_out)
 
 
 def _spread(clips: Sequence[Clip], count: int) -> tuple[Clip, ...]:
@@ -127,19 +148,17 @@ def _features(config: TrainConfig, corpus: Corpus) -> FeatureSettings:
     return measure(config.model.features, corpus.train, seed=config.trainer.seed)
 
 
-def _tokenizer(task: Task, config: TrainConfig, corpus: Corpus, output: Path) -> Any:
+def _tokenizer(task: Task, config: TrainConfig, corpus: Corpus, scratch: Path) -> Any:
+    """The checkpoint's own, if it has one (a model that was only pretrained has none), or one for these texts."""
     if task == "intent":
         return None
-    if config.model.checkpoint and _has_tokenizer(config.model.checkpoint):
-        tokenizer = load_tokenizer(config.model.checkpoint)
-        tokenizer.save_pretrained(output)
-        return tokenizer
-    return build_tokenizer((clip.text for clip in corpus.train), config.vocabulary, output)
-
-
-def _has_tokenizer(checkpoint: str) -> bool:
-    folder = Path(checkpoint)
-    return not folder.is_dir() or any((folder / name).is_file() for name in ("vocab.json", "tokenizer.json"))
+    texts = [clip.text for clip in corpus.train]
+    if config.model.checkpoint:
+        try:
+            return spell(load_tokenizer(config.model.checkpoint), texts)
+        except ModelError as error:
+            logger.info("%s; a new vocabulary is made from the texts", error.what)
+    return build_tokenizer(texts, config.vocabulary, scratch)
 
 
 def _labels(task: Task, config: DataConfig, corpus: Corpus) -> list[str]:
@@ -151,6 +170,46 @@ def _labels(task: Task, config: DataConfig, corpus: Corpus) -> list[str]:
             f"Intents need at least two labels, and the data has {len(names)}", "Check the column 'intent'"
         )
     return sorted(names)
+
+
+def _with_known_intents(task: Task, corpus: Corpus, known: set[str]) -> Corpus:
+    """A dev clip whose intent is never trained can only be wrong: it does not count, and that is said."""
+    unknown = [clip for clips in corpus.dev.values() for clip in clips if clip.intent not in known]
+    if task == "ctc" or not unknown:
+        return corpus
+    names = ", ".join(sorted({clip.intent for clip in unknown}))
+    logger.warning("%d dev clips do not count for intents: no training clip has %s", len(unknown), names)
+    if task == "joint":
+        return corpus  # they still have a text
+    dev = {name: tuple(clip for clip in clips if clip.intent in known) for name, clips in corpus.dev.items()}
+    dev = {name: clips for name, clips in dev.items() if clips}
+    if not dev:
+        raise ConfigError("No clip of the split 'dev' has an intent that is trained", "Check the column 'intent'")
+    return dataclasses.replace(corpus, dev=dev)
+
+
+def _best_metric(task: Task, config: TrainConfig, corpus: Corpus) -> str:
+    """What chooses the best checkpoint; the Trainer would miss it at the first evaluation only."""
+    names = {"ctc": ("wer", "cer"), "intent": ("accuracy", "f1"), "joint": ("wer", "cer", "accuracy", "f1")}[task]
+    known = [f"eval_{dataset}_{name}" for dataset in corpus.dev for name in names]
+    best = config.trainer.best_metric or known[0]
+    if best not in known:
+        raise ConfigError(f"trainer.best_metric is '{best}', which is not measured", f"Choose from {', '.join(known)}")
+    return best
+
+
+def _with_room_for_text(corpus: Corpus, tokenizer: Any, model: Any, features: FeatureSettings) -> Corpus:
+    """Leaves out training clips with more tokens than frames: CTC has no way to spell them."""
+    needed = {text: frames_needed(tokenizer(text)["input_ids"]) for text in {clip.text for clip in corpus.train}}
+    samples = torch.tensor([round(clip.duration_s * RATE) for clip in corpus.train])
+    frames = output_frames(model, features, samples).tolist()
+    kept = tuple(clip for clip, room in zip(corpus.train, frames, strict=True) if needed[clip.text] <= room)
+    if not kept:
+        raise ConfigError("Every clip has more text than the model has frames", "Use characters, or a smaller stride")
+    if len(kept) == len(corpus.train):
+        return corpus
+    reasons = {**corpus.left_out, "more text than frames": len(corpus.train) - len(kept)}
+    return dataclasses.replace(corpus, train=kept, left_out=reasons)
 
 
 def _datasets(
@@ -186,6 +245,9 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
     """A Trainer whose training batches hold a number of seconds instead of a number of clips."""
 
     batch_seconds = 60.0
+    frame_wise = False
+    """Whether the first logits are those of a CTC head."""
+    blank = 0
 
     def get_train_dataloader(self) -> torch.utils.data.DataLoader[Any]:
         """Batches of clips of similar length."""
@@ -201,6 +263,17 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
         )
         return self.accelerator.prepare_data_loader(loader)  # type: ignore[no-any-return]
 
+    def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """As the Trainer's, but frames of padding say nothing: they are no part of the clip."""
+        step: tuple[Any, Any, Any] = super().prediction_step(model, inputs, *args, **kwargs)
+        loss, logits, labels = step
+        mask = inputs.get("attention_mask")
+        if mask is None or not self.frame_wise or logits is None:
+            return loss, logits, labels
+        frames, *others = logits if isinstance(logits, tuple) else (logits,)
+        silence_padding(frames, frame_lengths(model, mask, frames.shape[1]), self.blank)
+        return loss, (frames, *others) if others else frames, labels
+
 
 def _trainer(
     task: Task,
@@ -209,41 +282,46 @@ def _trainer(
     datasets: dict[str, SpeechDataset],
     vocabulary: tuple[str, ...],
     blank: int,
+    best: str,
     output: Path,
 ) -> Trainer:
     settings = config.trainer
     dev = {name: dataset for name, dataset in datasets.items() if name != "train"}
-    best = settings.best_metric or f"eval_{next(iter(dev))}_{'accuracy' if task == 'intent' else 'wer'}"
-    arguments = TrainingArguments(
-        output_dir=str(output),
-        max_steps=settings.max_steps,
-        gradient_accumulation_steps=settings.gradient_accumulation_steps,
-        learning_rate=settings.learning_rate,
-        warmup_steps=settings.warmup_steps,
-        lr_scheduler_type=settings.lr_scheduler_type,
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.max_grad_norm,
-        adam_beta2=0.98,
-        eval_strategy="steps",
-        eval_steps=settings.evaluate_every,
-        save_strategy="steps",
-        save_steps=settings.evaluate_every,
-        save_total_limit=settings.save_total_limit,
-        load_best_model_at_end=True,
-        metric_for_best_model=best,
-        greater_is_better=best.endswith(("accuracy", "f1")),
-        per_device_eval_batch_size=8,
-        logging_steps=min(50, settings.evaluate_every),
-        bf16=settings.bf16,
-        use_cpu=not torch.cuda.is_available(),
-        dataloader_num_workers=settings.workers,
-        remove_unused_columns=False,
-        label_names=["labels", "intent_labels"] if task == "joint" else ["labels"],
-        report_to="none",
-        seed=settings.seed,
-        disable_tqdm=True,
-        ignore_data_skip=True,  # a resumed run draws new random batches instead of decoding all it has seen
-    )
+    try:
+        arguments = TrainingArguments(
+            output_dir=str(output),
+            max_steps=settings.max_steps,
+            gradient_accumulation_steps=settings.gradient_accumulation_steps,
+            learning_rate=settings.learning_rate,
+            warmup_steps=settings.warmup_steps,
+            lr_scheduler_type=settings.lr_scheduler_type,
+            weight_decay=settings.weight_decay,
+            max_grad_norm=settings.max_grad_norm,
+            adam_beta2=0.98,
+            eval_strategy="steps",
+            eval_steps=settings.evaluate_every,
+            save_strategy="steps",
+            save_steps=settings.evaluate_every,
+            save_total_limit=settings.save_total_limit,
+            load_best_model_at_end=True,
+            metric_for_best_model=best,
+            greater_is_better=best.endswith(("accuracy", "f1")),
+            per_device_eval_batch_size=8,
+            logging_steps=min(50, settings.evaluate_every),
+            bf16=settings.bf16,
+            use_cpu=not torch.cuda.is_available(),
+            dataloader_num_workers=settings.workers,
+            remove_unused_columns=False,
+            label_names=["labels", "intent_labels"] if task == "joint" else ["labels"],
+            report_to="none",
+            seed=settings.seed,
+            disable_tqdm=True,
+            ignore_data_skip=True,  # a resumed run draws new random batches instead of decoding all it has seen
+        )
+    except ValueError as error:
+        raise ConfigError(
+            f"The recipe's trainer does not fit: {str(error).splitlines()[0]}", "See training/config.py for every key"
+        ) from None
     trainer = DurationTrainer(
         model=model,
         args=arguments,
@@ -255,7 +333,14 @@ def _trainer(
         callbacks=[SkipBadGradients(), *([WeightAverage(settings.average_decay)] if settings.average_decay else [])],
     )
     trainer.batch_seconds = settings.batch_seconds
+    trainer.frame_wise, trainer.blank = task != "intent", blank
     return trainer
+
+
+def silence_padding(logits: torch.Tensor, lengths: torch.Tensor, blank: int) -> None:
+    """Makes the blank the best token of every frame beyond a row's length, in place: [rows, frames, vocabulary]."""
+    beyond = torch.arange(logits.shape[1], device=logits.device)[None, :] >= lengths[:, None]
+    logits[beyond] = torch.nn.functional.one_hot(torch.tensor(blank), logits.shape[-1]).to(logits)
 
 
 def _collator(task: Task, model: Any, config: TrainConfig) -> Collator:
@@ -282,6 +367,25 @@ def _figures(task: Task, prediction: Any, vocabulary: tuple[str, ...], blank: in
 
 
 def _last_checkpoint(output: Path) -> Path | None:
-    found = sorted(output.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    whole = [path for path in found if (path / "trainer_state.json").is_file()]
-    return whole[-1] if whole else None
+    found = [path for path in output.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdecimal()]
+    whole = [path for path in found if (path / "trainer_state.json").is_file()]  # it is written last
+    return max(whole, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
+
+
+def _check_same_model(checkpoint: Path, model: Any, vocabulary: tuple[str, ...], labels: list[str]) -> None:
+    """Raises UsageError where a run cannot go on, because its data or recipe now ask for another model."""
+    stored = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    with safe_open(checkpoint / "model.safetensors", "pt") as weights:
+        shapes = {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
+    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    changed = [
+        *(["the task"] if stored.get("architectures") != [type(model).__name__] else []),
+        *(["the vocabulary"] if vocabulary and canonical(load_tokenizer(str(checkpoint)))[0] != vocabulary else []),
+        *(["the intents"] if labels and sorted(stored.get("id2label", {}).values()) != labels else []),
+        *(["the model's size"] if any(wanted.get(name, shape) != shape for name, shape in shapes.items()) else []),
+    ]
+    if changed:
+        raise UsageError(
+            f"The run in {checkpoint.parent} cannot go on: {' and '.join(changed)} would be another than it began with",
+            "Choose another --output, or the recipe and data that it began with",
+        )

@@ -6,12 +6,17 @@ piece. `canonical` gives the bundle's form: the text of a token list is its plai
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgevoice.errors import ConfigError
 from training.config import VocabularyConfig
+
+logger = logging.getLogger(__name__)
 
 BLANK, UNKNOWN, WORD_BREAK, PIECE_HEAD = "<pad>", "<unk>", "|", "▁"
 
@@ -30,6 +35,32 @@ def canonical(tokenizer: Any) -> tuple[tuple[str, ...], int]:
     special = set(tokenizer.all_special_tokens) | {UNKNOWN, "[UNK]", "[PAD]", "<s>", "</s>"}
     delimiter = getattr(tokenizer, "word_delimiter_token", None) or WORD_BREAK
     return tuple(_plain_token(token, special, delimiter) for token, _ in by_id), int(tokenizer.pad_token_id)
+
+
+def spell(tokenizer: Any, texts: Iterable[str]) -> Any:
+    """A checkpoint's tokenizer made to spell normalised (lower-case) texts; English ones of the hub know capitals only.
+
+    Raises:
+        ConfigError: its vocabulary has none of the texts' characters.
+    """
+    characters = set("".join(texts)) - {" "}
+    known = set("".join(canonical(tokenizer)[0]))
+    small = {char for char in characters if char != char.upper()}
+    if not small & known and {char.upper() for char in small} & known:
+        tokenizer.do_lower_case = True  # which Wav2Vec2CTCTokenizer takes for "turn everything into capitals"
+        characters = {char.upper() for char in characters}
+    if not characters & known:
+        raise ConfigError(
+            "The checkpoint's vocabulary has no letter of the texts", "Choose a checkpoint of their language"
+        )
+    if characters - known:
+        logger.warning("not in the checkpoint's vocabulary: %s", " ".join(sorted(characters - known)))
+    return tokenizer
+
+
+def frames_needed(ids: Sequence[int]) -> int:
+    """The fewest frames CTC can spell token ids in: one each, and a blank between two that are equal."""
+    return len(ids) + sum(a == b for a, b in itertools.pairwise(ids))
 
 
 def text_of(ids: Iterable[int], vocabulary: tuple[str, ...]) -> str:

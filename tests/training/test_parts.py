@@ -22,6 +22,7 @@ from training.dataset import Collator, DurationBatches
 from training.manifest import read_manifest
 from training.metrics import collapse, ctc_metrics
 from training.models import IGNORE, JointConfig, JointModel
+from training.run import silence_padding
 from training.vocabulary import build_tokenizer, canonical, text_of
 
 
@@ -169,3 +170,11 @@ def test_the_average_is_swapped_in_for_evaluation_and_out_again():
     assert float(module.weight) == pytest.approx(0.5)
     average.on_step_begin(None, None, None, model=module)
     assert float(module.weight) == pytest.approx(1.0)
+
+
+def test_frames_of_padding_say_nothing():
+    """Whatever a model puts out there, the metrics must not count it as words."""
+    logits = torch.zeros(2, 4, 3)
+    logits[:, :, 2] = 5.0
+    silence_padding(logits, torch.tensor([4, 1]), blank=1)
+    assert logits.argmax(-1).tolist() == [[2, 2, 2, 2], [2, 1, 1, 1]]

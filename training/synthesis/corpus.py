@@ -40,14 +40,20 @@ def claim_folder(config: SynthesisConfig, dealt: Mapping[Split, Sequence[Voice]]
         "sentences_sha256": hashlib.sha256(config.sentences.read_bytes()).hexdigest(),
         "voices": {split: [voice.name for voice in listed] for split, listed in dealt.items()},
     }
+    if config.output.exists() and not config.output.is_dir():
+        raise ConfigError(f"{config.output} is no folder", "Name another folder with --output")
     note = config.output / "corpus.json"
-    if note.exists() and json.loads(note.read_text(encoding="utf-8")) != made_from:
+    if note.exists() and note.read_text(encoding="utf-8") != _as_text(made_from):
         raise ConfigError(
             f"{config.output} holds a corpus of another seed, sentences file or set of voices",
             "Delete it, or name another folder with --output",
         )
     config.output.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(made_from, indent=1) + "\n", encoding="utf-8")
+    note.write_text(_as_text(made_from), encoding="utf-8")
+
+
+def _as_text(value: object) -> str:
+    return json.dumps(value, indent=1) + "\n"
 
 
 def rows_file(shard: Shard) -> Path:
@@ -72,7 +78,7 @@ def prune(output: Path, split: Split, shards: int, kept: set[str]) -> None:
     """Remove a split's shards from number `shards` on, and every audio file of it that is not kept."""
     folder = output / split
     for shard in sorted(folder.iterdir()):
-        if int(shard.name) >= shards:
+        if shard.name.isdecimal() and int(shard.name) >= shards:
             shutil.rmtree(shard)
     for path in folder.glob("*/*.flac"):
         if path.relative_to(output).as_posix() not in kept:
@@ -108,4 +114,4 @@ def write_voices(
         ]
         for split, listed in dealt.items()
     }
-    path.write_text(json.dumps(listing, indent=1) + "\n", encoding="utf-8")
+    path.write_text(_as_text(listing), encoding="utf-8")

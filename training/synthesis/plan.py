@@ -75,8 +75,8 @@ class Shard:
 def read_sentences(path: Path) -> tuple[Sentence, ...]:
     """Read a CSV with the columns text, intent and split; other columns are passed over."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="")
             missing = {"text", "intent", "split"} - set(reader.fieldnames or ())
             if missing:
                 raise ConfigError(

@@ -1,0 +1,231 @@
+"""What a wrong file, flag or folder gets: one sentence with the way out, and nothing left behind."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from transformers import Wav2Vec2CTCTokenizer
+
+import bench.cli
+import export.cli
+import training.cli
+from edgevoice.cli import main
+from edgevoice.errors import ConfigError, EdgeVoiceError, UsageError
+from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
+from training.config import load_config
+from training.manifest import read_manifest
+from training.run import train
+from training.vocabulary import canonical, frames_needed, spell, text_of
+
+
+def rewritten(manifest: Path, **changes: str) -> Path:
+    """The manifest with the same cells in every row."""
+    rows = list(csv.DictReader(manifest.open(newline="", encoding="utf-8")))
+    with manifest.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, [*rows[0], *(set(changes) - set(rows[0]))])
+        writer.writeheader()
+        writer.writerows({**row, **changes} for row in rows)
+    return manifest
+
+
+def test_a_failed_command_is_one_line_without_a_traceback(tmp_path, capfd):
+    """Through the command line that users have."""
+    output = tmp_path / "run"
+    assert main(["train", "ctc", "--data", str(tmp_path / "no.csv"), "--output", str(output)]) == 2
+    said = capfd.readouterr().err
+    assert "no.csv cannot be read" in said
+    assert "Traceback" not in said
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", "has no rows"),
+        ("path,split\n,train\n", "Line 2 .* names no file"),
+        ("path,split\na.wav,train\n", "a.wav cannot be read"),
+        ("path,split,duration_s\na.wav,train,long\n", "Line 2 .* 'long', which is no number"),
+        ("path,split,duration_s\na.wav,train,1\nb.wav,train,nan\n", "Line 3 .* 'nan', which is no number"),
+        ("path,split\0\n", "cannot be read|has no rows"),
+    ],
+)
+def test_a_wrong_manifest_is_explained(tmp_path, content, complaint):
+    """With the line, where there is one."""
+    file = tmp_path / "manifest.csv"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=complaint):
+        read_manifest(file)
+
+
+def test_short_and_long_rows_and_a_byte_order_mark_do_no_harm(tmp_path):
+    """A row may end early or have a cell too many; spreadsheets put a mark in front of the first column."""
+    file = tmp_path / "manifest.csv"
+    file.write_text("path,split,duration_s,text,intent\na.wav,train,1\nb.wav, dev ,2,Hello,x,more\n", "utf-8-sig")
+    first, second = read_manifest(file)
+    assert (first.text, first.intent, first.split) == ("", "", "train")
+    assert (second.text, second.intent, second.split) == ("hello", "x", "dev")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "assignment", "complaint"),
+    [
+        ("", "max_steps=3", "is no assignment"),
+        ("", "trainer.max_steps=many", r"trainer.max_steps: 'many' is no int"),
+        ("", "trainer.max_steps=0", "trainer.max_steps: 0 is not more than 0"),
+        ("", "trainer.bf16=yes", "trainer.bf16: 'yes' is neither true nor false"),
+        ("", "data.manifests=a.csv", "data.manifests: 'a.csv' is no list"),
+        ("", "model.checkpoint.name=x", "model.checkpoint: .* is no str"),
+        ("model = 3", "data.noise=x", "model: 3 is no table"),
+        ("model = 3", "model.checkpoint=x", "model is no section"),
+        ("", "augmentation.speed_range=[1.0]", r"augmentation.speed_range: \[1.0\] is no range"),
+        ("model = ", "data.noise=x", "cannot be read"),
+        ("\udcff", "data.noise=x", "cannot be read"),
+    ],
+)
+def test_a_wrong_recipe_names_the_key(tmp_path, recipe, assignment, complaint):
+    """In one sentence."""
+    file = tmp_path / "recipe.toml"
+    file.write_bytes(recipe.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ConfigError, match=complaint):
+        load_config(file, [assignment])
+
+
+def test_every_recipe_that_comes_along_is_known_by_its_name():
+    """And `small` needs no file but the user's own manifest."""
+    assert load_config(Path("banking-en")).trainer.best_metric == "eval_banking-en_wer"
+    small = load_config(Path("small"))
+    assert (small.data.manifests, small.data.noise, small.trainer.best_metric) == ((), "", "")
+    assert small.model.encoder == load_config(Path("banking-en")).model.encoder
+
+
+@pytest.mark.parametrize(
+    ("encoder", "assignment", "complaint"),
+    [
+        ({}, "data.lead_s=0", "nothing to train"),
+        ({**TINY_BERT, "model_type": "parrot"}, "data.lead_s=0", "encoder is not known"),
+        ({**TINY_BERT, "num_hidden_layer": 3}, "data.lead_s=0", "unknown key 'num_hidden_layer'"),
+        (TINY_BERT, "model.features.stride=2", "320 values a frame and 160"),
+        (TINY_WAV2VEC2, "model.features.kind=log_mel", "raw audio and 160"),
+        (TINY_BERT, "trainer.best_metric=eval_other_wer", "Choose from eval_small_wer, eval_small_cer"),
+        (TINY_BERT, "trainer.lr_scheduler_type=steep", "trainer does not fit"),
+        (TINY_BERT, "data.noise=no.csv", "no.csv cannot be read"),
+        (TINY_BERT, "model.checkpoint=no/checkpoint/here", "checkpoint 'no/checkpoint/here' has no"),
+    ],
+)
+def test_what_cannot_be_trained_leaves_nothing(tmp_path, encoder, assignment, complaint):
+    """Everything is checked before the folder is made."""
+    manifest = small_corpus(tmp_path)
+    config = tiny_recipe(manifest, {"model_type": "wav2vec2-bert", **encoder} if encoder else TINY_BERT, assignment)
+    if not encoder:
+        config.model.encoder.clear()
+    with pytest.raises(EdgeVoiceError, match=complaint):
+        train("ctc", config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_clip_that_is_not_there_is_found_before_training(tmp_path):
+    """Not after an hour, when its batch comes."""
+    manifest = rewritten(small_corpus(tmp_path), path="gone.wav", duration_s="2")
+    with pytest.raises(ConfigError, match=r"gone\.wav is not there"):
+        train("ctc", tiny_recipe(manifest, TINY_BERT), tmp_path / "run")
+
+
+def test_more_text_than_frames_is_left_out(tmp_path):
+    """CTC needs a frame for each token and one between two that are equal."""
+    assert (frames_needed([]), frames_needed([1, 2]), frames_needed([1, 1, 2])) == (0, 2, 4)
+    manifest = rewritten(small_corpus(tmp_path), text="far more than anybody can say " * 40)
+    for encoder in (TINY_BERT, TINY_WAV2VEC2):
+        with pytest.raises(ConfigError, match="more text than the model has frames"):
+            train("ctc", tiny_recipe(manifest, encoder), tmp_path / "run")
+
+
+def test_dev_clips_of_unknown_intents_are_no_figure(tmp_path):
+    """Where none is left there is nothing to choose a checkpoint by."""
+    manifest = small_corpus(tmp_path)
+    text = manifest.read_text(encoding="utf-8")
+    for known in ("short", "long"):
+        text = "\n".join(
+            line.replace(f",{known},", ",strange,") if ",dev" in line else line for line in text.split("\n")
+        )
+    manifest.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="has an intent that is trained"):
+        train("intent", tiny_recipe(manifest, TINY_WAV2VEC2), tmp_path / "run")
+
+
+def test_a_run_does_not_go_on_with_another_vocabulary_or_size(tmp_path):
+    """What was learnt would be read with the wrong letters; the run stays as it was."""
+    manifest = small_corpus(tmp_path)
+    run = tmp_path / "run"
+    short = ("trainer.max_steps=2", "trainer.evaluate_every=2")
+    train("ctc", tiny_recipe(manifest, TINY_BERT, *short), run)
+    before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    with pytest.raises(UsageError, match="the model's size would be another"):
+        train("ctc", tiny_recipe(manifest, {**TINY_BERT, "hidden_size": 16}, *short), run)
+    rewritten(manifest, text="žluťoučký kůň")
+    with pytest.raises(UsageError, match="the vocabulary"):
+        train("ctc", tiny_recipe(manifest, TINY_BERT, *short), run)
+    with pytest.raises(UsageError, match="the task"):
+        train("joint", tiny_recipe(manifest, TINY_BERT, *short), run)
+    assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
+def test_a_vocabulary_of_capitals_spells_lower_case_texts(tmp_path):
+    """The English checkpoints of the hub have one."""
+    file = tmp_path / "vocab.json"
+    file.write_text('{"<pad>": 0, "<unk>": 1, "|": 2, "\'": 3, "A": 4, "B": 5}', encoding="utf-8")
+    tokenizer = Wav2Vec2CTCTokenizer(str(file), bos_token=None, eos_token=None, pad_token="<pad>", unk_token="<unk>")
+    spell(tokenizer, ["ab'a b"]).save_pretrained(tmp_path / "saved")
+    again = Wav2Vec2CTCTokenizer.from_pretrained(tmp_path / "saved")
+    for each in (tokenizer, again):
+        assert text_of(each("ab'a b")["input_ids"], canonical(each)[0]) == "AB'A B"
+    with pytest.raises(ConfigError, match="no letter of the texts"):
+        spell(Wav2Vec2CTCTokenizer(str(file), bos_token=None, eos_token=None, pad_token="<pad>"), ["привет"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["no/checkpoint/here", "-o", "bundle"], "checkpoint 'no/checkpoint/here' has no configuration"),
+        (["empty", "-o", "bundle"], "checkpoint 'empty' has no configuration"),
+        (["empty", "-o", "file"], "file is no folder"),
+        (["empty", "-o", ".", "--force"], "holds folders, so it is no bundle"),
+        (["empty", "-o", "bundle", "--extras", "no"], "no folder no"),
+        (["empty", "-o", "bundle", "--clips", "no.csv"], "no.csv cannot be read"),
+        (["empty", "-o", "bundle", "--precision", "fp8"], "Unknown precision"),
+        (["empty", "-o", "bundle", "--threshold", "7"], "is no probability"),
+    ],
+)
+def test_what_cannot_be_exported_leaves_nothing(tmp_path, monkeypatch, arguments, complaint):
+    """One sentence, and no bundle."""
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    Path("file").write_text("mine", encoding="utf-8")
+    with pytest.raises(EdgeVoiceError, match=complaint):
+        export.cli.main(arguments)
+    assert {path.name for path in tmp_path.iterdir()} == {"empty", "file"}
+
+
+def test_a_checkpoint_without_a_tokenizer_is_explained_and_one_within_a_run_has_its_runs(tmp_path):
+    """`checkpoint-2` of a run holds the weights only; the rest lies in the folder above."""
+    train("ctc", tiny_recipe(small_corpus(tmp_path), TINY_BERT, "trainer.max_steps=2"), tmp_path / "run")
+    middle = tmp_path / "run" / "checkpoint-2"
+    assert export.cli.main([str(middle), "-o", str(tmp_path / "bundle"), "--precision", "fp32"]) == 0
+    middle.rename(tmp_path / "alone")
+    with pytest.raises(EdgeVoiceError, match=r"has no (tokenizer|feature extractor)"):
+        export.cli.main([str(tmp_path / "alone"), "-o", str(tmp_path / "other")])
+    assert not (tmp_path / "other").exists()
+
+
+def test_bench_does_not_measure_what_it_could_not_write(tmp_path):
+    """It says so before, not after, an hour."""
+    with pytest.raises(UsageError, match="There is no folder"):
+        bench.cli.main(["accuracy", "no", "--data", "no.csv", "--output", str(tmp_path / "no" / "figures.json")])
+
+
+def test_an_unknown_task_is_wrong_usage(capsys):
+    """As argparse says it."""
+    with pytest.raises(SystemExit, match="2"):
+        training.cli.main(["dictation", "--output", "run"])
+    assert "invalid choice" in capsys.readouterr().err
