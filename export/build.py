@@ -151,7 +151,8 @@ def _summary(record: dict[str, Any]) -> dict[str, Any]:
     """What of a recipe belongs into a manifest: no paths of the machine it ran on."""
     if not record:
         return {}
-    sets = [Path(name).parent.name for name in record["data"]["manifests"]]
+    named = [Path(name).parent.name for name in record["data"]["manifests"]]
+    sets = [name for name in named if record["data"].get("repeat", {}).get(name, 1)]  # 0 leaves a set out
     return {"task": record["task"], "data": sets, "trainer": record["trainer"]}
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -222,6 +227,30 @@ def test_bench_does_not_measure_what_it_could_not_write(tmp_path):
     """It says so before, not after, an hour."""
     with pytest.raises(UsageError, match="There is no folder"):
         bench.cli.main(["accuracy", "no", "--data", "no.csv", "--output", str(tmp_path / "no" / "figures.json")])
+
+
+def test_ctrl_c_ends_a_training_that_the_same_command_goes_on_with(tmp_path):
+    """Exit code 130, one line with what to do, and a whole checkpoint to go on from."""
+    recipe = {
+        "model.encoder": TINY_BERT,
+        "model.features": {"kind": "log_mel", "normalise": "running", "stride": 4},
+        "trainer": {"max_steps": 100_000, "evaluate_every": 5, "batch_seconds": 20.0},
+    }
+    lines = [
+        f"[{name}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in keys.items()) for name, keys in recipe.items()
+    ]
+    (tmp_path / "recipe.toml").write_text("".join(lines), encoding="utf-8")
+    run = tmp_path / "run"
+    command = [Path(sys.executable).with_name("edgevoice"), "train", "ctc", "--config", tmp_path / "recipe.toml"]
+    command += ["--data", small_corpus(tmp_path), "--output", run]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as training_run:
+        while training_run.poll() is None and not list(run.glob("checkpoint-*/trainer_state.json")):
+            time.sleep(0.1)
+        training_run.send_signal(signal.SIGINT)
+        said = training_run.communicate(timeout=60)[1]
+    assert training_run.returncode == 130, said
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
 
 
 def test_an_unknown_task_is_wrong_usage(capsys):
