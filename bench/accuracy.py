@@ -84,8 +84,7 @@ def offline(model: AcousticModel, clip: Clip) -> Heard:
     encoding = model.encode(load_audio(clip.path))
     text = ""
     if encoding.log_probs is not None:
-        tokens = ctc.greedy(encoding.log_probs, model.manifest.vocabulary, model.manifest.blank)
-        text = " ".join(word.word for word in ctc.words(tokens, model.frame_seconds, 0.0))
+        text = ctc.text(encoding.log_probs, model.manifest.vocabulary, model.manifest.blank)
     if encoding.intent_logits is None:
         return Heard(text, "", 0.0)
     scores = np.exp(encoding.intent_logits - encoding.intent_logits.max())

@@ -148,7 +148,3 @@ def _leave_on_signals() -> None:
 def _show_traceback(debug: bool) -> None:
     if debug:
         traceback.print_exc()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

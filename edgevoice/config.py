@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+SAMPLE_RATE = 16_000
+"""Hertz. What every model of the Wav2Vec2 family hears; sources of another rate are resampled."""
+
 Provider = Literal["auto", "cuda", "tensorrt", "cpu"]
 
 

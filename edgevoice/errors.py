@@ -63,5 +63,5 @@ class MissingExtraError(EdgeVoiceError, ImportError):
     def __init__(self, command: str, extra: str) -> None:
         super().__init__(
             f"'edgevoice {command}' needs packages that are not installed",
-            f"Install them: pip install 'edgevoice[{extra}]'",
+            f"Install them: pip install 'edgevoice[{extra}]', or in a checkout: pip install -e '.[{extra}]'",
         )

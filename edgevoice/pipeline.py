@@ -15,11 +15,10 @@ import numpy.typing as npt
 
 from edgevoice import events
 from edgevoice.asr.intent import Detected, IntentTracker, Rejected
-from edgevoice.asr.model import SAMPLE_RATE
 from edgevoice.asr.recogniser import Final, Model, Recogniser
 from edgevoice.audio.resample import Resampler, clean
 from edgevoice.audio.source import Block, Source
-from edgevoice.config import Settings
+from edgevoice.config import SAMPLE_RATE, Settings
 from edgevoice.errors import AudioError, EdgeVoiceError
 from edgevoice.events import Event, Word
 from edgevoice.recent import Level, Ring
@@ -72,7 +71,7 @@ class Pipeline:
         self._segment: _Segment | None = None
         self._pending = np.zeros(0, dtype=np.float32)
         self._arrived = 0.0
-        self._late = self._stopped = False
+        self._late = False
         self._segments = self._words = self._intents = 0
         self._lost = 0.0
 
@@ -105,8 +104,7 @@ class Pipeline:
         )
 
     def stop(self) -> None:
-        """Ends the stream soon, from any thread: an open segment is finished and `run` comes to its end."""
-        self._stopped = True
+        """Ends the stream soon, from any thread: what the source still has is finished and `run` comes to its end."""
         self._source.close()
 
     def _listen(self) -> Iterator[Event]:
@@ -116,8 +114,8 @@ class Pipeline:
                 self._receive(block)
                 yield from self._losses(block)
                 yield from self._hear(resampler.process(block.samples))
-                if self._stopped:
-                    break
+                if block.pause:
+                    yield from self._end_segment()
         except AudioError as error:
             self.failed = error
         yield from self._hear(resampler.flush())
@@ -147,7 +145,10 @@ class Pipeline:
         self._ring.add(self._pending)
         if self._segment:
             self._recogniser.feed(self._pending)
-        for change in self._segmenter.flush(len(self._pending)):
+        yield from self._end_segment(len(self._pending))
+
+    def _end_segment(self, rest: int = 0) -> Iterator[Event]:
+        for change in self._segmenter.flush(rest):
             yield from self._change(change)
 
     def _frame(self, frame: Array, probability: float) -> Iterator[Event]:

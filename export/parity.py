@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from edgevoice.asr import ctc
 from edgevoice.asr.bundle import load_bundle
-from edgevoice.asr.ctc import greedy, words
 from edgevoice.asr.features import model_input
 from edgevoice.asr.model import AcousticModel, Encoding, log_softmax
-from edgevoice.config import AsrSettings
+from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import EdgeVoiceError
 from export.checkpoint import Checkpoint
 from training.dataset import load_audio
@@ -69,7 +69,7 @@ def compare(checkpoint: Checkpoint, bundle: Path, precision: str, clips: Clips) 
     agreed = [_intent(a) == _intent(b) for a, b in pairs]
     return Parity(
         clips=len(pairs),
-        seconds=sum(map(len, usable)) / 16000,
+        seconds=sum(map(len, usable)) / SAMPLE_RATE,
         largest_difference=max(_difference(a, b) for a, b in pairs),
         text_error=text["wer"],
         intent_agreement=sum(agreed) / len(agreed),
@@ -115,8 +115,7 @@ def shortest(model: AcousticModel) -> int:
 def _text(encoding: Encoding, checkpoint: Checkpoint) -> str:
     if encoding.log_probs is None:
         return ""
-    tokens = greedy(encoding.log_probs, checkpoint.vocabulary, checkpoint.blank)
-    return " ".join(word.word for word in words(tokens, 1.0, 0.0))
+    return ctc.text(encoding.log_probs, checkpoint.vocabulary, checkpoint.blank)
 
 
 def _intent(encoding: Encoding) -> int:

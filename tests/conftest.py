@@ -30,10 +30,7 @@ def pulse() -> Iterator[PulseRig]:
 @pytest.fixture(scope="session", params=["tiny", "banking-en"])
 def talk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Talk:
     """Somebody speaking, with a tiny model made for it, and with the model that comes with edgevoice."""
-    from tests.talk import bundled_talk, has_bundled_model, tiny_talk
+    from tests.talk import bundled_talk, tiny_talk
 
-    if request.param == "tiny":
-        return tiny_talk(tmp_path_factory.mktemp("talk"))
-    if not has_bundled_model():
-        pytest.skip("models/banking-en is not in this checkout")
-    return bundled_talk(tmp_path_factory.mktemp("talk"))
+    make = tiny_talk if request.param == "tiny" else bundled_talk
+    return make(tmp_path_factory.mktemp("talk"))

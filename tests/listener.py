@@ -104,7 +104,7 @@ class Listener:
 
 def live(*arguments: str | Path, heard: Path | None = None) -> list[str]:
     """The command line of `edgevoice live --json`; see `Listener` for `heard`."""
-    program = ["-m", "edgevoice.cli"] if heard is None else [str(Path(__file__).with_name("tap.py")), str(heard)]
+    program = ["-m", "edgevoice"] if heard is None else [str(Path(__file__).with_name("tap.py")), str(heard)]
     return [sys.executable, *program, "live", "--json", *map(str, arguments)]
 
 

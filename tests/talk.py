@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from edgevoice.config import SAMPLE_RATE
 from edgevoice.paths import bundled_model, sample_call
-from tests.tiny import SAMPLE_RATE, Samples, silence, speak, tiny_bundle
+from tests.tiny import Samples, silence, speak, tiny_bundle
 
 _LONGEST_S = 15.0
 _PAUSE_PEAK = 0.01
@@ -24,6 +25,8 @@ class Talk:
     model: Path
     spare: float
     """The share of letters that may differ when the recording is moved by less than a frame."""
+    doubt: float
+    """An intent with a score below this may be another one then."""
 
     @property
     def samples(self) -> np.ndarray:
@@ -35,19 +38,16 @@ def tiny_talk(folder: Path) -> Talk:
     """Tones as words, for the tiny model. No two intents are ever equally likely, or chance would decide."""
     parts = [silence(0.3), speak("one one one"), silence(0.9), speak("two two four two"), silence(0.7)]
     parts += [speak("three"), silence(0.3)]
-    return Talk(_write(folder / "tones.wav", np.concatenate(parts)), tiny_bundle(folder / "tiny").path, spare=0)
+    model = tiny_bundle(folder / "tiny").path
+    return Talk(_write(folder / "tones.wav", np.concatenate(parts)), model, spare=0, doubt=0)
 
 
 def bundled_talk(folder: Path) -> Talk:
     """The beginning of the sample call, for the model it comes with."""
     samples, rate = soundfile.read(sample_call(), dtype="float32")
     assert rate == SAMPLE_RATE
-    return Talk(_write(folder / "call.wav", _to_a_pause(samples[: round(_LONGEST_S * rate)])), bundled_model(), 0.3)
-
-
-def has_bundled_model() -> bool:
-    """Whether the model that comes with edgevoice is in this checkout."""
-    return bundled_model().is_dir()
+    recording = _write(folder / "call.wav", _to_a_pause(samples[: round(_LONGEST_S * rate)]))
+    return Talk(recording, bundled_model(), spare=0.3, doubt=0.8)
 
 
 def _to_a_pause(samples: Samples) -> Samples:

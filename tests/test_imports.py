@@ -70,6 +70,6 @@ def test_telemetry_is_off_before_onnxruntime_is_imported(arguments: tuple[Path, 
     home.mkdir()
     # CI switches telemetry off by itself, which would hide a mistake of ours
     environment = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
-    command = ["-m", "edgevoice.cli", "live", "--fast", "--json", "--input", str(recording), "--model", str(model)]
+    command = ["-m", "edgevoice", "live", "--fast", "--json", "--input", str(recording), "--model", str(model)]
     subprocess.run([sys.executable, *command], env=environment, capture_output=True, check=True, timeout=60)
     assert list(home.rglob("*")) == []

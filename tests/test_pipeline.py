@@ -326,6 +326,16 @@ def test_stop_finishes_what_was_heard(tiny):
     pipeline.stop()
 
 
+def test_a_pause_ends_the_sentence(tiny):
+    """What was said is final while the pause lasts, not when it is over; what follows is a sentence of its own."""
+    before, after = np.concatenate([silence(0.5), speak("one two")]), speak("three")
+    events = run([*cut(before), Block(np.zeros(0, np.float32), pause=True), *cut(after)], tiny)
+    first, second = of(events, CaptionFinished)
+    assert (first.text, second.text) == ("one two", "three")
+    assert first.at == pytest.approx(len(before) / 16000, abs=0.02)
+    assert second.start >= first.end
+
+
 def test_a_consumer_that_leaves_closes_the_source(tiny):
     source = ScriptedSource(cut(silence(1)))
     events = Pipeline(source, tiny, SETTINGS).run()

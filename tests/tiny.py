@@ -18,10 +18,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgevoice.asr.bundle import Bundle, FeatureSettings, Graph, Manifest, load_bundle, sha256, write_manifest
 from edgevoice.asr.features import log_mel
+from edgevoice.config import SAMPLE_RATE
 
 Samples = npt.NDArray[np.float32]
 
-SAMPLE_RATE = 16000
 WORDS = {"one": 420.0, "two": 950.0, "three": 1900.0, "four": 3600.0}
 """Word -> pitch in hertz."""
 VOCABULARY = ("", *(f" {word}" for word in WORDS), "<unused>")

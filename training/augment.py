@@ -12,9 +12,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from edgevoice.config import SAMPLE_RATE
+
 Audio = NDArray[np.float32]
 
-SAMPLE_RATE = 16_000
 TELEPHONE_LOW_HZ = 300.0
 TELEPHONE_HIGH_HZ = 3400.0
 PEAK_LIMIT = 0.98

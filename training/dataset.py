@@ -16,12 +16,12 @@ from torch.utils.data import Dataset, Sampler
 
 from edgevoice.asr.bundle import FeatureSettings
 from edgevoice.asr.features import model_input
+from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import AudioError
 from training.augment import Augmentation
 from training.manifest import Clip
 from training.models import IGNORE
 
-RATE = 16000
 Samples = npt.NDArray[np.float32]
 
 
@@ -38,7 +38,7 @@ def load_audio(path: Path) -> Samples:
     mono = samples.mean(axis=1)
     if not len(mono):
         raise AudioError(f"The clip {path} is empty", "Remove its row from the manifest")
-    return mono if rate == RATE else np.asarray(soxr.resample(mono, rate, RATE), dtype=np.float32)
+    return mono if rate == SAMPLE_RATE else np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), dtype=np.float32)
 
 
 @dataclass
@@ -108,7 +108,7 @@ class SpeechDataset(Dataset[dict[str, Any]]):
 
     def _near_silence(self) -> Samples:
         """What the pre-roll brings live: digital silence (a muted line) or faint noise, -90 to -50 dBFS."""
-        count = int(self.rng.uniform(0, self.lead_s) * RATE)
+        count = int(self.rng.uniform(0, self.lead_s) * SAMPLE_RATE)
         level = 0.0 if self.rng.random() < 0.3 else 10 ** (self.rng.uniform(-90, -50) / 20)
         return np.asarray(self.rng.standard_normal(count) * level, dtype=np.float32)
 

@@ -16,13 +16,14 @@ from safetensors import safe_open
 from transformers import Trainer, TrainingArguments, set_seed
 
 from edgevoice.asr.bundle import FeatureSettings
+from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError, ModelError, UsageError
 from training import metrics
 from training.attention import use_fast_relative_key
 from training.callbacks import SkipBadGradients, WeightAverage
 from training.checkpoint import load_features, load_tokenizer, measure, save_features
 from training.config import DataConfig, Task, TrainConfig, save_config
-from training.dataset import RATE, AudioCache, Collator, DurationBatches, NoiseLibrary, SpeechDataset, load_audio
+from training.dataset import AudioCache, Collator, DurationBatches, NoiseLibrary, SpeechDataset, load_audio
 from training.manifest import Clip, Selection, read_manifest, select
 from training.models import build_model, frame_lengths, output_frames
 from training.vocabulary import build_tokenizer, canonical, frames_needed, spell
@@ -201,7 +202,7 @@ def _best_metric(task: Task, config: TrainConfig, corpus: Corpus) -> str:
 def _with_room_for_text(corpus: Corpus, tokenizer: Any, model: Any, features: FeatureSettings) -> Corpus:
     """Leaves out training clips with more tokens than frames: CTC has no way to spell them."""
     needed = {text: frames_needed(tokenizer(text)["input_ids"]) for text in {clip.text for clip in corpus.train}}
-    samples = torch.tensor([round(clip.duration_s * RATE) for clip in corpus.train])
+    samples = torch.tensor([round(clip.duration_s * SAMPLE_RATE) for clip in corpus.train])
     frames = output_frames(model, features, samples).tolist()
     kept = tuple(clip for clip, room in zip(corpus.train, frames, strict=True) if needed[clip.text] <= room)
     if not kept:

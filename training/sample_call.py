@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError, EdgeVoiceError
 from training import voices
-from training.augment import SAMPLE_RATE, Audio, coloured_noise
+from training.augment import Audio, coloured_noise
 from training.dataset import load_audio
 from training.spoken import spoken
 

@@ -15,11 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ModelError
 
 FORMAT = 1
 MANIFEST_NAME = "edgevoice.json"
 LONGEST_WINDOW_S = 60.0
+_CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
+"""What file managers leave in every folder they show."""
 """Attention over more would take gigabytes at every update."""
 
 Role = Literal["shared", "ctc", "intent"]
@@ -74,7 +77,7 @@ class Manifest:
     files: dict[str, str]
     """File name -> sha256 in lower-case hexadecimal, of every file but the manifest."""
     format: int = FORMAT
-    sample_rate: int = 16000
+    sample_rate: int = SAMPLE_RATE
     language: str = ""
     vocabulary: tuple[str, ...] = ()
     """CTC tokens by id. A word break is a literal space, alone or at the head of a piece; special tokens are ""."""
@@ -196,7 +199,7 @@ def check_files(bundle: Bundle) -> list[str]:
         elif sha256(file) != expected:
             problems.append(f"{name} does not match its sha256")
     # a graph may name data files beside it, so a file that nobody vouches for must not lie there
-    strangers = {file.name for file in bundle.path.iterdir()} - set(bundle.manifest.files) - {MANIFEST_NAME}
+    strangers = {file.name for file in bundle.path.iterdir()} - set(bundle.manifest.files) - {MANIFEST_NAME} - _CLUTTER
     problems += [f"{name} is not in its manifest" for name in sorted(strangers)]
     return problems
 
@@ -233,8 +236,8 @@ def from_plain(annotation: Any, value: Any) -> Any:
 
 def _check_values(manifest: Manifest) -> None:
     """Raises ValueError for what would only break later, inside the engine."""
-    if manifest.sample_rate != 16_000:
-        raise ValueError(f"a sample rate of {manifest.sample_rate} Hz, and only 16000 Hz can be run")
+    if manifest.sample_rate != SAMPLE_RATE:
+        raise ValueError(f"a sample rate of {manifest.sample_rate} Hz, and only {SAMPLE_RATE} Hz can be run")
     if not manifest.windows or not all(0 < seconds <= LONGEST_WINDOW_S for seconds in manifest.windows):
         raise ValueError(f"the windows must be more than 0 and at most {LONGEST_WINDOW_S:g} s long")
     for role, graph in manifest.graphs.items():

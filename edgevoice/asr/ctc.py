@@ -63,6 +63,11 @@ def words(tokens: Iterable[Token], frame_seconds: float, offset_s: float) -> lis
     return [_word(group, frame_seconds, offset_s) for group in groups if group]
 
 
+def text(log_probs: npt.NDArray[np.float32], vocabulary: Sequence[str], blank: int) -> str:
+    """The words of the best path, joined by spaces. Arguments as those of `greedy`."""
+    return " ".join(word.word for word in words(greedy(log_probs, vocabulary, blank), 1.0, 0.0))
+
+
 def _word(tokens: list[Token], frame_seconds: float, offset_s: float) -> Word:
     logs = [math.log(max(token.probability, 1e-12)) for token in tokens]
     return Word(

@@ -14,13 +14,12 @@ import numpy.typing as npt
 from edgevoice.asr.bundle import Bundle, Graph, Manifest
 from edgevoice.asr.features import model_input
 from edgevoice.asr.session import open_session
-from edgevoice.config import AsrSettings
+from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import ModelError, ProviderError
 
 Array = npt.NDArray[np.float32]
 Head = Literal["ctc", "intent"]
 
-SAMPLE_RATE = 16000
 _USE_FP32 = "Set EDGEVOICE_ASR_PRECISION=fp32"
 _PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32"), "tensorrt": ("fp16", "fp32")}
 

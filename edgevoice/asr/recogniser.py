@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from edgevoice.asr import ctc
 from edgevoice.asr.bundle import Manifest
-from edgevoice.asr.model import SAMPLE_RATE, Encoding, log_softmax
+from edgevoice.asr.model import Encoding, log_softmax
 from edgevoice.asr.stable import StablePrefix
-from edgevoice.config import AsrSettings
+from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.events import Word
 
 Array = npt.NDArray[np.float32]

@@ -96,6 +96,8 @@ def find_device(wanted: str = "") -> Device:
 class Microphone:
     """An input device at its own sample rate, mixed to mono. It is open while `blocks` is being read.
 
+    What waits for its reader when it is closed was still said before, and is delivered.
+
     Args:
         device: number or part of a name; empty for the system's default.
         queue_seconds: audio that may wait for its reader; then the oldest is dropped and reported as lost.
@@ -136,9 +138,10 @@ class Microphone:
             holder.join(_CLOSE_S)
 
     def close(self) -> None:
-        """Ends `blocks` at once."""
+        """Ends `blocks` after what was heard until now."""
         self._closed.set()
         if self._inbox is not None:
+            self._inbox.left.set()
             self._inbox.wake.set()
 
     def _hold(self, inbox: _Inbox) -> None:
@@ -202,12 +205,12 @@ class Microphone:
             AudioError: the device cannot be opened, has gone or is silent for too long.
         """
         waited = 0.0
-        while not self._closed.is_set():
+        while inbox.pieces or not self._closed.is_set():
             if inbox.pieces:
                 return inbox.pieces.popleft()
             if inbox.error:
                 raise inbox.error
-            if inbox.finished:
+            if inbox.finished and not self._closed.is_set():
                 what = f"The microphone '{self.name}' has gone"
                 raise AudioError(what, f"Connect it again or choose another one; {_OTHER_WAYS}")
             if not inbox.open and waited >= _ANSWER_S:

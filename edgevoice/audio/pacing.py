@@ -130,7 +130,7 @@ class PausableSource(_Around):
     Args:
         source: what to read. To pause a paced file, put the `PacedSource` inside: its clock then stands still too.
         live: True for a microphone or a pipe, which goes on meanwhile: what it says is read and thrown away, on
-            purpose, so it does not count as lost. False for a file, which waits.
+            purpose, so it does not count as lost; an empty block marks the place. False for a file, which waits.
     """
 
     def __init__(self, source: Source, *, live: bool) -> None:
@@ -164,13 +164,18 @@ class PausableSource(_Around):
 
     def blocks(self) -> Iterator[Block]:
         """The blocks of the inner source, except while paused."""
+        marked = False
         for block in self._source.blocks():
             if not self._live:
                 self._running.wait()
+                if self._closed:
+                    return
             elif self.paused:
+                if not marked:
+                    yield dataclasses.replace(block, samples=block.samples[:0], lost=0.0, pause=True)
+                marked = True
                 continue
-            if self._closed:
-                return
+            marked = False
             yield block
 
     def close(self) -> None:

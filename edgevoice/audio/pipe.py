@@ -15,6 +15,7 @@ import soundfile
 
 from edgevoice.audio.decode import WavFormat, check_format, decoded, reason, wav_format
 from edgevoice.audio.source import Block, Samples
+from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import AudioError
 
 _NAME = "standard input"
@@ -34,7 +35,7 @@ class PcmSource:
         channel: see `Source.channel`.
     """
 
-    def __init__(self, stream: BinaryIO, sample_rate: int = 16_000, channel: str = "stdin") -> None:
+    def __init__(self, stream: BinaryIO, sample_rate: int = SAMPLE_RATE, channel: str = "stdin") -> None:
         self.name = _NAME
         self.channel = channel
         self._closed = threading.Event()

@@ -6,9 +6,7 @@ import numpy as np
 import soxr
 
 from edgevoice.audio.source import Samples
-
-MODEL_RATE = 16_000
-"""Hertz."""
+from edgevoice.config import SAMPLE_RATE
 
 
 def clean(samples: Samples) -> Samples:
@@ -26,7 +24,7 @@ class Resampler:
         to_rate: hertz of what goes out. Equal rates pass through unchanged, apart from `clean`.
     """
 
-    def __init__(self, from_rate: int, to_rate: int = MODEL_RATE) -> None:
+    def __init__(self, from_rate: int, to_rate: int = SAMPLE_RATE) -> None:
         self.from_rate = from_rate
         self.to_rate = to_rate
         self._stream = self._new_stream()

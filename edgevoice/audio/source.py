@@ -24,6 +24,8 @@ class Block:
     """Seconds of audio lost just before this block."""
     lost_where: str = ""
     """As in `edgevoice.events.AudioLost.where`."""
+    pause: bool = False
+    """Whether what was said ends here, because the audio after this block is left out on purpose."""
 
 
 class Source(Protocol):

@@ -42,19 +42,21 @@ class Transcript:
 
     @property
     def warnings(self) -> list[str]:
-        """What went wrong without ending the transcript."""
+        """What went wrong; everything that was heard all the same is there."""
         failures = [event for event in self.heard if isinstance(event, events.Failed)]
         return [f"{self.file}: {EdgeVoiceError(failure.what, failure.remedy)}" for failure in failures]
 
 
 def transcript(file: str, model: AcousticModel, settings: Settings) -> Transcript:
-    """Runs one recording through the pipeline; an unreadable one gives a transcript with an error."""
+    """Runs one recording through the pipeline; one in which nothing can be read gives a transcript with an error."""
     try:
         pipeline = open_pipeline(open_recording(file), model, settings)
         heard = tuple(event for event in pipeline.run() if not isinstance(event, PASSING))
     except AudioError as error:
         return Transcript(file, error=str(error))
-    return Transcript(file, error=str(pipeline.failed)) if pipeline.failed else Transcript(file, heard)
+    result = Transcript(file, heard)
+    # a recording that breaks off keeps what was said until then, and its failure is among the warnings
+    return Transcript(file, error=str(pipeline.failed)) if pipeline.failed and not result.captions else result
 
 
 def rendered(result: Transcript, format_: Format) -> str:
@@ -114,8 +116,10 @@ def _object(result: Transcript) -> dict[str, Any]:
         return {"file": result.file, "error": result.error}
     segments = [events.to_dict(caption) for caption in result.captions]
     found = [events.to_dict(event) for event in result.heard if isinstance(event, events.IntentDetected)]
+    broken = {"error": "; ".join(result.warnings)} if result.warnings else {}
     return {
         "file": result.file,
+        **broken,
         "text": " ".join(caption.text for caption in result.captions if caption.text),
         "segments": [{key: each[key] for key in ("start", "end", "text", "words")} for each in segments],
         "intents": [{key: each[key] for key in ("segment", "at", "label", "score", "runners_up")} for each in found],

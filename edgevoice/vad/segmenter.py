@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from edgevoice.config import VadSettings
+from edgevoice.config import SAMPLE_RATE, VadSettings
 from edgevoice.errors import ConfigError
 
 HYSTERESIS = 0.15
@@ -56,7 +56,7 @@ class Segmenter:
         ConfigError: the durations contradict each other.
     """
 
-    def __init__(self, settings: VadSettings, frame_samples: int, sample_rate: int = 16_000) -> None:
+    def __init__(self, settings: VadSettings, frame_samples: int, sample_rate: int = SAMPLE_RATE) -> None:
         self._frame = frame_samples
         self._threshold = settings.threshold
         self._lower = max(settings.threshold - HYSTERESIS, 1e-6)  # a probability of 0 is silence at any threshold

@@ -193,6 +193,16 @@ def test_a_device_that_goes_away_is_an_error_after_its_last_block(sound: FakeSou
         next(reading.blocks)
 
 
+def test_what_was_heard_before_the_close_is_delivered(sound: FakeSoundDevice) -> None:
+    """An engine that is behind still has it to caption."""
+    reading = Reading(sound)
+    for number in range(5):
+        sound.deliver(number / 100)
+    next(reading.blocks)
+    reading.microphone.close()
+    assert [round(100 * float(block.samples[0])) for block in reading.blocks] == [1, 2, 3, 4]
+
+
 def test_close_from_another_thread_ends_the_wait(sound: FakeSoundDevice) -> None:
     reading = Reading(sound, stall_s=60)
     threading.Timer(0.1, reading.microphone.close).start()

@@ -49,7 +49,7 @@ class Script:
 
 
 def numbers(blocks: list[Block]) -> list[int]:
-    return [int(block.samples[0]) for block in blocks]
+    return [int(block.samples[0]) for block in blocks if not block.pause]
 
 
 def test_each_block_comes_when_it_is_due() -> None:
@@ -119,8 +119,9 @@ def test_paused_live_audio_is_thrown_away() -> None:
     blocks = source.blocks()
     first = next(blocks)
     source.pause()
-    assert list(blocks) == []
-    assert (inner.given, numbers([first])) == (10, [0])
+    mark, *rest = blocks
+    assert (len(mark.samples), mark.pause, rest) == (0, True, [])
+    assert (inner.given, numbers([first]), first.pause) == (10, [0], False)
 
 
 def test_pausing_live_audio_never_holds_it_back() -> None:
@@ -149,6 +150,7 @@ def test_resumed_live_audio_goes_on_with_what_is_new() -> None:
 
     found = list(source.blocks())
     assert numbers(found) == [0, 1, 2, 6, 7, 8, 9]
+    assert [block.pause for block in found] == [False, False, False, True, False, False, False, False]
     assert sum(block.lost for block in found) == 0
 
 
@@ -169,7 +171,7 @@ def test_close_ends_a_pause(paced: bool) -> None:
 def test_pausing_before_the_first_block() -> None:
     source = PausableSource(PacedSource(Script(2)), live=False)
     source.pause()
-    threading.Timer(0.2, source.resume).start()
     began = time.monotonic()
+    threading.Timer(0.2, source.resume).start()
     assert numbers(list(source.blocks())) == [0, 1]
-    assert 0.35 < time.monotonic() - began < 0.6
+    assert 0.35 < time.monotonic() - began < 2

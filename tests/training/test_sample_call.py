@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError
 from training import sample_call, voices
-from training.augment import SAMPLE_RATE, Audio
+from training.augment import Audio
 from training.sample_call import LEVEL_DBFS, NOISE_DBFS, PAUSES_S, make_call
 
 TEXTS = ("please freeze my card", "what is my balance", "I would like to send fifty pounds to my sister in Norway")

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
+from edgevoice.config import SAMPLE_RATE
 from training.augment import (
     PEAK_LIMIT,
-    SAMPLE_RATE,
     Audio,
     Augmentation,
     add_noise,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import soundfile
 
-from training.augment import SAMPLE_RATE
+from edgevoice.config import SAMPLE_RATE
 from training.synthesis.channel import transmit
 from training.synthesis.corpus import Row, rows_file, rows_on_disk
 from training.synthesis.plan import Shard

@@ -13,8 +13,9 @@ import numpy as np
 import soundfile
 import soxr
 
+from edgevoice.config import SAMPLE_RATE
 from training import voices
-from training.augment import SAMPLE_RATE, Audio
+from training.augment import Audio
 from training.synthesis.casting import Delivery, cast
 from training.synthesis.plan import Sentence, Shard
 from training.voices import SPLITS, Voice

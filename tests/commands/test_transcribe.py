@@ -1,0 +1,101 @@
+"""`edgevoice transcribe`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from edgevoice.events import StreamEnded, StreamStarted
+from tests.command_line import Cli, events, finals, one_sentence
+
+
+class TestTranscribe:
+    """`edgevoice transcribe`."""
+
+    def test_one_bad_file_does_not_stop_the_others(self, cli: Cli, recording: Path) -> None:
+        """In the order of the arguments; exit code 1 at the end."""
+        result = cli("transcribe", "missing.wav", recording)
+        assert result.returncode == 1
+        assert result.stdout.decode() == "one one one\ntwo three two\n"
+        assert "missing.wav" in one_sentence(result)
+
+    def test_json_is_one_object_a_file(self, cli: Cli, recording: Path) -> None:
+        """With an error in place of the rest where one failed."""
+        result = cli("transcribe", recording, "missing.wav", "--format", "json")
+        good, bad = map(json.loads, result.stdout.decode().splitlines())
+        assert good["file"] == str(recording)
+        assert good["text"] == "one one one two three two"
+        assert [intent["label"] for intent in good["intents"]] == ["greet", "pay"]
+        first = good["segments"][0]
+        assert set(first) == {"start", "end", "text", "words"}
+        assert set(first["words"][0]) == {"word", "start", "end", "confidence"}
+        assert bad["file"] == "missing.wav"
+        assert set(bad) == {"file", "error"}
+
+    @pytest.mark.parametrize("kind", ["txt", "json"])
+    def test_a_recording_that_breaks_off_keeps_what_was_said_before(self, cli: Cli, recording: Path, kind: str) -> None:
+        """And the break is said."""
+        samples, rate = soundfile.read(recording)
+        soundfile.write(cli.home / "whole.flac", samples, rate)
+        data = bytearray((cli.home / "whole.flac").read_bytes())
+        data[len(data) * 6 // 10 :] = bytes(len(data) - len(data) * 6 // 10)
+        (cli.home / "broken.flac").write_bytes(data)
+        result = cli("transcribe", cli.home / "broken.flac", "--format", kind)
+        assert result.returncode == 1
+        assert "broken.flac" in one_sentence(result)
+        if kind == "txt":
+            assert result.stdout.decode().startswith("one one one\n")
+        else:
+            said = json.loads(result.stdout)
+            assert said["segments"][0]["text"] == "one one one"
+            assert said["error"] in result.stderr.decode()
+
+    def test_jsonl_is_the_events(self, cli: Cli, recording: Path) -> None:
+        """Without those that only matter while they are new."""
+        heard = events(cli("transcribe", recording, "-f", "jsonl").stdout)
+        assert finals(heard) == ["one one one", "two three two"]
+        assert isinstance(heard[0], StreamStarted)
+        assert isinstance(heard[-1], StreamEnded)
+
+    @pytest.mark.parametrize(("kind", "head"), [("srt", "1\n00:00:0"), ("vtt", "WEBVTT\n\n00:00:0")])
+    def test_subtitles_are_written_beside_each_other(self, cli: Cli, recording: Path, kind: str, head: str) -> None:
+        """A file for each recording in --output; nothing on stdout, nothing left over."""
+        folder = cli.home / "deep" / "subtitles"
+        result = cli("transcribe", recording, "missing.wav", "--format", kind, "--output", folder)
+        assert result.returncode == 1
+        assert result.stdout == b""
+        assert [file.name for file in folder.iterdir()] == [f"call.{kind}"]
+        assert (folder / f"call.{kind}").read_text().startswith(head)
+
+    def test_files_are_not_replaced_unless_forced(self, cli: Cli, recording: Path) -> None:
+        """Nor written through a link, nor twice under one name."""
+        target = cli.home / "call.txt"
+        target.write_text("mine")
+        kept = cli("transcribe", recording, "--output", cli.home)
+        assert kept.returncode == 2
+        assert "--force" in one_sentence(kept)
+        assert target.read_text() == "mine"
+        link = cli.home / "elsewhere.txt"
+        target.rename(link)
+        target.symlink_to(link)
+        assert cli("transcribe", recording, "--output", cli.home, "--force").returncode == 0
+        assert link.read_text() == "mine"
+        assert target.read_text() == "one one one\ntwo three two\n"
+        assert cli("transcribe", recording, recording, "--output", cli.home, "--force").returncode == 2
+
+    def test_standard_input(self, cli: Cli, recording: Path) -> None:
+        """`-` is a pipe."""
+        result = cli("transcribe", "-", stdin=recording.read_bytes())
+        assert result.stdout.decode() == "one one one\ntwo three two\n"
+
+    def test_output_is_utf8_whatever_the_locale(self, cli: Cli, recording: Path) -> None:
+        """A file name with an umlaut in a C locale."""
+        copy = cli.home / "gespräch.wav"
+        copy.write_bytes(recording.read_bytes())
+        cli.extra = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+        result = cli("transcribe", copy, "--format", "json")
+        assert result.returncode == 0, result.stderr
+        json.loads(result.stdout.decode("utf-8"))
