@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from optimum.exporters.onnx.convert import export as optimum_export
 from edgevoice.asr.bundle import Graph
 from export.checkpoint import Checkpoint
 from export.onnx_configs import CTC_OUTPUT, INTENT_OUTPUT, needs_own_config, own_config
+from training.warm_start import TRANSPOSED
 
 OPSET = 18
 _OPTIMUM_TASKS = {"ctc": "automatic-speech-recognition", "intent": "audio-classification"}
@@ -29,6 +31,30 @@ def to_onnx(checkpoint: Checkpoint, file: Path) -> None:
             optimum_export(checkpoint.model, own_config(checkpoint.model), file, opset=OPSET)
         else:
             _export_known(checkpoint, file)
+    name_weights(checkpoint.model, file)
+
+
+def name_weights(model: Any, file: Path) -> None:
+    """Gives the matrices of a graph, which the exporter transposes and numbers, their parameters' names back.
+
+    Nothing is computed otherwise; but whoever looks into the graph can read it, and the bundle holds all that is needed
+    to train it further (`training.warm_start`). Graphs over 2 GB stay as they are.
+    """
+    proto = onnx.load(str(file))
+    if proto.ByteSize() >= onnx.checker.MAXIMUM_PROTOBUF:
+        return
+    names = {
+        parameter.detach().T.contiguous().numpy().tobytes(): name + TRANSPOSED
+        for name, parameter in model.named_parameters()
+        if parameter.ndim == 2
+    }
+    numbered = [tensor for tensor in proto.graph.initializer if tensor.name.startswith("onnx::")]
+    found = {tensor.name: names.get(onnx.numpy_helper.to_array(tensor).tobytes(), tensor.name) for tensor in numbered}
+    for tensor in numbered:
+        tensor.name = found[tensor.name]
+    for node in proto.graph.node:
+        node.input[:] = [found.get(name, name) for name in node.input]
+    onnx.save(proto, str(file))
 
 
 def graph(checkpoint: Checkpoint, file: Path) -> Graph:
@@ -46,6 +72,7 @@ def graph(checkpoint: Checkpoint, file: Path) -> Graph:
         frame_samples=frame_samples(checkpoint) if "ctc" in outputs else 0,
         minimum_samples=minimum_samples(checkpoint),
         variants={"fp32": file.name},
+        config=_plain_config(checkpoint.model.config),
     )
 
 
@@ -93,6 +120,11 @@ def minimum_samples(checkpoint: Checkpoint) -> int:
     for kernel, stride in reversed(list(layers)):
         length = (length - 1) * stride + kernel
     return length
+
+
+def _plain_config(config: Any) -> dict[str, Any]:
+    """The configuration as JSON, without where it came from."""
+    return {key: value for key, value in json.loads(config.to_json_string()).items() if key != "_name_or_path"}
 
 
 def _adapter_stride(config: Any) -> int:

@@ -25,7 +25,8 @@ class ModelConfig:
     """Where the weights come from."""
 
     checkpoint: str = ""
-    """Hub id or folder of a checkpoint to start from; empty to build `encoder` with random weights."""
+    """Hub id or folder of a checkpoint to start from, or the folder or name of a bundle (such as "banking-en"); empty
+    to build `encoder` with random weights."""
     encoder: dict[str, Any] = field(default_factory=dict)
     """`model_type` and any other key of that type's Transformers configuration."""
     features: FeatureSettings = field(default_factory=lambda: FeatureSettings(kind="waveform", normalise="utterance"))

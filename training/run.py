@@ -22,11 +22,12 @@ from training import metrics
 from training.attention import use_fast_relative_key
 from training.callbacks import SkipBadGradients, WeightAverage
 from training.checkpoint import load_features, load_tokenizer, measure, save_features
-from training.config import DataConfig, Task, TrainConfig, save_config
+from training.config import DataConfig, ModelConfig, Task, TrainConfig, save_config
 from training.dataset import AudioCache, Collator, DurationBatches, NoiseLibrary, SpeechDataset, load_audio
 from training.manifest import Clip, Selection, read_manifest, select
 from training.models import build_model, frame_lengths, output_frames
 from training.vocabulary import build_tokenizer, canonical, frames_needed, spell
+from training.warm_start import checkpoint_folder
 
 logger = logging.getLogger(__name__)
 
@@ -49,19 +50,26 @@ def train(task: Task, config: TrainConfig, output: Path) -> dict[str, float]:
     """
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output} is no folder", "Choose another --output")
+    with tempfile.TemporaryDirectory() as scratch:
+        unpacked = checkpoint_folder(config.model.checkpoint, Path(scratch))
+        return _train(task, config, dataclasses.replace(config.model, checkpoint=unpacked), output)
+
+
+def _train(task: Task, config: TrainConfig, start: ModelConfig, output: Path) -> dict[str, float]:
+    """`start` is `config.model` with a checkpoint that Transformers can load."""
     set_seed(config.trainer.seed)
     corpus = read_corpus(task, config.data)
     labels = _labels(task, config.data, corpus)
     corpus = _with_known_intents(task, corpus, {*labels, ""})
     best = _best_metric(task, config, corpus)
-    features = _features(config, corpus)
+    features = _features(config, start, corpus)
     with tempfile.TemporaryDirectory() as scratch:
-        tokenizer = _tokenizer(task, config, corpus, Path(scratch))
+        tokenizer = _tokenizer(task, config, start, corpus, Path(scratch))
     resolved = dataclasses.replace(config, model=dataclasses.replace(config.model, features=features))
     vocabulary, blank = canonical(tokenizer) if tokenizer is not None else ((), 0)
     model = build_model(
         task,
-        resolved.model,
+        dataclasses.replace(start, features=features),
         vocabulary_size=len(vocabulary),
         blank=blank,
         labels=labels,
@@ -143,20 +151,20 @@ def _select(task: Task, config: DataConfig, clips: list[Clip]) -> Selection:
     )
 
 
-def _features(config: TrainConfig, corpus: Corpus) -> FeatureSettings:
-    if config.model.checkpoint:
-        return load_features(config.model.checkpoint)
-    return measure(config.model.features, corpus.train, seed=config.trainer.seed)
+def _features(config: TrainConfig, start: ModelConfig, corpus: Corpus) -> FeatureSettings:
+    if start.checkpoint:
+        return load_features(start.checkpoint)
+    return measure(start.features, corpus.train, seed=config.trainer.seed)
 
 
-def _tokenizer(task: Task, config: TrainConfig, corpus: Corpus, scratch: Path) -> Any:
+def _tokenizer(task: Task, config: TrainConfig, start: ModelConfig, corpus: Corpus, scratch: Path) -> Any:
     """The checkpoint's own, if it has one (a model that was only pretrained has none), or one for these texts."""
     if task == "intent":
         return None
     texts = [clip.text for clip in corpus.train]
-    if config.model.checkpoint:
+    if start.checkpoint:
         try:
-            return spell(load_tokenizer(config.model.checkpoint), texts)
+            return spell(load_tokenizer(start.checkpoint), texts)
         except ModelError as error:
             logger.info("%s; a new vocabulary is made from the texts", error.what)
     return build_tokenizer(texts, config.vocabulary, scratch)

@@ -19,6 +19,7 @@ from training.config import VocabularyConfig
 logger = logging.getLogger(__name__)
 
 BLANK, UNKNOWN, WORD_BREAK, PIECE_HEAD = "<pad>", "<unk>", "|", "▁"
+_SPECIAL = (UNKNOWN, "[UNK]", "[PAD]", "<s>", "</s>")
 
 
 def build_tokenizer(texts: Iterable[str], config: VocabularyConfig, folder: Path) -> Any:
@@ -32,7 +33,7 @@ def build_tokenizer(texts: Iterable[str], config: VocabularyConfig, folder: Path
 def canonical(tokenizer: Any) -> tuple[tuple[str, ...], int]:
     """The tokens by id with word breaks as literal spaces and special tokens empty, and the id of the blank."""
     by_id = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
-    special = set(tokenizer.all_special_tokens) | {UNKNOWN, "[UNK]", "[PAD]", "<s>", "</s>"}
+    special = {*tokenizer.all_special_tokens, *_SPECIAL}
     delimiter = getattr(tokenizer, "word_delimiter_token", None) or WORD_BREAK
     return tuple(_plain_token(token, special, delimiter) for token, _ in by_id), int(tokenizer.pad_token_id)
 
@@ -74,13 +75,26 @@ def _plain_token(token: str, special: set[str], delimiter: str) -> str:
     return "" if token in special else token.replace(PIECE_HEAD, " ")
 
 
+def characters_tokenizer(vocabulary: Sequence[str], blank: int, folder: Path) -> Any:
+    """The tokenizer of a bundle's vocabulary of single characters, saved in `folder`: `canonical` turned round."""
+    special = iter(_SPECIAL)
+    names = [WORD_BREAK if piece == " " else piece for piece in vocabulary]
+    names[blank] = BLANK
+    names = [name or next(special) for name in names]
+    tokenizer = _character_tokenizer(names, folder)
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
 def _characters(texts: Iterable[str], folder: Path) -> Any:
+    return _character_tokenizer([BLANK, UNKNOWN, WORD_BREAK, *sorted(set("".join(texts)) - {" "})], folder)
+
+
+def _character_tokenizer(names: Sequence[str], folder: Path) -> Any:
     from transformers import Wav2Vec2CTCTokenizer
 
-    characters = sorted(set("".join(texts)) - {" "})
-    vocabulary = {token: index for index, token in enumerate([BLANK, UNKNOWN, WORD_BREAK, *characters])}
     file = folder / "vocab.json"
-    file.write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
+    file.write_text(json.dumps({name: i for i, name in enumerate(names)}, ensure_ascii=False), encoding="utf-8")
     return Wav2Vec2CTCTokenizer(
         str(file), pad_token=BLANK, unk_token=UNKNOWN, word_delimiter_token=WORD_BREAK, bos_token=None, eos_token=None
     )

@@ -21,9 +21,9 @@ from edgevoice.errors import ModelError
 FORMAT = 1
 MANIFEST_NAME = "edgevoice.json"
 LONGEST_WINDOW_S = 60.0
+"""Attention over more would take gigabytes at every update."""
 _CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 """What file managers leave in every folder they show."""
-"""Attention over more would take gigabytes at every update."""
 
 Role = Literal["shared", "ctc", "intent"]
 Precision = Literal["fp32", "fp16", "int8"]
@@ -65,6 +65,9 @@ class Graph:
     """The shortest input the graph accepts, in samples."""
     variants: dict[str, str]
     """Precision ("fp32", "fp16", "int8") -> file name."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """The model's Transformers configuration. With it, and with the weights by name in the fp32 graph, `edgevoice
+    train --model` goes on from a bundle; running one does not need it."""
 
 
 @dataclass(frozen=True, kw_only=True)

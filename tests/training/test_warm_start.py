@@ -1,0 +1,57 @@
+"""Training that goes on from a bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from edgevoice.errors import ModelError
+from export.build import ExportOptions, export
+from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
+from tests.tiny import tiny_bundle
+from training.run import train
+from training.warm_start import unpack
+
+ONLY_FP32 = ExportOptions(precisions=("fp32",))
+
+
+@pytest.fixture(scope="module", params=[("joint", TINY_BERT), ("ctc", TINY_WAV2VEC2)], ids=["joint", "ctc"])
+def exported(request, tmp_path_factory):
+    """A task, its manifest of clips, a checkpoint and the bundle made of it."""
+    task, encoder = request.param
+    folder = tmp_path_factory.mktemp("exported")
+    clips = small_corpus(folder)
+    train(task, tiny_recipe(clips, encoder, "trainer.max_steps=5"), folder / "run")
+    export([str(folder / "run")], folder / "bundle", ONLY_FP32)
+    return task, clips, folder / "run", folder / "bundle"
+
+
+def test_a_bundle_gives_its_checkpoint_back(tmp_path, exported):
+    """Every weight that the graph uses, the vocabulary and the features."""
+    _, _, run, bundle = exported
+    unpacked = unpack(bundle, tmp_path / "checkpoint")
+    before, after = load_file(run / "model.safetensors"), load_file(unpacked / "model.safetensors")
+    assert set(before) == set(after)
+    differing = [name for name in before if not torch.equal(before[name], after[name])]
+    assert [name for name in differing if "masked_spec_embed" not in name] == []
+
+
+def test_training_goes_on_from_a_bundle(tmp_path, exported):
+    """With the loss that the bundle's checkpoint begins with, and into a bundle again."""
+    task, clips, run, bundle = exported
+    started = []
+    for start in (run, bundle):
+        recipe = tiny_recipe(clips, TINY_BERT, "trainer.max_steps=1", "trainer.evaluate_every=1")
+        model = dataclasses.replace(recipe.model, checkpoint=str(start))
+        started.append(train(task, dataclasses.replace(recipe, model=model), tmp_path / start.name))
+    assert started[0]["eval_small_loss"] == pytest.approx(started[1]["eval_small_loss"], rel=1e-3)
+    export([str(tmp_path / "bundle")], tmp_path / "again", ONLY_FP32)
+
+
+def test_a_bundle_without_its_configuration_is_refused(tmp_path):
+    """One made by hand, for example."""
+    with pytest.raises(ModelError, match="form that can be trained"):
+        unpack(tiny_bundle(tmp_path / "tiny").path, tmp_path / "checkpoint")

@@ -1,0 +1,100 @@
+"""Training that goes on from a bundle: its fp32 graph holds the weights under their names, its manifest the rest."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoConfig, AutoModelForAudioClassification, AutoModelForCTC
+
+from edgevoice.asr.bundle import MANIFEST_NAME, Bundle, Graph, load_bundle
+from edgevoice.errors import ModelError
+from edgevoice.paths import known_models
+from training.checkpoint import save_features
+from training.models import JointConfig, JointModel
+from training.vocabulary import characters_tokenizer
+
+logger = logging.getLogger(__name__)
+
+TRANSPOSED = ".T"
+"""Ends the name of a graph's matrix that is the transpose of the parameter of that name."""
+_TRAINING_ONLY = ("masked_spec_embed",)
+"""Parameters that only training uses, so that no graph has them."""
+
+
+def checkpoint_folder(name: str, scratch: Path) -> str:
+    """What a recipe's `model.checkpoint` stands for: a bundle (its folder, or a name such as "banking-en") is unpacked
+    into `scratch`; the folder or hub id of a checkpoint is returned as it is."""
+    folder = known_models().get(name, Path(name))
+    return str(unpack(folder, scratch)) if (folder / MANIFEST_NAME).is_file() else name
+
+
+def unpack(path: Path, folder: Path) -> Path:
+    """Turns a verified bundle into a checkpoint in `folder`: weights, configuration, features, and a tokenizer where
+    the vocabulary is one of characters.
+
+    Raises:
+        ModelError: it is damaged, or its graph does not hold all weights under their names.
+    """
+    bundle = load_bundle(path)
+    role, graph = _trainable(bundle)
+    model = _model(bundle, role, graph)
+    _load_weights(model, bundle, graph)
+    model.save_pretrained(folder)
+    save_features(graph.features, folder)
+    if role != "intent" and _spells_by_character(bundle.manifest.vocabulary):
+        characters_tokenizer(bundle.manifest.vocabulary, bundle.manifest.blank, folder)
+    return folder
+
+
+def _trainable(bundle: Bundle) -> tuple[str, Graph]:
+    for role in ("shared", "ctc", "intent"):
+        graph = bundle.manifest.graphs.get(role)
+        if graph and graph.config and "fp32" in graph.variants:
+            return role, graph
+    raise _not_trainable(bundle)
+
+
+def _model(bundle: Bundle, role: str, graph: Graph) -> Any:
+    options = dict(graph.config)
+    model_type = options.pop("model_type", "")
+    try:
+        if role == "shared":
+            return JointModel(JointConfig(**options))
+        auto = AutoModelForCTC if role == "ctc" else AutoModelForAudioClassification
+        return auto.from_config(AutoConfig.for_model(model_type, **options))
+    except (TypeError, ValueError) as error:
+        raise _not_trainable(bundle) from error
+
+
+def _load_weights(model: Any, bundle: Bundle, graph: Graph) -> None:
+    import onnx
+
+    proto = onnx.load(str(bundle.file(graph, "fp32")))
+    weights: dict[str, torch.Tensor] = {}
+    for tensor in proto.graph.initializer:
+        array = onnx.numpy_helper.to_array(tensor)
+        transposed = tensor.name.endswith(TRANSPOSED)
+        name = tensor.name.removesuffix(TRANSPOSED)
+        weights[name] = torch.from_numpy(np.array(array.T if transposed else array))
+    wanted = model.state_dict()
+    kept = {name: value for name, value in weights.items() if name in wanted and value.shape == wanted[name].shape}
+    missing = {name for name in wanted if name not in kept and not name.endswith(_TRAINING_ONLY)}
+    if missing:
+        logger.info("not in the graph of %s: %s", bundle.path, ", ".join(sorted(missing)))
+        raise _not_trainable(bundle)
+    model.load_state_dict(kept, strict=False)
+
+
+def _spells_by_character(vocabulary: tuple[str, ...]) -> bool:
+    return all(len(token) <= 1 for token in vocabulary)
+
+
+def _not_trainable(bundle: Bundle) -> ModelError:
+    return ModelError(
+        f"The model '{bundle.manifest.name}' does not hold its weights in a form that can be trained",
+        "Name the checkpoint it was exported from, or export it again",
+    )
