@@ -15,6 +15,7 @@ from edgevoice.asr.bundle import MANIFEST_NAME, Graph, Manifest, sha256, write_m
 from edgevoice.errors import UsageError
 from export import convert, parity
 from export.checkpoint import Checkpoint, load_checkpoint, training_record
+from training.sources import set_names
 
 logger = logging.getLogger(__name__)
 
@@ -151,8 +152,9 @@ def _summary(record: dict[str, Any]) -> dict[str, Any]:
     """What of a recipe belongs into a manifest: no paths of the machine it ran on."""
     if not record:
         return {}
-    named = [Path(name).parent.name for name in record["data"]["manifests"]]
-    sets = [name for name in named if record["data"].get("repeat", {}).get(name, 1)]  # 0 leaves a set out
+    data = record["data"]
+    named = [name for source in data.get("sources") or data["manifests"] for name in set_names(source)]
+    sets = [name for name in named if data.get("repeat", {}).get(name, 1)]  # 0 leaves a set out
     return {"task": record["task"], "data": sets, "trainer": record["trainer"]}
 
 

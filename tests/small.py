@@ -58,7 +58,7 @@ def tiny_recipe(manifest: Path, encoder: dict[str, object], *assignments: str) -
     config = load_config(
         None,
         [
-            f'data.manifests=["{manifest}"]',
+            f'data.sources=["{manifest}"]',
             "data.minimum_s=0.5",
             "trainer.max_steps=10",
             "trainer.batch_seconds=20",

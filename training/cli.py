@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.model:
         config = dataclasses.replace(config, model=dataclasses.replace(config.model, checkpoint=options.model))
     if options.data:
-        config = dataclasses.replace(config, data=dataclasses.replace(config.data, manifests=tuple(options.data)))
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, sources=tuple(options.data)))
     try:
         figures = train(options.task, config, options.output)
     except KeyboardInterrupt:
@@ -58,7 +58,13 @@ def _parser() -> argparse.ArgumentParser:
         "task", choices=["ctc", "intent", "joint", "synthesise"], help="what to train, or make a corpus"
     )
     parser.add_argument("--model", help="hub id or folder of a checkpoint to start from")
-    parser.add_argument("--data", action="append", help="manifest CSV: path, text, intent, speaker, split (repeatable)")
+    parser.add_argument(
+        "--data",
+        action="append",
+        metavar="SOURCE",
+        help="manifest (.csv, .jsonl: path, text, intent, speaker, split), folder with a folder of recordings a label, "
+        "or hub data set NAME:CONFIG (repeatable)",
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder of the run; continued if it holds one")
     parser.add_argument("--config", type=Path, help="recipe: a TOML file, or small or banking-en, which come along")
     parser.add_argument("--max-steps", type=int, help="optimiser steps")

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from edgevoice.asr.bundle import FeatureSettings, from_plain
 from edgevoice.errors import ConfigError
 from training.augment import Augmentation
+from training.splits import SplitBy
 
 Task = Literal["ctc", "intent", "joint"]
 CONFIGS = Path(__file__).parent / "configs"
@@ -50,10 +51,21 @@ class VocabularyConfig:
 class DataConfig:
     """What is trained and measured on."""
 
-    manifests: tuple[str, ...] = ()
-    """CSV files with the columns path, text, intent, speaker, split (text_norm is preferred over text)."""
+    sources: tuple[str, ...] = ()
+    """Each a manifest (.csv or .jsonl with the columns path, text, intent, speaker, split; text_norm is preferred over
+    text), a folder with one folder of recordings a label, or NAME:CONFIG of the hub; see `training.sources`."""
+    text_column: str = ""
+    intent_column: str = ""
+    speaker_column: str = ""
+    """Columns to read, where the usual names (`training.manifest.NAMES`) do not tell."""
+    split_by: SplitBy = "auto"
+    """"column", "fraction", "speaker" or "auto"; see `training.splits.split`."""
+    dev_share: float = 0.1
+    test_share: float = 0.1
+    """Shares of clips or speakers, where the data does not say which split a clip belongs to."""
     repeat: dict[str, int] = field(default_factory=dict)
-    """Set name (the manifest's folder) -> how often its training clips count; 1 where not named, 0 leaves them out."""
+    """Set name (`training.manifest.Clip.dataset`) -> how often its training clips count; 1 where not named, 0 leaves
+    them out."""
     missing_intent: str = ""
     """The label of clips without an intent; empty leaves them out of intent training."""
     minimum_s: float = 0.3

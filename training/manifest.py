@@ -1,15 +1,29 @@
-"""Manifests: CSV files that name clips with their text, intent, speaker and split."""
+"""Clips and the tables that name them: CSV or JSON-lines manifests with path, text, intent, speaker and split."""
 
 from __future__ import annotations
 
 import csv
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgevoice.errors import ConfigError
 from edgevoice.text import normalise
+
+NAMES = {
+    "path": ("path", "file_name", "file", "audio"),
+    "text": ("text_norm", "text", "transcription", "transcript", "sentence"),
+    "intent": ("intent", "intent_class", "label"),
+    "speaker": ("speaker", "speaker_id", "client_id"),
+    "split": ("split",),
+    "duration_s": ("duration_s", "duration"),
+}
+"""What a clip needs -> the columns it is looked for in, the best first."""
+SPLITS = {"validation": "dev", "valid": "dev", "val": "dev", "eval": "dev", "training": "train"}
+"""Other names of splits -> ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +36,14 @@ class Clip:
     intent: str
     """Label; empty where there is none."""
     speaker: str
+    """Empty, or "unknown", where nobody knows."""
     split: str
+    """ "train", "dev", "test" or any other; empty where the data does not say."""
     duration_s: float
     dataset: str
-    """Name of the set: the folder that holds the manifest."""
+    """Name of the set: the folder that holds the manifest, or the hub's name and configuration."""
+    origin: str = ""
+    """File and line, or data set and row, that name the clip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +55,58 @@ class Selection:
     """Reason -> number of clips."""
 
 
-def read_manifest(file: Path) -> list[Clip]:
-    """The clips of a manifest; paths are relative to its folder.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Which columns to read, where the usual names do not tell; empty for those of `NAMES`."""
+
+    text: str = ""
+    intent: str = ""
+    speaker: str = ""
+
+    def find(self, available: Sequence[str], where: str) -> dict[str, str]:
+        """What a clip needs -> the column that has it, for all that there are.
+
+        Raises:
+            ConfigError: a column that was asked for by name is not among those available.
+        """
+        found = {}
+        for need, usual in NAMES.items():
+            asked = getattr(self, need, "")
+            if asked and asked not in available:
+                raise ConfigError(
+                    f"{where} has no column '{asked}' (it has {', '.join(available)})", "Name one of them"
+                )
+            for name in (asked,) if asked else usual:
+                if name in available:
+                    found.setdefault(need, name)
+        return found
+
+
+USUAL = Columns()
+"""All found by `NAMES`."""
+
+
+def read_manifest(file: Path, columns: Columns = USUAL) -> list[Clip]:
+    """The clips of a manifest, .csv or .jsonl; paths are relative to its folder.
 
     Raises:
         ConfigError: it cannot be read, lacks a column, or a row lacks what it must have.
     """
     try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:  # spreadsheets put a byte order mark in front
-            reader = csv.DictReader(stream, restkey="", restval="")
-            rows = [(reader.line_num, row) for row in reader]
-            columns = reader.fieldnames or ()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"The manifest {file} cannot be read: {error}", "Name a CSV file with --data") from None
+        rows, names = _json_rows(file) if file.suffix in (".jsonl", ".json") else _csv_rows(file)
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise ConfigError(
+            f"The manifest {file} cannot be read: {error}", "Name a CSV or JSON-lines file with --data"
+        ) from None
     if not rows:
         raise ConfigError(f"The manifest {file} has no rows", "It needs the columns path, text, intent, speaker, split")
-    missing = {"path", "split"} - set(columns)
-    if missing:
+    found = columns.find(names, f"The manifest {file}")
+    if "path" not in found:
         raise ConfigError(
-            f"The manifest {file} has no column '{min(missing)}' (it has {', '.join(columns)})",
+            f"The manifest {file} has no column 'path' (it has {', '.join(names)})",
             "The columns are path, text, intent, speaker, split",
         )
-    return [_clip(file, line, row) for line, row in rows]
+    return [_clip(file, line, row, found) for line, row in rows]
 
 
 def select(
@@ -78,6 +126,45 @@ def select(
     return Selection(tuple(kept), left_out)
 
 
+def split_name(name: str) -> str:
+    """A split's name as we call it."""
+    name = name.strip()
+    return SPLITS.get(name.lower(), name)
+
+
+def duration(path: Path, origin: str) -> float:
+    """Seconds of a recording.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    import soundfile
+
+    try:
+        return float(soundfile.info(str(path)).duration)
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(f"The clip {path} ({origin}) cannot be read: {error}", "Mend or remove its row") from None
+
+
+def _csv_rows(file: Path) -> tuple[list[tuple[int, Mapping[str, Any]]], Sequence[str]]:
+    with file.open(newline="", encoding="utf-8-sig") as stream:  # spreadsheets put a byte order mark in front
+        reader = csv.DictReader(stream, restkey="", restval="")
+        return [(reader.line_num, row) for row in reader], reader.fieldnames or ()
+
+
+def _json_rows(file: Path) -> tuple[list[tuple[int, Mapping[str, Any]]], Sequence[str]]:
+    rows: list[tuple[int, Mapping[str, Any]]] = []
+    with file.open(encoding="utf-8-sig") as stream:
+        for number, line in enumerate(stream, 1):
+            if not line.strip():
+                continue
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError(f"line {number} is no JSON object")
+            rows.append((number, row))
+    return rows, tuple(dict.fromkeys(name for _, row in rows for name in row))
+
+
 def _unfit(clip: Clip, *, minimum_s: float, maximum_s: float, needs_text: bool, needs_intent: bool) -> str:
     if clip.duration_s < minimum_s:
         return "too short"
@@ -90,18 +177,25 @@ def _unfit(clip: Clip, *, minimum_s: float, maximum_s: float, needs_text: bool, 
     return ""
 
 
-def _clip(file: Path, line: int, row: dict[str, str]) -> Clip:
-    if not row["path"]:
+def _clip(file: Path, line: int, row: Mapping[str, Any], found: Mapping[str, str]) -> Clip:
+    cells = {need: str(row.get(column) or "").strip() for need, column in found.items()}
+    if not cells["path"]:
         raise ConfigError(f"Line {line} of the manifest {file} names no file", "Mend or remove the row")
-    path = file.parent / row["path"]
+    text = cells.get("text", "")
+    if not text and found.get("text") == "text_norm":
+        text = str(row.get("text") or "")
+    path = file.parent / cells["path"]
+    seconds = cells.get("duration_s", "")
+    origin = f"{file}, line {line}"
     return Clip(
         path=path,
-        text=normalise(row.get("text_norm") or row.get("text") or ""),
-        intent=(row.get("intent") or "").strip(),
-        speaker=row.get("speaker") or "",
-        split=row["split"].strip(),
-        duration_s=_seconds(file, line, row["duration_s"]) if row.get("duration_s") else _duration(path),
+        text=normalise(text),
+        intent=cells.get("intent", ""),
+        speaker=cells.get("speaker", ""),
+        split=split_name(cells.get("split", "")),
+        duration_s=_seconds(file, line, seconds) if seconds else duration(path, origin),
         dataset=file.resolve().parent.name,
+        origin=origin,
     )
 
 
@@ -116,14 +210,3 @@ def _seconds(file: Path, line: int, cell: str) -> float:
             "Mend it, or leave the cell empty to have the file measured",
         )
     return seconds
-
-
-def _duration(path: Path) -> float:
-    import soundfile
-
-    try:
-        return float(soundfile.info(str(path)).duration)
-    except (OSError, RuntimeError) as error:
-        raise ConfigError(
-            f"The clip {path} cannot be read: {error}", "Mend or remove its row in the manifest"
-        ) from None

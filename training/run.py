@@ -24,8 +24,10 @@ from training.callbacks import SkipBadGradients, WeightAverage
 from training.checkpoint import load_features, load_tokenizer, measure, save_features
 from training.config import DataConfig, ModelConfig, Task, TrainConfig, save_config
 from training.dataset import AudioCache, Collator, DurationBatches, NoiseLibrary, SpeechDataset, load_audio
-from training.manifest import Clip, Selection, read_manifest, select
+from training.manifest import Clip, Columns, Selection, read_manifest, select
 from training.models import build_model, frame_lengths, output_frames
+from training.sources import read_source
+from training.splits import split
 from training.vocabulary import build_tokenizer, canonical, frames_needed, spell
 from training.warm_start import checkpoint_folder
 
@@ -58,7 +60,7 @@ def train(task: Task, config: TrainConfig, output: Path) -> dict[str, float]:
 def _train(task: Task, config: TrainConfig, start: ModelConfig, output: Path) -> dict[str, float]:
     """`start` is `config.model` with a checkpoint that Transformers can load."""
     set_seed(config.trainer.seed)
-    corpus = read_corpus(task, config.data)
+    corpus = read_corpus(task, config.data, config.trainer.seed)
     labels = _labels(task, config.data, corpus)
     corpus = _with_known_intents(task, corpus, {*labels, ""})
     best = _best_metric(task, config, corpus)
@@ -98,19 +100,20 @@ def _train(task: Task, config: TrainConfig, start: ModelConfig, output: Path) ->
     return figures
 
 
-def read_corpus(task: Task, config: DataConfig) -> Corpus:
-    """Reads the manifests and leaves out what cannot be used.
+def read_corpus(task: Task, config: DataConfig, seed: int) -> Corpus:
+    """Reads the sources and leaves out what cannot be used.
 
     Raises:
-        ConfigError: a manifest is missing or nothing is left to train on.
+        ConfigError: a source is missing or nothing is left to train on.
     """
-    if not config.manifests:
-        raise ConfigError("There is no data to train on", "Name a manifest with --data")
+    if not config.sources:
+        raise ConfigError("There is no data to train on", "Name a manifest, a folder or a hub data set with --data")
+    columns = Columns(text=config.text_column, intent=config.intent_column, speaker=config.speaker_column)
     train: list[Clip] = []
     dev: dict[str, list[Clip]] = {}
     left_out: dict[str, int] = {}
-    for name in config.manifests:
-        clips = read_manifest(Path(name))
+    for name in config.sources:
+        clips = split(read_source(name, columns), config.split_by, config.dev_share, config.test_share, seed)
         chosen = _select(task, config, [clip for clip in clips if clip.split == "train"])
         for reason, count in chosen.left_out.items():
             left_out[reason] = left_out.get(reason, 0) + count

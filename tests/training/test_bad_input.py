@@ -49,8 +49,9 @@ def test_a_failed_command_is_one_line_without_a_traceback(tmp_path, capfd):
     ("content", "complaint"),
     [
         ("", "has no rows"),
+        ("text,split\nx,train\n", "no column 'path' .it has text, split."),
         ("path,split\n,train\n", "Line 2 .* names no file"),
-        ("path,split\na.wav,train\n", "a.wav cannot be read"),
+        ("path,split\na.wav,train\n", "a.wav .*line 2. cannot be read"),
         ("path,split,duration_s\na.wav,train,long\n", "Line 2 .* 'long', which is no number"),
         ("path,split,duration_s\na.wav,train,1\nb.wav,train,nan\n", "Line 3 .* 'nan', which is no number"),
         ("path,split\0\n", "cannot be read|has no rows"),
@@ -80,7 +81,7 @@ def test_short_and_long_rows_and_a_byte_order_mark_do_no_harm(tmp_path):
         ("", "trainer.max_steps=many", r"trainer.max_steps: 'many' is no int"),
         ("", "trainer.max_steps=0", "trainer.max_steps: 0 is not more than 0"),
         ("", "trainer.bf16=yes", "trainer.bf16: 'yes' is neither true nor false"),
-        ("", "data.manifests=a.csv", "data.manifests: 'a.csv' is no list"),
+        ("", "data.sources=a.csv", "data.sources: 'a.csv' is no list"),
         ("", "model.checkpoint.name=x", "model.checkpoint: .* is no str"),
         ("model = 3", "data.noise=x", "model: 3 is no table"),
         ("model = 3", "model.checkpoint=x", "model is no section"),
@@ -101,7 +102,7 @@ def test_every_recipe_that_comes_along_is_known_by_its_name():
     """And `small` needs no file but the user's own manifest."""
     assert load_config(Path("banking-en")).trainer.best_metric == "eval_banking-en_wer"
     small = load_config(Path("small"))
-    assert (small.data.manifests, small.data.noise, small.trainer.best_metric) == ((), "", "")
+    assert (small.data.sources, small.data.noise, small.trainer.best_metric) == ((), "", "")
     assert small.model.encoder == load_config(Path("banking-en")).model.encoder
 
 

@@ -63,16 +63,6 @@ def test_subwords_are_learnt_from_the_transcripts(tmp_path):
     assert text_of(tokenizer("please call stella")["input_ids"], vocabulary) == "please call stella"
 
 
-@pytest.mark.parametrize(("column", "message"), [("path", "no column 'path'"), ("split", "no column 'split'")])
-def test_a_manifest_without_a_needed_column_is_refused(tmp_path, column, message):
-    """The message names the column that is missing and those that exist."""
-    file = tmp_path / "manifest.csv"
-    names = [name for name in ("path", "text", "intent", "speaker", "split") if name != column]
-    file.write_text(",".join(names) + "\n" + ",".join("x" for _ in names) + "\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=message):
-        train("ctc", tiny_recipe(file, TINY_BERT), tmp_path / "run")
-
-
 def test_an_unknown_key_of_a_recipe_is_refused(tmp_path):
     """The message names the key."""
     with pytest.raises(ConfigError, match="learning_rat"):
