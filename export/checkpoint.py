@@ -81,7 +81,7 @@ def _task(name: str, config: Any) -> Task:
     head = (config.architectures or [""])[0]
     if head.endswith("ForCTC"):
         return "ctc"
-    if head.endswith("ForSequenceClassification"):
+    if head.endswith(("ForSequenceClassification", "ForAudioClassification")):
         return "intent"
     raise ModelError(
         f"The checkpoint '{name}' is a {head or config.model_type}, without a CTC or intent head", "Train one"

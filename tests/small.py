@@ -65,6 +65,7 @@ def tiny_recipe(manifest: Path, encoder: dict[str, object], *assignments: str) -
             "trainer.warmup_steps=2",
             "trainer.learning_rate=0.003",
             "trainer.evaluate_every=5",
+            "trainer.precision=fp32",
             "model.classifier_size=16",
             *(features if mel else ()),
             *assignments,

@@ -14,6 +14,7 @@ from edgevoice.asr.bundle import FeatureSettings, from_plain
 from edgevoice.asr.features import log_mel, running_normalise
 from edgevoice.errors import ModelError
 from training.dataset import load_audio
+from training.features import described, make_extractor
 from training.manifest import Clip
 
 OWN_EXTRACTOR = "EdgeVoiceLogMel"
@@ -27,6 +28,9 @@ def save_features(settings: FeatureSettings, folder: Path) -> None:
 
         Wav2Vec2FeatureExtractor(do_normalize=settings.normalise == "utterance").save_pretrained(folder)
         return
+    if settings.kind == "extractor":
+        make_extractor(settings).save_pretrained(folder)
+        return
     data = {"feature_extractor_type": OWN_EXTRACTOR, **dataclasses.asdict(settings)}
     (folder / "preprocessor_config.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
@@ -35,7 +39,7 @@ def load_features(checkpoint: str) -> FeatureSettings:
     """How a checkpoint (folder or hub id) wants its audio.
 
     Raises:
-        ModelError: it is not there, or its feature extractor is of a kind edgevoice cannot compute.
+        ModelError: it is not there, or has no feature extractor.
     """
     from transformers import AutoFeatureExtractor
 
@@ -57,9 +61,7 @@ def load_features(checkpoint: str) -> FeatureSettings:
     if name == "SeamlessM4TFeatureExtractor":
         bins, stride = extractor.num_mel_bins, extractor.stride
         return FeatureSettings(kind="log_mel", normalise="utterance", mel_bins=bins, stride=stride)
-    raise ModelError(
-        f"The checkpoint {checkpoint} wants a {name}, which edgevoice cannot compute yet", "Choose another"
-    )
+    return described(extractor)
 
 
 def load_tokenizer(checkpoint: str) -> Any:

@@ -84,6 +84,8 @@ class TrainerConfig:
     """How it is optimised; names as in `transformers.TrainingArguments` where they mean the same."""
 
     max_steps: int = 1000
+    epochs: float = 0.0
+    """Passes over the training data, in place of `max_steps`; 0 to count steps."""
     batch_seconds: float = 60.0
     """Seconds of audio in a batch; clips of similar length go together."""
     gradient_accumulation_steps: int = 1
@@ -97,10 +99,18 @@ class TrainerConfig:
     average_decay: float = 0.0
     """Exponential moving average of the weights, evaluated and saved in their place; 0 to switch off."""
     evaluate_every: int = 200
+    """Steps from one evaluation, and checkpoint, to the next."""
+    evaluate_by_epoch: bool = False
+    """Evaluate after every epoch instead."""
+    early_stopping: int = 0
+    """End the run after so many evaluations in a row without a better model; 0 to go on."""
     save_total_limit: int = 2
     best_metric: str = ""
     """For example "eval_banking-en_wer"; empty: the first dev set's WER (or accuracy, for "intent")."""
-    bf16: bool = False
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """What is multiplied in; weights are float32 always. "auto": bf16 where the device computes in it, else fp32."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice instead of keeping them: less memory, a third more time."""
     workers: int = 0
     seed: int = 1
 
@@ -168,6 +178,7 @@ def _check(config: TrainConfig) -> None:
         "trainer.batch_seconds": trainer.batch_seconds,
         "trainer.gradient_accumulation_steps": trainer.gradient_accumulation_steps,
         "trainer.evaluate_every": trainer.evaluate_every,
+        "trainer.learning_rate": trainer.learning_rate,
         "data.evaluate_at_most": data.evaluate_at_most,
         "model.features.stride": features.stride,
         "model.features.mel_bins": features.mel_bins,

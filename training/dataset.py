@@ -14,11 +14,10 @@ import soxr
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from edgevoice.asr.bundle import FeatureSettings
-from edgevoice.asr.features import model_input
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import AudioError
 from training.augment import Augmentation
+from training.features import Features
 from training.manifest import Clip
 from training.models import IGNORE
 
@@ -68,7 +67,7 @@ class SpeechDataset(Dataset[dict[str, Any]]):
     def __init__(
         self,
         clips: Sequence[Clip],
-        features: FeatureSettings,
+        features: Features,
         *,
         tokenizer: Any = None,
         labels: dict[str, int] | None = None,
@@ -90,7 +89,7 @@ class SpeechDataset(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         clip = self.clips[index]
-        item: dict[str, Any] = {"inputs": model_input(self.samples(clip), self.features)[0]}
+        item: dict[str, Any] = {"inputs": self.features(self.samples(clip))}
         if self.tokenizer is not None:
             item["labels"] = self.tokenizer(clip.text)["input_ids"]
         if self.labels is not None:

@@ -69,7 +69,7 @@ class Columns:
         Raises:
             ConfigError: a column that was asked for by name is not among those available.
         """
-        found = {}
+        found: dict[str, str] = {}
         for need, usual in NAMES.items():
             asked = getattr(self, need, "")
             if asked and asked not in available:

@@ -17,8 +17,6 @@ from transformers import (
 )
 from transformers.utils.generic import ModelOutput
 
-from edgevoice.asr.bundle import FeatureSettings
-from edgevoice.asr.features import HOP, WINDOW
 from edgevoice.errors import ConfigError
 from training.config import ModelConfig, Task
 
@@ -137,12 +135,10 @@ def ctc_loss(logits: torch.Tensor, labels: torch.Tensor, lengths: torch.Tensor |
         )
 
 
-def output_frames(model: Any, features: FeatureSettings, samples: torch.Tensor) -> torch.Tensor:
-    """Frames of the CTC head for clips of so many samples: [clips]."""
-    if features.kind == "log_mel":
-        samples = (samples - WINDOW).div(HOP, rounding_mode="floor").add(1).clamp(min=0) // features.stride
+def output_frames(model: Any, lengths: torch.Tensor) -> torch.Tensor:
+    """Frames of the CTC head for inputs of these lengths: [clips]."""
     encoder = model.encoder if isinstance(model, JointModel) else model
-    frames: torch.Tensor = encoder._get_feat_extract_output_lengths(samples)  # noqa: SLF001 - all of the family have it
+    frames: torch.Tensor = encoder._get_feat_extract_output_lengths(lengths)  # noqa: SLF001 - all of the family have it
     return frames
 
 
@@ -193,7 +189,7 @@ def encoder_config(config: ModelConfig, **options: Any) -> PretrainedConfig:
     features = config.features
     given = features.mel_bins * features.stride if features.kind == "log_mel" else 0
     taken = getattr(built, "feature_projection_input_dim", 0)
-    if given != taken:
+    if features.kind != "extractor" and given != taken:
         sizes = " and ".join(f"{size} values a frame" if size else "raw audio" for size in (taken, given))
         raise ConfigError(
             f"The encoder and model.features do not fit: {sizes}",

@@ -33,8 +33,9 @@ Precision = Literal["fp32", "fp16", "int8"]
 class FeatureSettings:
     """How 16 kHz samples become the input of a graph."""
 
-    kind: Literal["waveform", "log_mel"]
-    """"waveform": samples as they are; "log_mel": Kaldi filter banks, see `edgevoice.asr.features`."""
+    kind: Literal["waveform", "log_mel", "extractor"]
+    """"waveform": samples as they are; "log_mel": Kaldi filter banks, see `edgevoice.asr.features`; "extractor": what a
+    feature extractor of Transformers makes of them."""
     normalise: Literal["none", "utterance", "running"] = "none"
     """"utterance": zero mean and unit variance over the whole input; "running": see `running_normalise`."""
     mel_bins: int = 80
@@ -46,6 +47,8 @@ class FeatureSettings:
     """For "running": the standard deviation of each mel bin about the running mean over the training data."""
     prior_frames: int = 100
     """For "running": how many mel frames the prior weighs."""
+    extractor: dict[str, Any] = field(default_factory=dict)
+    """For "extractor": its settings as in `preprocessor_config.json`, `feature_extractor_type` among them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr.bundle import FeatureSettings
+from edgevoice.errors import ModelError
 
 Array = npt.NDArray[np.float32]
 
@@ -27,7 +28,14 @@ _EPSILON = 1e-7
 
 
 def model_input(samples: Array, settings: FeatureSettings) -> Array:
-    """The graph input for mono samples in -1..1: [1, samples] or [1, frames, mel_bins * stride]."""
+    """The graph input for mono samples in -1..1: [1, samples] or [1, frames, mel_bins * stride].
+
+    Raises:
+        ModelError: the model needs an extractor of Transformers.
+    """
+    if settings.kind == "extractor":
+        name = settings.extractor.get("feature_extractor_type", "feature extractor")
+        raise ModelError(f"The model needs Transformers' {name}, which this version cannot run", "Choose another model")
     if settings.kind == "waveform":
         return (utterance_normalise(samples) if settings.normalise == "utterance" else samples)[None, :]
     frames = log_mel(samples, settings.mel_bins)

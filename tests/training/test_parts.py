@@ -22,7 +22,7 @@ from training.dataset import Collator, DurationBatches
 from training.manifest import read_manifest
 from training.metrics import collapse, ctc_metrics
 from training.models import IGNORE, JointConfig, JointModel
-from training.run import silence_padding
+from training.trainer import silence_padding
 from training.vocabulary import build_tokenizer, canonical, text_of
 
 

@@ -1,0 +1,133 @@
+"""The clips of a run: what is trained on, what is measured, what is left out, and the labels they have."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from edgevoice.config import SAMPLE_RATE
+from edgevoice.errors import ConfigError
+from training.config import DataConfig, Task
+from training.features import Features
+from training.manifest import Clip, Columns, Selection, select
+from training.models import output_frames
+from training.sources import read_source
+from training.splits import split
+from training.vocabulary import frames_needed
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a run trains and measures on."""
+
+    train: tuple[Clip, ...]
+    dev: dict[str, tuple[Clip, ...]]
+    """Set name -> clips."""
+    left_out: dict[str, int]
+
+
+def read_corpus(task: Task, config: DataConfig, seed: int) -> Corpus:
+    """Reads the sources and leaves out what cannot be used.
+
+    Raises:
+        ConfigError: a source is missing or nothing is left to train on.
+    """
+    if not config.sources:
+        raise ConfigError("There is no data to train on", "Name a manifest, a folder or a hub data set with --data")
+    columns = Columns(text=config.text_column, intent=config.intent_column, speaker=config.speaker_column)
+    train: list[Clip] = []
+    dev: dict[str, list[Clip]] = {}
+    left_out: dict[str, int] = {}
+    for name in config.sources:
+        clips = split(read_source(name, columns), config.split_by, config.dev_share, config.test_share, seed)
+        chosen = _select(task, config, [clip for clip in clips if clip.split == "train"])
+        for reason, count in chosen.left_out.items():
+            left_out[reason] = left_out.get(reason, 0) + count
+        for clip in chosen.clips:
+            train += [clip] * config.repeat.get(clip.dataset, 1)
+        for clip in _select(task, config, [clip for clip in clips if clip.split == "dev"]).clips:
+            dev.setdefault(clip.dataset, []).append(clip)
+    if not train:
+        raise ConfigError(
+            f"No clip is left to train on ({left_out or 'none in the split train'})", "Check the manifest"
+        )
+    if not dev:
+        raise ConfigError(
+            "No clip of the split 'dev' can be used, so nothing could be measured", "Mark some rows of the manifest"
+        )
+    spread = {name: _spread(clips, config.evaluate_at_most) for name, clips in dev.items()}
+    missing = next(
+        (c.path for c in [*train, *(c for clips in spread.values() for c in clips)] if not c.path.is_file()), None
+    )
+    if missing:
+        raise ConfigError(f"The clip {missing} is not there", "Mend or remove its row in the manifest")
+    return Corpus(tuple(train), spread, left_out)
+
+
+def intent_labels(task: Task, config: DataConfig, corpus: Corpus) -> list[str]:
+    """The labels of the training clips in order of the alphabet; none for "ctc".
+
+    Raises:
+        ConfigError: there are fewer than two.
+    """
+    if task == "ctc":
+        return []
+    names = {clip.intent for clip in corpus.train if clip.intent} | ({config.missing_intent} - {""})
+    if len(names) < 2:
+        raise ConfigError(
+            f"Intents need at least two labels, and the data has {len(names)}", "Check the column 'intent'"
+        )
+    return sorted(names)
+
+
+def with_known_intents(task: Task, corpus: Corpus, known: set[str]) -> Corpus:
+    """A dev clip whose intent is never trained can only be wrong: it does not count, and that is said."""
+    unknown = [clip for clips in corpus.dev.values() for clip in clips if clip.intent not in known]
+    if task == "ctc" or not unknown:
+        return corpus
+    names = ", ".join(sorted({clip.intent for clip in unknown}))
+    logger.warning("%d dev clips do not count for intents: no training clip has %s", len(unknown), names)
+    if task == "joint":
+        return corpus  # they still have a text
+    dev = {name: tuple(clip for clip in clips if clip.intent in known) for name, clips in corpus.dev.items()}
+    dev = {name: clips for name, clips in dev.items() if clips}
+    if not dev:
+        raise ConfigError("No clip of the split 'dev' has an intent that is trained", "Check the column 'intent'")
+    return dataclasses.replace(corpus, dev=dev)
+
+
+def with_room_for_text(corpus: Corpus, tokenizer: Any, model: Any, features: Features) -> Corpus:
+    """Leaves out training clips with more tokens than frames: CTC has no way to spell them."""
+    needed = {text: frames_needed(tokenizer(text)["input_ids"]) for text in {clip.text for clip in corpus.train}}
+    samples = torch.tensor([round(clip.duration_s * SAMPLE_RATE) for clip in corpus.train])
+    frames = output_frames(model, features.lengths(samples)).tolist()
+    kept = tuple(clip for clip, room in zip(corpus.train, frames, strict=True) if needed[clip.text] <= room)
+    if not kept:
+        raise ConfigError("Every clip has more text than the model has frames", "Use characters, or a smaller stride")
+    if len(kept) == len(corpus.train):
+        return corpus
+    reasons = {**corpus.left_out, "more text than frames": len(corpus.train) - len(kept)}
+    return dataclasses.replace(corpus, train=kept, left_out=reasons)
+
+
+def _spread(clips: Sequence[Clip], count: int) -> tuple[Clip, ...]:
+    """At most `count` clips, taken evenly so that every speaker stays represented."""
+    step = max(1, -(-len(clips) // count))
+    return tuple(clips[::step])
+
+
+def _select(task: Task, config: DataConfig, clips: list[Clip]) -> Selection:
+    return select(
+        clips,
+        minimum_s=config.minimum_s,
+        maximum_s=config.maximum_s,
+        needs_text=task in ("ctc", "joint"),
+        needs_intent=task == "intent" and not config.missing_intent,
+    )

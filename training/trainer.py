@@ -1,0 +1,190 @@
+"""The Transformers Trainer as edgevoice uses it: batches of equal duration, figures of both heads, precision."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from edgevoice.errors import ConfigError
+from training import metrics
+from training.callbacks import SkipBadGradients, WeightAverage
+from training.config import Task, TrainConfig, TrainerConfig
+from training.dataset import Collator, DurationBatches, SpeechDataset
+from training.features import Features
+from training.models import frame_lengths
+from training.progress import Progress
+
+
+class DurationTrainer(Trainer):  # type: ignore[misc]
+    """A Trainer whose training batches hold a number of seconds instead of a number of clips."""
+
+    batch_seconds = 60.0
+    frame_wise = False
+    """Whether the first logits are those of a CTC head."""
+    blank = 0
+
+    def get_train_dataloader(self) -> torch.utils.data.DataLoader[Any]:
+        """Batches of clips of similar length."""
+        dataset: Any = self.train_dataset
+        durations = [clip.duration_s for clip in dataset.clips]
+        workers = self.args.dataloader_num_workers
+        loader = torch.utils.data.DataLoader(
+            dataset,
+            batch_sampler=DurationBatches(durations, self.batch_seconds, self.args.seed),
+            collate_fn=self.data_collator,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+        )
+        return self.accelerator.prepare_data_loader(loader)  # type: ignore[no-any-return]
+
+    def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """As the Trainer's, but frames of padding say nothing: they are no part of the clip."""
+        step: tuple[Any, Any, Any] = super().prediction_step(model, inputs, *args, **kwargs)
+        loss, logits, labels = step
+        mask = inputs.get("attention_mask")
+        if mask is None or not self.frame_wise or logits is None:
+            return loss, logits, labels
+        frames, *others = logits if isinstance(logits, tuple) else (logits,)
+        silence_padding(frames, frame_lengths(model, mask, frames.shape[1]), self.blank)
+        return loss, (frames, *others) if others else frames, labels
+
+
+def build_trainer(
+    task: Task,
+    config: TrainConfig,
+    model: Any,
+    datasets: dict[str, SpeechDataset],
+    vocabulary: tuple[str, ...],
+    blank: int,
+    best: str,
+    output: Path,
+) -> Trainer:
+    """A Trainer that is ready to run.
+
+    Args:
+        task: what is trained.
+        config: the resolved recipe.
+        model: to train.
+        datasets: "train", and each dev set by its name.
+        vocabulary: tokens by id, as `training.vocabulary.canonical` gives them.
+        blank: id of the CTC blank.
+        best: the figure that chooses the best checkpoint.
+        output: the run's folder.
+
+    Raises:
+        ConfigError: Transformers does not take the recipe's settings.
+    """
+    settings = config.trainer
+    trainer = DurationTrainer(
+        model=model,
+        args=_arguments(task, settings, best, output),
+        data_collator=_collator(task, model, config),
+        train_dataset=datasets["train"],
+        eval_dataset={name: dataset for name, dataset in datasets.items() if name != "train"},
+        compute_metrics=lambda prediction: _figures(task, prediction, vocabulary, blank),
+        preprocess_logits_for_metrics=_reduce,
+        callbacks=_callbacks(settings),
+    )
+    trainer.remove_callback(PrinterCallback)  # Progress says it in words
+    trainer.batch_seconds = settings.batch_seconds
+    trainer.frame_wise, trainer.blank = task != "intent", blank
+    return trainer
+
+
+def precision(wanted: str) -> str:
+    """The precision to multiply in: what is wanted, or for "auto" bf16 where the device has it."""
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"  # noqa: SLF001 - nothing public tells
+
+
+def silence_padding(logits: torch.Tensor, lengths: torch.Tensor, blank: int) -> None:
+    """Makes the blank the best token of every frame beyond a row's length, in place: [rows, frames, vocabulary]."""
+    beyond = torch.arange(logits.shape[1], device=logits.device)[None, :] >= lengths[:, None]
+    logits[beyond] = torch.nn.functional.one_hot(torch.tensor(blank), logits.shape[-1]).to(logits)
+
+
+def _arguments(task: Task, settings: TrainerConfig, best: str, output: Path) -> TrainingArguments:
+    try:
+        return TrainingArguments(
+            output_dir=str(output),
+            max_steps=-1 if settings.epochs else settings.max_steps,
+            num_train_epochs=settings.epochs or 1.0,
+            gradient_accumulation_steps=settings.gradient_accumulation_steps,
+            learning_rate=settings.learning_rate,
+            warmup_steps=settings.warmup_steps,
+            lr_scheduler_type=settings.lr_scheduler_type,
+            weight_decay=settings.weight_decay,
+            max_grad_norm=settings.max_grad_norm,
+            adam_beta2=0.98,
+            eval_strategy="epoch" if settings.evaluate_by_epoch else "steps",
+            eval_steps=settings.evaluate_every,
+            save_strategy="epoch" if settings.evaluate_by_epoch else "steps",
+            save_steps=settings.evaluate_every,
+            save_total_limit=settings.save_total_limit,
+            load_best_model_at_end=True,
+            metric_for_best_model=best,
+            greater_is_better=best.endswith(("accuracy", "f1")),
+            per_device_eval_batch_size=8,
+            logging_steps=min(50, settings.evaluate_every),
+            bf16=precision(settings.precision) == "bf16",
+            fp16=precision(settings.precision) == "fp16",
+            gradient_checkpointing=settings.gradient_checkpointing,
+            use_cpu=not torch.cuda.is_available(),
+            dataloader_num_workers=settings.workers,
+            remove_unused_columns=False,
+            label_names=["labels", "intent_labels"] if task == "joint" else ["labels"],
+            report_to="tensorboard" if _has_tensorboard() else "none",
+            logging_dir=str(output / "tensorboard"),
+            seed=settings.seed,
+            disable_tqdm=True,
+            ignore_data_skip=True,  # a resumed run draws new random batches instead of decoding all it has seen
+        )
+    except ValueError as error:
+        raise ConfigError(
+            f"The recipe's trainer does not fit: {str(error).splitlines()[0]}", "See training/config.py for every key"
+        ) from None
+
+
+def _has_tensorboard() -> bool:
+    return importlib.util.find_spec("tensorboard") is not None
+
+
+def _callbacks(settings: TrainerConfig) -> list[TrainerCallback]:
+    callbacks: list[TrainerCallback] = [SkipBadGradients(), Progress()]
+    if settings.average_decay:
+        callbacks.append(WeightAverage(settings.average_decay))
+    if settings.early_stopping:
+        callbacks.append(EarlyStoppingCallback(settings.early_stopping))
+    return callbacks
+
+
+def _collator(task: Task, model: Any, config: TrainConfig) -> Collator:
+    encoder = getattr(model, "encoder", model) if task == "joint" else model
+    # group-norm checkpoints (wav2vec2-base, HuBERT-base) were pretrained on zero-padded audio without a mask
+    grouped = getattr(encoder.config, "feat_extract_norm", "") == "group"
+    masked = "attention_mask" in inspect.signature(model.forward).parameters and not grouped
+    name = Features(config.model.features).input_name
+    return Collator(name, pass_mask=masked, intent_key="intent_labels" if task == "joint" else "labels")
+
+
+def _reduce(logits: Any, _labels: Any) -> Any:
+    if isinstance(logits, (tuple, list)):
+        return tuple(metrics.best_ids(item) for item in logits[:2])
+    return metrics.best_ids(logits)
+
+
+def _figures(task: Task, prediction: Any, vocabulary: tuple[str, ...], blank: int) -> dict[str, float]:
+    if task == "ctc":
+        return metrics.ctc_metrics(prediction.predictions, prediction.label_ids, vocabulary, blank)
+    if task == "intent":
+        return metrics.classification(prediction.label_ids, prediction.predictions)
+    (ids, intents), (labels, truth) = prediction.predictions, prediction.label_ids
+    return {**metrics.ctc_metrics(ids, labels, vocabulary, blank), **metrics.classification(truth, intents)}
