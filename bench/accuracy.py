@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from edgevoice.asr import ctc
 from edgevoice.asr.bundle import load_bundle
+from edgevoice.asr.intent import rank
 from edgevoice.asr.model import AcousticModel, load_model
 from edgevoice.audio.file import FileSource
 from edgevoice.config import AsrSettings, Settings
@@ -87,9 +86,8 @@ def offline(model: AcousticModel, clip: Clip) -> Heard:
         text = ctc.text(encoding.log_probs, model.manifest.vocabulary, model.manifest.blank)
     if encoding.intent_logits is None:
         return Heard(text, "", 0.0)
-    scores = np.exp(encoding.intent_logits - encoding.intent_logits.max())
-    best = int(scores.argmax())
-    return Heard(text, model.manifest.labels[best], float(scores[best] / scores.sum()))
+    best = rank(encoding.intent_logits, model.manifest)[0]
+    return Heard(text, best.label, best.score)
 
 
 def through_pipeline(model: AcousticModel, clip: Clip) -> Heard:

@@ -15,6 +15,7 @@ from edgevoice.asr.bundle import MANIFEST_NAME, Graph, Manifest, sha256, write_m
 from edgevoice.errors import UsageError
 from export import convert, parity
 from export.checkpoint import Checkpoint, load_checkpoint, training_record
+from training import calibrate
 from training.sources import set_names
 
 logger = logging.getLogger(__name__)
@@ -132,7 +133,9 @@ def _with_int8(manifest: Manifest, folder: Path) -> Manifest:
 
 def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: ExportOptions) -> Manifest:
     speech = next((c for c in loaded if c.vocabulary), None)
-    labels = next((c.labels for c in loaded if c.labels), ())
+    classifier = next((c for c in loaded if c.labels), None)
+    labels = classifier.labels if classifier else ()
+    calibration = calibrate.load(Path(classifier.name)) if classifier else None
     return Manifest(
         name=options.name or Path(loaded[0].name).name,
         graphs=graphs,
@@ -141,7 +144,9 @@ def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: E
         vocabulary=speech.vocabulary if speech else (),
         blank=speech.blank if speech else 0,
         labels=labels,
+        thresholds=dict(calibration.thresholds) if calibration else {},
         default_threshold=options.threshold,
+        temperature=calibration.temperature if calibration else 1.0,
         reject_label=options.reject_label if options.reject_label in labels else "",
         training={Path(c.name).name: _summary(training_record(c.name)) for c in loaded},
         licence=options.licence,

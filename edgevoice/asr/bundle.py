@@ -94,6 +94,8 @@ class Manifest:
     thresholds: dict[str, float] = field(default_factory=dict)
     """Label -> smallest score that counts as detected; labels not named have `default_threshold`."""
     default_threshold: float = 0.5
+    temperature: float = 1.0
+    """Intent logits are divided by it before the softmax, so that a score of 0.9 is right nine times out of ten."""
     reject_label: str = ""
     """The label that stands for "none of the intents"; empty when the model has no such class."""
     windows: tuple[float, ...] = (2.0, 4.0)
@@ -244,6 +246,8 @@ def _check_values(manifest: Manifest) -> None:
     """Raises ValueError for what would only break later, inside the engine."""
     if manifest.sample_rate != SAMPLE_RATE:
         raise ValueError(f"a sample rate of {manifest.sample_rate} Hz, and only {SAMPLE_RATE} Hz can be run")
+    if not manifest.temperature > 0:
+        raise ValueError(f"a temperature of {manifest.temperature}")
     if not manifest.windows or not all(0 < seconds <= LONGEST_WINDOW_S for seconds in manifest.windows):
         raise ValueError(f"the windows must be more than 0 and at most {LONGEST_WINDOW_S:g} s long")
     for role, graph in manifest.graphs.items():

@@ -90,7 +90,7 @@ class IntentTracker:
         return verdict
 
     def _judge(self, logits: Array, at: float) -> Detected | Rejected:
-        best, *others = rank(logits, self._manifest.labels)
+        best, *others = rank(logits, self._manifest)
         runners_up = tuple(others[:RUNNERS_UP])
         reason = self._objection(best, at)
         if reason:
@@ -108,7 +108,8 @@ class IntentTracker:
         return ""
 
 
-def rank(logits: Array, labels: tuple[str, ...]) -> list[LabelScore]:
-    """All labels with their softmax scores, best first."""
-    scores = np.exp(log_softmax(logits))
-    return [LabelScore(label=labels[index], score=float(scores[index])) for index in np.argsort(-scores, kind="stable")]
+def rank(logits: Array, manifest: Manifest) -> list[LabelScore]:
+    """All labels with their calibrated scores, best first. `logits`: [labels]."""
+    scores = np.exp(log_softmax(logits / np.float32(manifest.temperature)))
+    order = np.argsort(-scores, kind="stable")
+    return [LabelScore(label=manifest.labels[index], score=float(scores[index])) for index in order]

@@ -50,7 +50,7 @@ def classify(
     logits = acoustic.encode(samples).intent_logits
     if logits is None:
         raise AudioError(f"'{plain(file)}' is too short to have an intent", "Record the whole utterance")
-    best = rank(logits, acoustic.manifest.labels)[:top_k]
+    best = rank(logits, acoustic.manifest)[:top_k]
     if as_json:
         write_json([{"score": round(each.score, 6), "label": each.label} for each in best])
     else:

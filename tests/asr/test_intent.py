@@ -118,6 +118,18 @@ def test_the_cooldown_holds_for_one_label_from_its_announcement():
 
 
 def test_scores_are_a_softmax_best_first():
-    ranked = rank(np.array([0.0, 3.0, 1.0], dtype=np.float32), ("a", "b", "c"))
+    manifest = Manifest(name="m", graphs={}, files={}, labels=("a", "b", "c"))
+    ranked = rank(np.array([0.0, 3.0, 1.0], dtype=np.float32), manifest)
     assert [each.label for each in ranked] == ["b", "c", "a"]
     assert sum(each.score for each in ranked) == pytest.approx(1.0)
+
+
+def test_a_temperature_makes_scores_less_or_more_certain():
+    scores = np.array([0.0, 3.0, 1.0], dtype=np.float32)
+    cool, warm = (
+        rank(scores, Manifest(name="m", graphs={}, files={}, labels=("a", "b", "c"), temperature=each))
+        for each in (0.5, 2.0)
+    )
+    assert [each.label for each in cool] == [each.label for each in warm]
+    assert cool[0].score == pytest.approx(math.exp(6) / (1 + math.exp(6) + math.exp(2)))
+    assert warm[0].score == pytest.approx(math.exp(1.5) / (1 + math.exp(1.5) + math.exp(0.5)))

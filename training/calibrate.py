@@ -1,0 +1,129 @@
+"""When a score counts: a temperature that makes scores honest, and a threshold for each intent.
+
+The temperature is that of Guo et al., "On Calibration of Modern Neural Networks" (2017): one number that all logits are
+divided by, fitted to the likelihood of clips that were not trained on. The thresholds then follow from a stated
+false-accept rate: of all the speech that does not mean an intent, the share that may be taken for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgevoice.errors import ConfigError
+
+Array = npt.NDArray[np.floating]
+
+FILE = "calibration.json"
+LOWEST, HIGHEST = 0.3, 0.99
+"""No threshold is lower: a dev set without a single mistake is no proof that there are none. None is higher: scores of
+1 are hardly ever given."""
+_TEMPERATURES = np.geomspace(0.25, 8.0, 241)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """What a checkpoint's scores are worth."""
+
+    temperature: float
+    """Logits are divided by it before the softmax."""
+    thresholds: Mapping[str, float]
+    """Intent -> the smallest score at which it counts as detected; the label for "none" has none."""
+    false_accept_rate: float
+    """What was asked for: of all clips without an intent's meaning, the share taken for it, at most."""
+    clips: int
+    """How many it rests on."""
+    accepted: float
+    """Share of the clips with an intent that are detected as theirs, at these thresholds."""
+    false_accepts: float
+    """Share of the clips that mean none of the intents and are taken for one."""
+
+    def save(self, folder: Path) -> None:
+        """Writes it beside the weights."""
+        text = json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False)
+        (folder / FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def load(folder: Path) -> Calibration | None:
+    """The calibration beside a checkpoint's weights, if there is one.
+
+    Raises:
+        ConfigError: the file is damaged.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        return None
+    try:
+        return Calibration(**json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}", "Calibrate the checkpoint again, or delete it") from None
+
+
+def calibrate(
+    logits: Array, truth: npt.NDArray[np.integer], labels: Sequence[str], reject_label: str, false_accept_rate: float
+) -> Calibration:
+    """The temperature and thresholds for logits [clips, labels] of clips with these labels [clips].
+
+    Raises:
+        ConfigError: there is nothing to go by.
+    """
+    if not len(logits) or not 0 < false_accept_rate < 1:
+        raise ConfigError(
+            f"There are {len(logits)} clips to calibrate on, for a false-accept rate of {false_accept_rate}",
+            "Give clips of a dev split that have intents, and a rate between 0 and 1",
+        )
+    temperature = fit_temperature(logits, truth)
+    scores = softmax(logits / temperature)
+    names = list(labels)
+    thresholds = {
+        name: threshold(scores, truth, index, false_accept_rate)
+        for index, name in enumerate(names)
+        if name != reject_label
+    }
+    best = scores.argmax(axis=1)
+    limits = np.array([thresholds.get(name, np.inf) for name in names])
+    detected = scores.max(axis=1) >= limits[best]
+    rejects = truth == names.index(reject_label) if reject_label in names else np.zeros(len(truth), dtype=bool)
+    right = detected & (best == truth)
+    return Calibration(
+        temperature=temperature,
+        thresholds=thresholds,
+        false_accept_rate=false_accept_rate,
+        clips=len(truth),
+        accepted=_share(right[~rejects]),
+        false_accepts=_share(detected[rejects]),
+    )
+
+
+def fit_temperature(logits: Array, truth: npt.NDArray[np.integer]) -> float:
+    """The temperature under which the true labels are likeliest, of 0.25 to 8."""
+    rows = np.arange(len(truth))
+    likelihoods = [np.log(softmax(logits / t)[rows, truth] + 1e-12).mean() for t in _TEMPERATURES]
+    return round(float(_TEMPERATURES[int(np.argmax(likelihoods))]), 4)
+
+
+def threshold(scores: Array, truth: npt.NDArray[np.integer], index: int, false_accept_rate: float) -> float:
+    """The smallest score for label `index` at which at most that share of the other clips is taken for it."""
+    others = truth != index
+    taken = np.sort(scores[others & (scores.argmax(axis=1) == index), index])[::-1]
+    allowed = int(false_accept_rate * int(others.sum()))
+    if len(taken) <= allowed:
+        return LOWEST
+    # just above the first score too many; rounded up, since a manifest keeps four digits
+    return float(np.clip(np.ceil((float(taken[allowed]) + 1e-6) * 1e4) / 1e4, LOWEST, HIGHEST))
+
+
+def softmax(logits: Array) -> Array:
+    """Scores of each row: [clips, labels]."""
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
+
+
+def _share(hits: npt.NDArray[np.bool_]) -> float:
+    return round(float(hits.mean()), 4) if len(hits) else 0.0
