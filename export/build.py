@@ -14,8 +14,8 @@ from typing import Any
 from edgevoice.asr.bundle import MANIFEST_NAME, Graph, Manifest, sha256, write_manifest
 from edgevoice.errors import UsageError
 from export import convert, parity
-from export.checkpoint import Checkpoint, load_checkpoint, training_record
 from training import calibrate
+from training.loading import Checkpoint, load_checkpoint, training_record
 from training.sources import set_names
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = Ex
         ParityError: the graph does not do what the checkpoint does; nothing is left in `output`.
         UsageError: the checkpoints do not go together, or `output` exists and may not be replaced.
     """
-    _check_output(output, replace=options.replace)
+    check_output(output, replace=options.replace)
     if options.extras and not options.extras.is_dir():
         raise UsageError(f"There is no folder {options.extras}", "Choose another --extras")
     clips = parity.load_clips(options.clips)
@@ -62,7 +62,8 @@ def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = Ex
     return manifest
 
 
-def _check_output(output: Path, *, replace: bool) -> None:
+def check_output(output: Path, *, replace: bool) -> None:
+    """Raises UsageError where a bundle cannot, or must not, be written."""
     if not output.exists():
         return
     if not output.is_dir() or output.is_symlink():

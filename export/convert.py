@@ -15,8 +15,8 @@ from optimum.exporters.onnx import onnx_export_from_model
 from optimum.exporters.onnx.convert import export as optimum_export
 
 from edgevoice.asr.bundle import Graph
-from export.checkpoint import Checkpoint
 from export.onnx_configs import CTC_OUTPUT, INTENT_OUTPUT, needs_own_config, own_config
+from training.loading import Checkpoint
 from training.warm_start import TRANSPOSED
 
 OPSET = 18

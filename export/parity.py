@@ -9,16 +9,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from edgevoice.asr import ctc
 from edgevoice.asr.bundle import load_bundle
-from edgevoice.asr.features import model_input
-from edgevoice.asr.model import AcousticModel, Encoding, log_softmax
+from edgevoice.asr.model import AcousticModel, Encoding
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import EdgeVoiceError
-from export.checkpoint import Checkpoint
 from training.dataset import load_audio
+from training.loading import Checkpoint
 from training.manifest import read_manifest
 from training.metrics import error_rates
 
@@ -64,8 +61,8 @@ def compare(checkpoint: Checkpoint, bundle: Path, precision: str, clips: Clips) 
     usable = [clip for clip in clips if len(clip) >= shortest(model)]
     if not usable:
         raise ParityError("None of the clips is long enough to compare anything on", "Choose other --clips")
-    pairs = [(reference(checkpoint, clip), model.encode(clip)) for clip in usable]
-    text = error_rates([_text(a, checkpoint) or "-" for a, _ in pairs], [_text(b, checkpoint) or "-" for _, b in pairs])
+    pairs = [(checkpoint.encode(clip), model.encode(clip)) for clip in usable]
+    text = error_rates([checkpoint.text(a) or "-" for a, _ in pairs], [checkpoint.text(b) or "-" for _, b in pairs])
     agreed = [_intent(a) == _intent(b) for a, b in pairs]
     return Parity(
         clips=len(pairs),
@@ -96,26 +93,9 @@ def close_enough(parity: Parity) -> bool:
     return parity.text_error <= WER_TOLERANCE and parity.intent_agreement >= INTENT_AGREEMENT
 
 
-def reference(checkpoint: Checkpoint, clip: npt.NDArray[np.float32]) -> Encoding:
-    """What PyTorch makes of a clip, in the runtime's terms."""
-    inputs = torch.from_numpy(model_input(clip, checkpoint.features))
-    with torch.no_grad():
-        output = checkpoint.model(inputs)
-    if checkpoint.task == "joint":
-        return Encoding(log_softmax(output.ctc_logits[0].numpy()), output.intent_logits[0].numpy())
-    logits = output.logits[0].numpy()
-    return Encoding(log_softmax(logits), None) if checkpoint.task == "ctc" else Encoding(None, logits)
-
-
 def shortest(model: AcousticModel) -> int:
     """Samples of the shortest clip that every graph accepts."""
     return max(graph.minimum_samples for graph in model.manifest.graphs.values())
-
-
-def _text(encoding: Encoding, checkpoint: Checkpoint) -> str:
-    if encoding.log_probs is None:
-        return ""
-    return ctc.text(encoding.log_probs, checkpoint.vocabulary, checkpoint.blank)
 
 
 def _intent(encoding: Encoding) -> int:

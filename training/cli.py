@@ -1,4 +1,4 @@
-"""`edgevoice train ctc|intent|joint|synthesise`."""
+"""`edgevoice train ctc|intent|joint|validate|synthesise|from-phrases`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 EXAMPLE = """examples:
   edgevoice train joint --config small --data corpus/mine/manifest.csv --output runs/mine
   edgevoice train ctc --model facebook/wav2vec2-base --data recordings/manifest.csv --output runs/ctc
+  edgevoice train from-phrases intents.toml --output models/desk
   edgevoice train synthesise --sentences sentences.csv --output corpus/mine --hours 5
 """
 
@@ -24,6 +25,14 @@ def main(arguments: Sequence[str]) -> int:
         from training import synthesise
 
         return synthesise.run(arguments[1:])
+    if arguments and arguments[0] == "from-phrases":
+        from training import from_phrases
+
+        return from_phrases.run(arguments[1:])
+    if arguments and arguments[0] == "validate":
+        from training import check
+
+        return check.run(arguments[1:])
     options = _parser().parse_args(arguments)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -55,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "task", choices=["ctc", "intent", "joint", "synthesise"], help="what to train, or make a corpus"
+        "task",
+        choices=["ctc", "intent", "joint", "validate", "synthesise", "from-phrases"],
+        help="what to train; or look at data first; or make a corpus; or make a bundle from phrases alone",
     )
     parser.add_argument("--model", help="hub id or folder of a checkpoint to start from")
     parser.add_argument(

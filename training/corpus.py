@@ -14,7 +14,7 @@ from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError
 from training.config import DataConfig, Task
 from training.features import Features
-from training.manifest import Clip, Columns, Selection, select
+from training.manifest import Clip, Columns, Needs, Selection, select
 from training.models import output_frames
 from training.sources import read_source
 from training.splits import split
@@ -124,10 +124,6 @@ def _spread(clips: Sequence[Clip], count: int) -> tuple[Clip, ...]:
 
 
 def _select(task: Task, config: DataConfig, clips: list[Clip]) -> Selection:
-    return select(
-        clips,
-        minimum_s=config.minimum_s,
-        maximum_s=config.maximum_s,
-        needs_text=task in ("ctc", "joint"),
-        needs_intent=task == "intent" and not config.missing_intent,
-    )
+    labelled: Needs = "nothing" if config.missing_intent else "intent"
+    needs: dict[Task, Needs] = {"ctc": "text", "intent": labelled, "joint": "either"}
+    return select(clips, minimum_s=config.minimum_s, maximum_s=config.maximum_s, needs=needs[task])

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from edgevoice.errors import ConfigError
 from edgevoice.text import normalise
@@ -24,6 +24,10 @@ NAMES = {
 """What a clip needs -> the columns it is looked for in, the best first."""
 SPLITS = {"validation": "dev", "valid": "dev", "val": "dev", "eval": "dev", "training": "train"}
 """Other names of splits -> ours."""
+
+
+Needs = Literal["text", "intent", "either", "nothing"]
+"""What a clip must have to be trained on, besides its audio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +90,10 @@ USUAL = Columns()
 """All found by `NAMES`."""
 
 
-def read_manifest(file: Path, columns: Columns = USUAL) -> list[Clip]:
+def read_manifest(file: Path, columns: Columns = USUAL, *, measured: bool = True) -> list[Clip]:
     """The clips of a manifest, .csv or .jsonl; paths are relative to its folder.
+
+    A recording whose length the table does not say is opened to find out, unless not `measured`: then it is NaN.
 
     Raises:
         ConfigError: it cannot be read, lacks a column, or a row lacks what it must have.
@@ -106,19 +112,15 @@ def read_manifest(file: Path, columns: Columns = USUAL) -> list[Clip]:
             f"The manifest {file} has no column 'path' (it has {', '.join(names)})",
             "The columns are path, text, intent, speaker, split",
         )
-    return [_clip(file, line, row, found) for line, row in rows]
+    return [_clip(file, line, row, found, measured=measured) for line, row in rows]
 
 
-def select(
-    clips: Iterable[Clip], *, minimum_s: float, maximum_s: float, needs_text: bool, needs_intent: bool
-) -> Selection:
+def select(clips: Iterable[Clip], *, minimum_s: float, maximum_s: float, needs: Needs) -> Selection:
     """Leaves out what cannot be trained on, counting the reasons."""
     kept: list[Clip] = []
     left_out: dict[str, int] = {}
     for clip in clips:
-        reason = _unfit(
-            clip, minimum_s=minimum_s, maximum_s=maximum_s, needs_text=needs_text, needs_intent=needs_intent
-        )
+        reason = _unfit(clip, minimum_s, maximum_s, needs)
         if reason:
             left_out[reason] = left_out.get(reason, 0) + 1
         else:
@@ -165,19 +167,19 @@ def _json_rows(file: Path) -> tuple[list[tuple[int, Mapping[str, Any]]], Sequenc
     return rows, tuple(dict.fromkeys(name for _, row in rows for name in row))
 
 
-def _unfit(clip: Clip, *, minimum_s: float, maximum_s: float, needs_text: bool, needs_intent: bool) -> str:
+def _unfit(clip: Clip, minimum_s: float, maximum_s: float, needs: str) -> str:
     if clip.duration_s < minimum_s:
         return "too short"
     if clip.duration_s > maximum_s:
         return "too long"
-    if needs_text and not clip.text:
-        return "no text"
-    if needs_intent and not clip.intent:
-        return "no intent"
-    return ""
+    if needs == "either":
+        return "" if clip.text or clip.intent else "neither text nor intent"
+    if needs == "nothing" or (clip.text if needs == "text" else clip.intent):
+        return ""
+    return f"no {needs}"
 
 
-def _clip(file: Path, line: int, row: Mapping[str, Any], found: Mapping[str, str]) -> Clip:
+def _clip(file: Path, line: int, row: Mapping[str, Any], found: Mapping[str, str], *, measured: bool) -> Clip:
     cells = {need: str(row.get(column) or "").strip() for need, column in found.items()}
     if not cells["path"]:
         raise ConfigError(f"Line {line} of the manifest {file} names no file", "Mend or remove the row")
@@ -187,13 +189,14 @@ def _clip(file: Path, line: int, row: Mapping[str, Any], found: Mapping[str, str
     path = file.parent / cells["path"]
     seconds = cells.get("duration_s", "")
     origin = f"{file}, line {line}"
+    said = _seconds(file, line, seconds) if seconds else None
     return Clip(
         path=path,
         text=normalise(text),
         intent=cells.get("intent", ""),
         speaker=cells.get("speaker", ""),
         split=split_name(cells.get("split", "")),
-        duration_s=_seconds(file, line, seconds) if seconds else duration(path, origin),
+        duration_s=said if said is not None else duration(path, origin) if measured else math.nan,
         dataset=file.resolve().parent.name,
         origin=origin,
     )

@@ -124,7 +124,14 @@ def frame_lengths(model: Any, attention_mask: torch.Tensor, frames: int) -> torc
 
 
 def ctc_loss(logits: torch.Tensor, labels: torch.Tensor, lengths: torch.Tensor | None, blank: int) -> torch.Tensor:
-    """Mean CTC loss per target token, in float32. `labels` [batch, tokens] is padded with `IGNORE`."""
+    """Mean CTC loss per target token, in float32. `labels` [batch, tokens] is padded with `IGNORE`; a row without any
+    has no text that is known, and does not count."""
+    spoken = (labels >= 0).any(dim=-1)
+    if not bool(spoken.all()):
+        if not bool(spoken.any()):
+            return logits.sum() * 0.0
+        logits, labels = logits[spoken], labels[spoken]
+        lengths = None if lengths is None else lengths[spoken]
     log_probs = nn.functional.log_softmax(logits, dim=-1, dtype=torch.float32).transpose(0, 1)
     if lengths is None:
         lengths = torch.full((logits.shape[0],), logits.shape[1], dtype=torch.long)

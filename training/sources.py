@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ _PARQUET = "refs/convert/parquet"
 """The branch in which the hub keeps every data set as plain tables, also those that come with a script."""
 
 
-def read_source(spec: str, columns: Columns = USUAL) -> list[Clip]:
+def read_source(spec: str, columns: Columns = USUAL, *, measured: bool = True) -> list[Clip]:
     """The clips of one `--data`.
 
     Args:
@@ -36,20 +37,23 @@ def read_source(spec: str, columns: Columns = USUAL) -> list[Clip]:
             perhaps within train, dev and test; or NAME[:CONFIG[,CONFIG...]], a data set of the hub or a folder laid out
             like one (`PolyAI/minds14:en-US,en-GB`).
         columns: which columns hold text, intent and speaker, where the usual names do not tell.
+        measured: open every recording whose length is not said; otherwise its `duration_s` is NaN.
 
     Raises:
         ConfigError: there is no such thing, or it does not hold what it must.
     """
     path = Path(spec)
     if path.suffix in (".csv", ".jsonl", ".json") or path.is_file():
-        return read_manifest(path, columns)
+        return read_manifest(path, columns, measured=measured)
     if path.is_dir():
         tables = _tables(path)
         if tables:
-            return [clip for file in tables for clip in _of_split(file, read_manifest(file, columns))]
+            return [
+                clip for file in tables for clip in _of_split(file, read_manifest(file, columns, measured=measured))
+            ]
         if not _is_hub_layout(path):
-            return _labelled_folders(path)
-    return list(_hub(spec, columns))
+            return _labelled_folders(path, measured=measured)
+    return list(_hub(spec, columns, measured=measured))
 
 
 def set_names(spec: str) -> list[str]:
@@ -82,7 +86,7 @@ def _is_hub_layout(folder: Path) -> bool:
     return any(next(folder.glob(f"**/*.{kind}"), None) for kind in ("parquet", "arrow"))
 
 
-def _labelled_folders(folder: Path) -> list[Clip]:
+def _labelled_folders(folder: Path, *, measured: bool) -> list[Clip]:
     known = set(soundfile.available_formats()) | {"AIF", "OPUS", "OGA"}
     clips = []
     for file in sorted(folder.rglob("*")):
@@ -103,7 +107,7 @@ def _labelled_folders(folder: Path) -> list[Clip]:
                 intent=labels[0],
                 speaker=labels[1] if len(labels) > 1 else "",
                 split=split,
-                duration_s=duration(file, "found in the folder"),
+                duration_s=duration(file, "found in the folder") if measured else math.nan,
                 dataset=folder.resolve().name,
                 origin=str(file),
             )
@@ -113,11 +117,11 @@ def _labelled_folders(folder: Path) -> list[Clip]:
     return clips
 
 
-def _hub(spec: str, columns: Columns) -> Iterator[Clip]:
+def _hub(spec: str, columns: Columns, *, measured: bool) -> Iterator[Clip]:
     name, _, configs = spec.partition(":")
     for config in configs.split(",") if configs else [None]:
         for split, table in _load(name, config).items():
-            yield from _table_clips(name, config or "", str(split), table, columns)
+            yield from _table_clips(name, config or "", str(split), table, columns, measured=measured)
 
 
 def _load(name: str, config: str | None) -> Mapping[Any, Any]:
@@ -148,7 +152,7 @@ def _load(name: str, config: str | None) -> Mapping[Any, Any]:
         raise ConfigError(f"The data set '{plain(name)}' cannot be loaded: {_first_line(error)}") from None
 
 
-def _table_clips(name: str, config: str, split: str, table: Any, columns: Columns) -> Iterator[Clip]:
+def _table_clips(name: str, config: str, split: str, table: Any, columns: Columns, *, measured: bool) -> Iterator[Clip]:
     import datasets
 
     where = f"The data set {name}"
@@ -169,7 +173,7 @@ def _table_clips(name: str, config: str, split: str, table: Any, columns: Column
             intent=cells.get("intent", ""),
             speaker=cells.get("speaker", ""),
             split=split_name(cells.get("split", "") or split),
-            duration_s=duration(path, origin),
+            duration_s=duration(path, origin) if measured else math.nan,
             dataset=dataset,
             origin=origin,
         )

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from export.checkpoint import load_checkpoint
 from tests.architectures import CTC, INTENT, encoder, features
 from tests.small import small_corpus, tiny_recipe
 from training import run
 from training.dataset import load_audio
 from training.features import Features
+from training.loading import load_checkpoint
 
 ROWS = [*(("ctc", each) for each in CTC), *(("intent", each) for each in INTENT)]
 

@@ -1,19 +1,25 @@
-"""A trained checkpoint, loaded for export: weights, features, vocabulary and labels."""
+"""A trained checkpoint, loaded to be used: weights, features, vocabulary and labels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForAudioClassification, AutoModelForCTC
 
+from edgevoice.asr import ctc
 from edgevoice.asr.bundle import FeatureSettings
+from edgevoice.asr.model import Encoding, log_softmax
 from edgevoice.errors import ModelError
 from training.attention import use_fast_relative_key
 from training.checkpoint import beside, load_features, load_tokenizer, unreadable
+from training.features import Features
 from training.models import JointConfig, JointModel
 from training.vocabulary import canonical
 
@@ -22,12 +28,12 @@ Task = Literal["ctc", "intent", "joint"]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What an export needs to know."""
+    """A model and all it takes to use it."""
 
     name: str
     task: Task
     model: Any
-    """The PyTorch model in evaluation mode, with eager attention."""
+    """The PyTorch model."""
     features: FeatureSettings
     vocabulary: tuple[str, ...]
     blank: int
@@ -38,9 +44,28 @@ class Checkpoint:
         """The Transformers configuration of the encoder."""
         return self.model.encoder.config if self.task == "joint" else self.model.config
 
+    @cached_property
+    def compute(self) -> Features:
+        """Computes the model's input."""
+        return Features(self.features)
+
+    def encode(self, samples: npt.NDArray[np.float32]) -> Encoding:
+        """What the model makes of mono samples at 16 kHz, in the runtime's terms."""
+        inputs = torch.from_numpy(self.compute(samples))[None]
+        with torch.no_grad():
+            output = self.model(**{self.compute.input_name: inputs})
+        if self.task == "joint":
+            return Encoding(log_softmax(output.ctc_logits[0].numpy()), output.intent_logits[0].numpy())
+        logits = output.logits[0].numpy()
+        return Encoding(log_softmax(logits), None) if self.task == "ctc" else Encoding(None, logits)
+
+    def text(self, encoding: Encoding) -> str:
+        """The words of an encoding; "" without a CTC head."""
+        return "" if encoding.log_probs is None else ctc.text(encoding.log_probs, self.vocabulary, self.blank)
+
 
 def load_checkpoint(name: str) -> Checkpoint:
-    """Loads a folder or hub id, safetensors only.
+    """Loads a folder or hub id, safetensors only, in evaluation mode and with eager attention, which exports well.
 
     Raises:
         ModelError: it is not there, lacks a part, or has neither a CTC nor a classification head.

@@ -1,0 +1,312 @@
+"""Intents from nothing but phrases: `edgevoice train from-phrases intents.toml --output BUNDLE`.
+
+Phrases -> sentences -> a corpus in many synthetic voices, with speech and noise that mean none of the intents -> a
+model that goes on from a trained encoder -> calibrated thresholds -> a verified bundle, judged on unheard voices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from edgevoice.config import SAMPLE_RATE, AsrSettings
+from edgevoice.errors import ConfigError
+from edgevoice.paths import BUNDLED_NAME
+from training import calibrate
+from training.augment import coloured_noise, gain
+from training.config import load_config
+from training.dataset import load_audio
+from training.manifest import Clip, read_manifest
+from training.phrases import Intents, expand, read_intents
+from training.progress import spoken_time
+from training.synthesis.plan import SynthesisConfig
+
+logger = logging.getLogger(__name__)
+
+NONE = "none"
+SENTENCES_PER_INTENT = 60
+OTHERS = Path(__file__).parent / "banking_en" / "sentences.csv"
+"""Sentences of all kinds, in splits; those that resemble the user's own are left out."""
+OTHER_SHARE = 0.45
+"""How much of the corpus means none of the intents: most of what a microphone hears all day."""
+RESEMBLANCE = 0.5
+"""A sentence that shares this much of its words of meaning with a phrase may well mean the same."""
+NOISES = {"train": 80, "dev": 20, "test": 40}
+_EMPTY_WORDS = frozenset(
+    "a an the i i'd i'm i've me my mine you your it its it's is are am was be been do does did to of in on at for from "
+    "by with and or but if so as this that there here can could would will may might should please how what when where "
+    "which who why want need like get have has had some any not no now just about up out".split()
+)
+_SPEECH, _NOISE = "speech", "noise"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhrasesConfig:
+    """One run."""
+
+    phrases: Path
+    output: Path
+    work: Path
+    """Where the corpus and the checkpoints go; a run that was broken off goes on there."""
+    checkpoint: str = BUNDLED_NAME
+    hours: float = 1.5
+    """Hours of training audio."""
+    steps: int = 0
+    """Optimiser steps; 0 for those of the recipe."""
+    false_accept_rate: float = 0.03
+    """Share of speech that means none of the intents and may be taken for one."""
+    seed: int = 1
+    jobs: int = 2
+    replace: bool = False
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How the bundle does on voices and other sentences that it never heard."""
+
+    commands: int
+    accuracy: float
+    """Share of the commands that are detected as what they mean."""
+    others: int
+    false_accepts: float
+    """Share of the clips that mean none of the intents and are taken for one."""
+    hours: float
+    """Of those clips."""
+    false_alarms: int
+
+
+def from_phrases(config: PhrasesConfig) -> Judgement:
+    """Makes the bundle.
+
+    Raises:
+        EdgeVoiceError: the phrases, the voices or the folders do not allow it.
+    """
+    from export.build import ExportOptions, check_output, export
+
+    began = time.monotonic()
+    intents = read_intents(config.phrases)
+    check_output(config.output, replace=config.replace)  # said now, not after twenty minutes
+    config.work.mkdir(parents=True, exist_ok=True)
+    said = {name: intents.sentences(name, SENTENCES_PER_INTENT, config.seed) for name in intents.phrases}
+    _step(1, f"{sum(map(len, said.values()))} sentences for {len(said)} intents, and others that mean none of them")
+    write_sentences(config.work / "sentences.csv", said, intents, config.seed)
+    _step(2, f"a corpus of {config.hours:g} h in all voices that are installed")
+    manifests = _corpus(config)
+    _step(3, f"training, going on from {config.checkpoint}")
+    run = config.work / "run"
+    _train(config, manifests, run)
+    _step(4, "thresholds")
+    _calibrate(run, manifests, config.false_accept_rate / len(said))
+    _step(5, "export and proof")
+    options = ExportOptions(name=intents.name, replace=config.replace, reject_label=NONE)
+    export([str(run)], config.output, options)
+    _step(6, "judgement on voices and other sentences that were not trained on")
+    judgement = judge(config.output, [clip for file in manifests for clip in read_manifest(file)])
+    logger.info("done in %s", spoken_time(time.monotonic() - began))
+    return judgement
+
+
+def write_sentences(file: Path, said: dict[str, list[str]], intents: Intents, seed: int) -> None:
+    """The sentences file of the synthesiser. The intents' own are in every split, since it is the voices that are held
+    out; of the others each is in one."""
+    own = [text for texts in said.values() for text in texts]
+    rows = [(text, name, split) for name, texts in said.items() for text in texts for split in NOISES]
+    others = _other_sentences(own)
+    given = expand(intents.reject, 400, seed)
+    count = max(150, round(len(own) * OTHER_SHARE / (1 - OTHER_SHARE)))
+    rng = np.random.default_rng(seed)
+    for split, texts in others.items():
+        chosen = [texts[i] for i in rng.permutation(len(texts))[:count]]
+        rows += [(text, NONE, split) for text in dict.fromkeys([*chosen, *given])]
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["text", "intent", "split"])
+        writer.writerows(rows)
+
+
+def resembles(one: str, other: str) -> bool:
+    """Whether two sentences share so many words of meaning that they may mean the same."""
+    first, second = (set(text.split()) - _EMPTY_WORDS for text in (one, other))
+    smaller = min(len(first), len(second))
+    return smaller > 0 and len(first & second) / smaller >= RESEMBLANCE
+
+
+def judge(bundle: Path, clips: Iterable[Clip]) -> Judgement:
+    """Runs the test clips through the bundle as `edgevoice` runs them."""
+    from edgevoice.asr.bundle import load_bundle
+    from edgevoice.asr.intent import rank
+    from edgevoice.asr.model import load_model
+
+    model = load_model(load_bundle(bundle), None, AsrSettings(provider="cpu"))
+    manifest = model.manifest
+    right, commands, taken, others = 0, 0, 0, []
+    for clip in clips:
+        if clip.split != "test":
+            continue
+        logits = model.encode(load_audio(clip.path)).intent_logits
+        assert logits is not None
+        best = rank(logits, manifest)[0]
+        detected = best.label != NONE and best.score >= manifest.threshold(best.label)
+        if clip.intent == NONE:
+            others.append(clip.duration_s)
+            taken += detected
+        else:
+            commands += 1
+            right += detected and best.label == clip.intent
+    return Judgement(
+        commands=commands,
+        accuracy=right / max(1, commands),
+        others=len(others),
+        false_accepts=taken / max(1, len(others)),
+        hours=sum(others) / 3600,
+        false_alarms=taken,
+    )
+
+
+def _other_sentences(own: Sequence[str]) -> dict[str, list[str]]:
+    from training.synthesis.plan import read_sentences
+
+    found: dict[str, list[str]] = {split: [] for split in NOISES}
+    for sentence in read_sentences(OTHERS):
+        if sentence.split in found and not any(resembles(sentence.text, text) for text in own):
+            found[sentence.split].append(sentence.text)
+    return found
+
+
+def _corpus(config: PhrasesConfig) -> list[Path]:
+    from training.synthesise import synthesise
+
+    speech = synthesise(
+        SynthesisConfig(
+            sentences=config.work / "sentences.csv",
+            output=config.work / _SPEECH,
+            hours=config.hours,
+            dev_hours=max(0.05, config.hours / 6),
+            test_hours=max(0.05, config.hours / 4),
+            other_engines_hours=0.0,
+            seed=config.seed,
+            jobs=config.jobs,
+        )
+    )
+    return [speech / "manifest.csv", _noises(config.work / _NOISE, config.seed)]
+
+
+def _noises(folder: Path, seed: int) -> Path:
+    """Recordings without any speech, which mean nothing: hiss, rumble, hum, clicks and silence."""
+    rng = np.random.default_rng([seed, 77])
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["path", "text", "intent", "speaker", "split", "duration_s"])
+        for split, count in NOISES.items():
+            for number in range(count):
+                samples = _noise(rng)
+                name = f"{split}-{number:03d}.flac"
+                soundfile.write(folder / name, samples, SAMPLE_RATE, subtype="PCM_16")
+                writer.writerow([name, "", NONE, "", split, round(len(samples) / SAMPLE_RATE, 3)])
+    return folder / "manifest.csv"
+
+
+def _noise(rng: np.random.Generator) -> np.ndarray:
+    length = int(rng.uniform(0.8, 4.0) * SAMPLE_RATE)
+    noise = gain(coloured_noise(length, rng.uniform(0, 2), rng), rng.uniform(-60, -25))
+    kind = rng.integers(4)
+    if kind == 1:  # the mains, with overtones
+        time_s = np.arange(length) / SAMPLE_RATE
+        hum = sum(np.sin(2 * np.pi * 50 * k * time_s + rng.uniform(0, 6)) / k for k in (1, 2, 3, 5))
+        noise = noise + 10 ** (rng.uniform(-45, -25) / 20) * hum
+    elif kind == 2:  # keys and doors
+        for start in rng.integers(0, length, rng.integers(1, 12)):
+            click = rng.standard_normal(400) * np.exp(-np.arange(400) / rng.uniform(10, 80))
+            end = min(length, start + 400)
+            noise[start:end] += 10 ** (rng.uniform(-30, -10) / 20) * click[: end - start]
+    elif kind == 3:
+        noise = noise * (rng.random() < 0.5)
+    return np.clip(noise, -1, 1).astype(np.float32)
+
+
+def _train(config: PhrasesConfig, manifests: Sequence[Path], run: Path) -> None:
+    from training.run import train
+
+    steps = [f"trainer.max_steps={config.steps}"] if config.steps else []
+    recipe = load_config(Path("from-phrases"), [*steps, f"trainer.seed={config.seed}"])
+    recipe = dataclasses.replace(
+        recipe,
+        model=dataclasses.replace(recipe.model, checkpoint=config.checkpoint),
+        data=dataclasses.replace(recipe.data, sources=tuple(map(str, manifests))),
+    )
+    train("joint", recipe, run)
+
+
+def _calibrate(run: Path, manifests: Sequence[Path], false_accept_rate: float) -> None:
+    from training.loading import load_checkpoint
+
+    checkpoint = load_checkpoint(str(run))
+    labels = {name: index for index, name in enumerate(checkpoint.labels)}
+    clips = [
+        clip for file in manifests for clip in read_manifest(file) if clip.split == "dev" and clip.intent in labels
+    ]
+    logits = [checkpoint.encode(load_audio(clip.path)).intent_logits for clip in clips]
+    truth = np.array([labels[clip.intent] for clip in clips])
+    found = calibrate.calibrate(
+        np.stack([each for each in logits if each is not None]), truth, checkpoint.labels, NONE, false_accept_rate
+    )
+    found.save(run)
+    logger.info("on %d dev clips: %.1f %% detected", found.clips, 100 * found.accepted)
+
+
+def _step(number: int, what: str) -> None:
+    logger.info("%d of 6: %s", number, what)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the command line; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="edgevoice train from-phrases",
+        description="Make a model that recognises intents, from nothing but phrases.",
+        epilog="example:\n  edgevoice train from-phrases intents.toml --output models/desk\n\n"
+        'intents.toml:\n  [intents]\n  freeze = ["block|freeze my (debit|credit) card", "i lost my card [in {city}]"]\n'
+        '  balance = ["what is my balance"]\n  [slots]\n  city = ["Paris", "Rome"]',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("phrases", type=Path, help="TOML file of intents and their phrases")
+    parser.add_argument("--output", "-o", type=Path, required=True, help="folder for the bundle")
+    parser.add_argument("--work", type=Path, help="folder for corpus and checkpoints (runs/NAME)")
+    parser.add_argument("--model", default=BUNDLED_NAME, help=f"bundle or checkpoint to go on from ({BUNDLED_NAME})")
+    parser.add_argument("--hours", type=float, default=1.5, help="hours of training audio (1.5)")
+    parser.add_argument("--max-steps", type=int, default=0, help="optimiser steps (the recipe's)")
+    parser.add_argument("--false-accept-rate", type=float, default=0.03, help="of other speech, at most (0.03)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2, help="processes that synthesise (2)")
+    parser.add_argument("--force", action="store_true", help="replace the bundle if there is one")
+    options = parser.parse_args(arguments)
+    if not 0 < options.false_accept_rate < 1:
+        raise ConfigError(f"--false-accept-rate {options.false_accept_rate} is no rate", "Choose from 0 to 1")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    result = from_phrases(
+        PhrasesConfig(
+            phrases=options.phrases,
+            output=options.output,
+            work=options.work or Path("runs") / options.output.name,
+            checkpoint=options.model,
+            hours=options.hours,
+            steps=options.max_steps,
+            false_accept_rate=options.false_accept_rate,
+            seed=options.seed,
+            jobs=options.jobs,
+            replace=options.force,
+        )
+    )
+    print(f"commands\t{result.commands}\taccuracy\t{result.accuracy:.3f}")
+    print(f"other\t{result.others}\tfalse accepts\t{result.false_accepts:.3f}")
+    print(f"run it\tedgevoice live --model {options.output}")
+    return 0
