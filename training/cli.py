@@ -1,12 +1,13 @@
-"""`edgevoice train ctc|intent|joint|validate|synthesise|from-phrases`."""
+"""`edgevoice train ctc|intent|joint|validate|predict|synthesise|from-phrases`."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -19,20 +20,20 @@ EXAMPLE = """examples:
 """
 
 
+MODULES = {
+    "validate": "training.check",
+    "predict": "training.predict",
+    "synthesise": "training.synthesise",
+    "from-phrases": "training.from_phrases",
+}
+"""Command -> the module whose `run` takes its arguments; imported only when it is called."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Runs the command line; returns its exit code."""
-    if arguments and arguments[0] == "synthesise":
-        from training import synthesise
-
-        return synthesise.run(arguments[1:])
-    if arguments and arguments[0] == "from-phrases":
-        from training import from_phrases
-
-        return from_phrases.run(arguments[1:])
-    if arguments and arguments[0] == "validate":
-        from training import check
-
-        return check.run(arguments[1:])
+    if arguments and arguments[0] in MODULES:
+        command: Callable[[Sequence[str]], int] = importlib.import_module(MODULES[arguments[0]]).run
+        return command(arguments[1:])
     options = _parser().parse_args(arguments)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -65,8 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "task",
-        choices=["ctc", "intent", "joint", "validate", "synthesise", "from-phrases"],
-        help="what to train; or look at data first; or make a corpus; or make a bundle from phrases alone",
+        choices=["ctc", "intent", "joint", *MODULES],
+        help="what to train; or look at data first; or try a checkpoint; or make a corpus, or a bundle from phrases",
     )
     parser.add_argument("--model", help="hub id or folder of a checkpoint to start from")
     parser.add_argument(

@@ -143,11 +143,20 @@ class Collator:
 
 
 class DurationBatches(Sampler[list[int]]):
-    """Batches of similar clips that hold at most `seconds` of audio each, in a new random order every epoch."""
+    """Batches of similar clips that hold at most `seconds` of audio each, in a new random order every epoch.
 
-    def __init__(self, durations: Sequence[float], seconds: float, seed: int) -> None:
+    Args:
+        durations: seconds of each clip.
+        seconds: of audio in a batch, for each of the processes.
+        seed: of the order.
+        part: this process's number.
+        parts: processes that train together, each on its share of every batch.
+    """
+
+    def __init__(self, durations: Sequence[float], seconds: float, seed: int, *, part: int = 0, parts: int = 1) -> None:
         self.durations = np.asarray(durations)
-        self.seconds = seconds
+        self.seconds = seconds * parts
+        self.part, self.parts = part, parts
         self.seed = seed
         self.epoch = 0
         self.batches = len(self._split(0))
@@ -165,7 +174,9 @@ class DurationBatches(Sampler[list[int]]):
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(batches))
         # every epoch must have the same number of batches, or the scheduler's steps would not add up
         for position in range(self.batches):
-            yield batches[order[position % len(batches)]]
+            batch = batches[order[position % len(batches)]]
+            # a process without a single clip would leave the others waiting
+            yield batch[self.part :: self.parts] or batch[:1]
 
     def _split(self, epoch: int) -> list[list[int]]:
         jitter = np.random.default_rng([self.seed, epoch, 1]).uniform(0.9, 1.1, len(self.durations))

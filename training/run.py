@@ -22,7 +22,8 @@ from training.dataset import AudioCache, NoiseLibrary, SpeechDataset, load_audio
 from training.features import Features, complete
 from training.manifest import read_manifest
 from training.models import build_model
-from training.trainer import build_trainer
+from training.report import Outcome, write_report
+from training.trainer import build_trainer, measure_sets
 from training.vocabulary import build_tokenizer, canonical, spell
 from training.warm_start import checkpoint_folder
 
@@ -72,17 +73,44 @@ def _train(task: Task, config: TrainConfig, start: ModelConfig, output: Path) ->
     if last:
         _check_same_model(last, model, vocabulary, labels)
     trainer = build_trainer(task, resolved, model, datasets, vocabulary, blank, best, output)
-    # nothing is written before everything is known to fit together
-    output.mkdir(parents=True, exist_ok=True)
-    save_config(resolved, task, output)
-    save_features(features, output)
-    if tokenizer is not None:
-        tokenizer.save_pretrained(output)
+    # nothing is written before everything is known to fit together, and by one process only
+    if trainer.is_world_process_zero():
+        output.mkdir(parents=True, exist_ok=True)
+        save_config(resolved, task, output)
+        save_features(features, output)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(output)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     trainer.save_model(str(output))
-    figures = trainer.evaluate()
+    measured = measure_sets(task, trainer)
+    figures = {f"eval_{name}_{key}": value for name, row in measured.figures.items() for key, value in row.items()}
+    if not trainer.is_world_process_zero():
+        return figures
     (output / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    outcome = Outcome(
+        task=task,
+        config=resolved,
+        base=config.model.checkpoint,
+        labels=tuple(labels),
+        parameters=sum(p.numel() for p in model.parameters()),
+        trained_on=_by_dataset(corpus),
+        left_out=corpus.left_out,
+        history=trainer.state.log_history,
+        steps=trainer.state.global_step,
+        figures=measured.figures,
+        intents=measured.intents,
+    )
+    write_report(outcome, output)
     return figures
+
+
+def _by_dataset(corpus: Corpus) -> dict[str, tuple[int, float]]:
+    """Data set -> training clips and hours."""
+    found: dict[str, tuple[int, float]] = {}
+    for clip in corpus.train:
+        count, hours = found.get(clip.dataset, (0, 0.0))
+        found[clip.dataset] = count + 1, hours + clip.duration_s / 3600
+    return found
 
 
 def _features(config: TrainConfig, start: ModelConfig, corpus: Corpus) -> FeatureSettings:

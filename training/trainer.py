@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
@@ -33,14 +36,18 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
         dataset: Any = self.train_dataset
         durations = [clip.duration_s for clip in dataset.clips]
         workers = self.args.dataloader_num_workers
-        loader = torch.utils.data.DataLoader(
+        # every process takes its share of the clips of a batch, so the Accelerator has nothing left to deal out; the
+        # Trainer moves the tensors itself
+        batches = DurationBatches(
+            durations, self.batch_seconds, self.args.seed, part=self.args.process_index, parts=self.args.world_size
+        )
+        return torch.utils.data.DataLoader(
             dataset,
-            batch_sampler=DurationBatches(durations, self.batch_seconds, self.args.seed),
+            batch_sampler=batches,
             collate_fn=self.data_collator,
             num_workers=workers,
             persistent_workers=workers > 0,
         )
-        return self.accelerator.prepare_data_loader(loader)  # type: ignore[no-any-return]
 
     def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """As the Trainer's, but frames of padding say nothing: they are no part of the clip."""
@@ -96,6 +103,30 @@ def build_trainer(
     return trainer
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a model does on the dev sets."""
+
+    figures: dict[str, dict[str, float]]
+    """Set -> "loss", "wer", "accuracy", ... -> value."""
+    intents: dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
+    """Set -> true and predicted labels of its clips; none for "ctc"."""
+
+
+def measure_sets(task: Task, trainer: Trainer) -> Measured:
+    """Runs every dev set through the trainer's model."""
+    measured = Measured({}, {})
+    for name, dataset in trainer.eval_dataset.items():
+        result = trainer.predict(dataset, metric_key_prefix="eval")
+        kept = {key.removeprefix("eval_"): value for key, value in result.metrics.items()}
+        measured.figures[name] = {key: kept[key] for key in ("loss", "wer", "cer", "accuracy", "f1") if key in kept}
+        if task == "intent":
+            measured.intents[name] = result.label_ids, result.predictions
+        elif task == "joint":
+            measured.intents[name] = result.label_ids[1], result.predictions[1]
+    return measured
+
+
 def precision(wanted: str) -> str:
     """The precision to multiply in: what is wanted, or for "auto" bf16 where the device has it."""
     if wanted != "auto":
@@ -138,6 +169,8 @@ def _arguments(task: Task, settings: TrainerConfig, best: str, output: Path) -> 
             fp16=precision(settings.precision) == "fp16",
             gradient_checkpointing=settings.gradient_checkpointing,
             use_cpu=not torch.cuda.is_available(),
+            ddp_backend=None if torch.cuda.is_available() else "gloo",
+            ddp_find_unused_parameters=False,
             dataloader_num_workers=settings.workers,
             remove_unused_columns=False,
             label_names=["labels", "intent_labels"] if task == "joint" else ["labels"],

@@ -38,6 +38,15 @@ def test_ten_steps_lower_the_loss_and_leave_a_checkpoint(tmp_path, task, encoder
     assert (output / "model.safetensors").is_file()
     assert json.loads((output / "training.json").read_text())["task"] == task
     assert json.loads((output / "metrics.json").read_text()) == found
+    report = (output / "report.md").read_text(encoding="utf-8")
+    pictures = ["learning-curve.png", *(["confusion-small.png"] if task != "ctc" else [])]
+    for picture in pictures:
+        assert f"({picture})" in report
+        assert (output / picture).read_bytes().startswith(b"\x89PNG")
+    table = next(line for line in report.splitlines() if line.startswith("| small |"))
+    name = "wer" if task == "ctc" else "accuracy"
+    assert f" {100 * found[f'eval_small_{name}']:.1f} % " in table
+    assert table in (output / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_run_goes_on_where_it_stopped(tmp_path):

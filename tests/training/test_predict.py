@@ -1,0 +1,45 @@
+"""What a checkpoint makes of recordings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from transformers import pipeline
+
+from export.parity import CLIPS, load_clips
+from tests.small import TINY_WAV2VEC2, small_corpus, tiny_recipe
+from training.loading import load_checkpoint
+from training.predict import predict, run
+from training.run import train
+
+
+@pytest.fixture(scope="module")
+def intents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint with an intent head."""
+    folder = tmp_path_factory.mktemp("predict")
+    train("intent", tiny_recipe(small_corpus(folder), TINY_WAV2VEC2, "trainer.max_steps=5"), folder / "run")
+    return folder / "run"
+
+
+def test_scores_are_those_of_the_hugging_face_pipeline(intents: Path) -> None:
+    """Label for label, on clips of every length."""
+    theirs = pipeline("audio-classification", model=str(intents), device="cpu")
+    checkpoint = load_checkpoint(str(intents))
+    for clip in load_clips()[:6]:
+        expected = theirs({"raw": clip.copy(), "sampling_rate": 16000}, top_k=2)
+        found = predict(checkpoint, clip, top_k=2)["intents"]
+        assert [each["label"] for each in found] == [each["label"] for each in expected]
+        assert np.allclose([each["score"] for each in found], [each["score"] for each in expected], atol=1e-4)
+
+
+def test_the_command(intents: Path, capsys: pytest.CaptureFixture) -> None:
+    """A line for each label, or JSON."""
+    file = str(next(CLIPS.parent.glob("*.ogg")))
+    assert run([str(intents), file, "--top-k", "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [set(each) for each in found["intents"]] == [{"score", "label"}]
+    assert run([str(intents), file]) == 0
+    assert found["intents"][0]["label"] in capsys.readouterr().out.splitlines()[1]

@@ -1,0 +1,66 @@
+"""What a checkpoint makes of recordings, before it is exported: `edgevoice train predict CHECKPOINT FILE...`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgevoice.text import plain
+from training.calibrate import softmax
+from training.dataset import load_audio
+from training.loading import Checkpoint, load_checkpoint
+
+
+def predict(checkpoint: Checkpoint, samples: npt.NDArray[np.float32], top_k: int = 5) -> dict[str, Any]:
+    """The text, and the best labels with their scores as `transformers.pipeline("audio-classification")` gives them.
+
+    Args:
+        checkpoint: with either head or both.
+        samples: mono at 16 kHz.
+        top_k: labels to give, at most.
+
+    Returns:
+        "text" with a CTC head, "intents" (score and label, best first) with an intent head.
+    """
+    encoding = checkpoint.encode(samples)
+    found: dict[str, Any] = {}
+    if encoding.log_probs is not None:
+        found["text"] = checkpoint.text(encoding)
+    if encoding.intent_logits is not None:
+        scores = softmax(encoding.intent_logits[None].astype(np.float64))[0]
+        order = np.argsort(-scores, kind="stable")[:top_k]
+        found["intents"] = [{"score": float(scores[i]), "label": checkpoint.labels[i]} for i in order]
+    return found
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the command line; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="edgevoice train predict",
+        description="What a checkpoint makes of recordings, each as a whole.",
+        epilog="example:\n  edgevoice train predict runs/intents question.wav --top-k 3",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("checkpoint", help="folder of a run, or hub id")
+    parser.add_argument("files", type=Path, nargs="+", help="recordings")
+    parser.add_argument("--top-k", type=int, default=5, help="labels to print (5)")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each file")
+    options = parser.parse_args(arguments)
+    checkpoint = load_checkpoint(options.checkpoint)
+    for file in options.files:
+        found = predict(checkpoint, load_audio(file), max(1, options.top_k))
+        if options.json:
+            print(json.dumps({"file": str(file), **found}, ensure_ascii=False))
+            continue
+        print(plain(str(file)))
+        if "text" in found:
+            print(f"  {found['text']}")
+        for each in found.get("intents", []):
+            print(f"  {each['score']:6.1%}  {plain(each['label'])}")
+    return 0
