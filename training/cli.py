@@ -37,6 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    from training import hub
     from training.config import load_config
     from training.run import train
 
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str]) -> int:
         config = dataclasses.replace(config, model=dataclasses.replace(config.model, checkpoint=options.model))
     if options.data:
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, sources=tuple(options.data)))
+    if options.push_to_hub:
+        hub.check_login(options.push_to_hub)
     try:
         figures = train(options.task, config, options.output)
     except KeyboardInterrupt:
@@ -54,6 +57,8 @@ def main(arguments: Sequence[str]) -> int:
     for name, value in figures.items():
         if not name.endswith(("_second", "_runtime")):
             print(f"{name}\t{value:.4f}")
+    if options.push_to_hub and os.environ.get("RANK", "0") == "0":  # of several processes, one
+        print(f"pushed\t{hub.push(options.output, options.push_to_hub)}")
     return 0
 
 
@@ -81,4 +86,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, help="recipe: a TOML file, or small or banking-en, which come along")
     parser.add_argument("--max-steps", type=int, help="optimiser steps")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
+    parser.add_argument("--push-to-hub", metavar="OWNER/NAME", help="give the checkpoint to the hub, private at first")
     return parser

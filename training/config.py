@@ -73,6 +73,8 @@ class DataConfig:
     """Clips outside these bounds are left out and counted in the report."""
     noise: str = ""
     """Manifest of recordings without speech (splits other than "rir") and room impulse responses (split "rir")."""
+    crop_s: float = 0.0
+    """Cut every clip to its first so many seconds, as the audio-classification guide does; 0 to hear them out."""
     lead_s: float = 0.0
     """Up to this much near-silence is put before a training clip, as the live segmenter's pre-roll does."""
     evaluate_at_most: int = 200
@@ -91,6 +93,8 @@ class TrainerConfig:
     gradient_accumulation_steps: int = 1
     learning_rate: float = 3e-4
     warmup_steps: int = 100
+    warmup_ratio: float = 0.0
+    """Share of the run that warms up, in place of `warmup_steps`."""
     lr_scheduler_type: str = "linear"
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0

@@ -151,6 +151,7 @@ def _datasets(
         "tokenizer": tokenizer,
         "labels": {name: index for index, name in enumerate(labels)} if task != "ctc" else None,
         "missing_intent": config.data.missing_intent,
+        "crop_s": config.data.crop_s,
         "cache": AudioCache(),
     }
     training = SpeechDataset(

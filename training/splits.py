@@ -24,18 +24,19 @@ def split(clips: Sequence[Clip], by: SplitBy, dev: float, test: float, seed: int
     Args:
         clips: of one data set.
         by: "column" keeps what the data says. "fraction" draws clips of each intent. "speaker" keeps every speaker in
-            one split only, so that what is measured is how strangers are understood. "auto" is "column" where the data
-            has a dev split; else "speaker" where at least ten are named; else "fraction".
+            one split only, so that what is measured is how strangers are understood; both pass over what the data says.
+            "auto" is "column" where the data has a dev split; otherwise it keeps a test split of the data's own, and
+            deals out the rest: by speaker where at least ten are named, else by fraction.
         dev: share of the clips (or speakers) that the model is chosen on.
-        test: share that it is judged on at the end. Splits that the data has already are kept: a `test` split of the
-            data is not drawn again, and only clips of `train` or without a split are dealt out.
+        test: share that it is judged on at the end.
         seed: of the drawing.
 
     Raises:
         ConfigError: the clips do not allow it.
     """
-    fixed = [clip for clip in clips if clip.split not in ("", "train")]
-    open_ = [clip for clip in clips if clip.split in ("", "train")]
+    kept = by in ("auto", "column")
+    fixed = [clip for clip in clips if kept and clip.split not in ("", "train")]
+    open_ = [clip for clip in clips if not kept or clip.split in ("", "train")]
     names = {clip.split for clip in fixed}
     by = _chosen(by, clips, names)
     if by == "column":

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError
 from training import metrics
 from training.callbacks import SkipBadGradients, WeightAverage
@@ -34,7 +35,8 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
     def get_train_dataloader(self) -> torch.utils.data.DataLoader[Any]:
         """Batches of clips of similar length."""
         dataset: Any = self.train_dataset
-        durations = [clip.duration_s for clip in dataset.clips]
+        longest = dataset.crop / SAMPLE_RATE if dataset.crop else float("inf")
+        durations = [min(clip.duration_s, longest) for clip in dataset.clips]
         workers = self.args.dataloader_num_workers
         # every process takes its share of the clips of a batch, so the Accelerator has nothing left to deal out; the
         # Trainer moves the tensors itself
@@ -150,7 +152,8 @@ def _arguments(task: Task, settings: TrainerConfig, best: str, output: Path) -> 
             num_train_epochs=settings.epochs or 1.0,
             gradient_accumulation_steps=settings.gradient_accumulation_steps,
             learning_rate=settings.learning_rate,
-            warmup_steps=settings.warmup_steps,
+            warmup_steps=0 if settings.warmup_ratio else settings.warmup_steps,
+            warmup_ratio=settings.warmup_ratio,
             lr_scheduler_type=settings.lr_scheduler_type,
             weight_decay=settings.weight_decay,
             max_grad_norm=settings.max_grad_norm,

@@ -66,6 +66,12 @@ def test_ten_named_speakers_are_kept_apart_by_themselves():
     assert Counter(c.split for c in dealt) == {"train": 40, "dev": 5, "test": 5}
 
 
+def test_speakers_asked_for_are_kept_apart_whatever_the_data_says():
+    clips = [clip(n, speaker=f"s{n % 4}", name=("train", "test")[n % 2]) for n in range(40)]
+    dealt = split(clips, "speaker", 0.25, 0.25, 1)
+    assert Counter(c.split for c in dealt) == {"train": 20, "dev": 10, "test": 10}
+
+
 def test_too_few_speakers():
     with pytest.raises(ConfigError, match="2 speakers are named, too few"):
         split([clip(1, speaker="a"), clip(2, speaker="b"), clip(3, speaker="unknown")], "speaker", 0.1, 0.1, 1)
