@@ -92,6 +92,8 @@ class TrainerConfig:
     """Seconds of audio in a batch; clips of similar length go together."""
     gradient_accumulation_steps: int = 1
     learning_rate: float = 3e-4
+    encoder_learning_rate: float = 0.0
+    """Peak learning rate of all but the heads, for an encoder that is trained already; 0 for that of the heads."""
     warmup_steps: int = 100
     warmup_ratio: float = 0.0
     """Share of the run that warms up, in place of `warmup_steps`."""

@@ -164,6 +164,8 @@ def build_model(
         return _joint(config, vocabulary_size, blank, label_maps, intent_weight)
     options: dict[str, Any] = ctc if task == "ctc" else {**label_maps, "classifier_proj_size": config.classifier_size}
     auto = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
+    if config.checkpoint and isinstance(AutoConfig.from_pretrained(config.checkpoint), JointConfig):
+        return _one_head(auto, config.checkpoint, options)
     if config.checkpoint:
         model = auto.from_pretrained(config.checkpoint, ignore_mismatched_sizes=True, **options)
         if config.freeze_features and hasattr(model, "freeze_feature_encoder"):
@@ -206,6 +208,21 @@ def encoder_config(config: ModelConfig, **options: Any) -> PretrainedConfig:
     return built
 
 
+def _one_head(auto: Any, checkpoint: str, options: dict[str, Any]) -> Any:
+    """A model of one head on the encoder of a joint checkpoint, with its CTC head where that fits."""
+    joint = JointModel.from_pretrained(checkpoint)
+    encoder = dict(joint.config.encoder)
+    model = auto.from_config(AutoConfig.for_model(encoder.pop("model_type"), **{**encoder, **options}))
+    model.base_model.load_state_dict(joint.encoder.state_dict())
+    _copy_head(joint.ctc_head, getattr(model, "lm_head", None))
+    return model
+
+
+def _copy_head(source: nn.Linear, target: nn.Linear | None) -> None:
+    if target is not None and source.weight.shape == target.weight.shape:
+        target.load_state_dict(source.state_dict())
+
+
 def _joint(
     config: ModelConfig, vocabulary_size: int, blank: int, label_maps: dict[str, Any], weight: float
 ) -> JointModel:
@@ -220,7 +237,12 @@ def _joint(
         return model
     encoder = {"model_type": source.model_type, **source.to_diff_dict()}
     model = JointModel(_joint_config(encoder, config, vocabulary_size, blank, label_maps, weight))
-    model.encoder = AutoModel.from_pretrained(config.checkpoint)
+    if (source.architectures or [""])[0].endswith("ForCTC"):
+        trained = AutoModelForCTC.from_pretrained(config.checkpoint)
+        model.encoder = trained.base_model
+        _copy_head(trained.lm_head, model.ctc_head)
+    else:
+        model.encoder = AutoModel.from_pretrained(config.checkpoint)
     if config.freeze_features and hasattr(model.encoder, "freeze_feature_encoder"):
         model.encoder.freeze_feature_encoder()
     return model

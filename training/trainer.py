@@ -31,6 +31,7 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
     frame_wise = False
     """Whether the first logits are those of a CTC head."""
     blank = 0
+    encoder_learning_rate = 0.0
 
     def get_train_dataloader(self) -> torch.utils.data.DataLoader[Any]:
         """Batches of clips of similar length."""
@@ -50,6 +51,30 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
             num_workers=workers,
             persistent_workers=workers > 0,
         )
+
+    def create_optimizer(self) -> torch.optim.Optimizer:
+        """As the Trainer's, with a learning rate of its own for the encoder if there is one."""
+        if self.optimizer is None and self.encoder_learning_rate:
+            decaying = set(self.get_decay_parameter_names(self.model))
+            prefix = f"{self.model.base_model_prefix}."
+            groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+            for name, parameter in self.model.named_parameters():
+                if parameter.requires_grad:
+                    groups.setdefault((name.startswith(prefix), name in decaying), []).append(parameter)
+            kind, options = self.get_optimizer_cls_and_kwargs(self.args)
+            self.optimizer = kind(
+                [
+                    {
+                        "params": parameters,
+                        "weight_decay": self.args.weight_decay if decays else 0.0,
+                        **({"lr": self.encoder_learning_rate} if in_encoder else {}),
+                    }
+                    for (in_encoder, decays), parameters in groups.items()
+                ],
+                **options,
+            )
+        optimizer: torch.optim.Optimizer = super().create_optimizer()
+        return optimizer
 
     def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """As the Trainer's, but frames of padding say nothing: they are no part of the clip."""
@@ -101,6 +126,7 @@ def build_trainer(
     )
     trainer.remove_callback(PrinterCallback)  # Progress says it in words
     trainer.batch_seconds = settings.batch_seconds
+    trainer.encoder_learning_rate = settings.encoder_learning_rate
     trainer.frame_wise, trainer.blank = task != "intent", blank
     return trainer
 
