@@ -31,14 +31,16 @@ class Cli:
     model: Path
     extra: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, *arguments: str | Path, stdin: bytes = b"", **more: Any) -> subprocess.CompletedProcess[bytes]:
+    def __call__(
+        self, *arguments: str | Path, stdin: bytes = b"", timeout: float = 60, **more: Any
+    ) -> subprocess.CompletedProcess[bytes]:
         """Runs to the end."""
         return subprocess.run(
             self.command(arguments),
             input=stdin,
             capture_output=True,
             env=self.environment,
-            timeout=60,
+            timeout=timeout,
             check=False,
             **more,
         )

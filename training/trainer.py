@@ -55,10 +55,11 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
     def create_optimizer(self) -> torch.optim.Optimizer:
         """As the Trainer's, with a learning rate of its own for the encoder if there is one."""
         if self.optimizer is None and self.encoder_learning_rate:
-            decaying = set(self.get_decay_parameter_names(self.model))
-            prefix = f"{self.model.base_model_prefix}."
+            model: Any = self.model
+            decaying = set(self.get_decay_parameter_names(model))
+            prefix = f"{model.base_model_prefix}."
             groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
-            for name, parameter in self.model.named_parameters():
+            for name, parameter in model.named_parameters():
                 if parameter.requires_grad:
                     groups.setdefault((name.startswith(prefix), name in decaying), []).append(parameter)
             kind, options = self.get_optimizer_cls_and_kwargs(self.args)
@@ -144,8 +145,9 @@ class Measured:
 def measure_sets(task: Task, trainer: Trainer) -> Measured:
     """Runs every dev set through the trainer's model."""
     measured = Measured({}, {})
-    for name, dataset in trainer.eval_dataset.items():
-        result = trainer.predict(dataset, metric_key_prefix="eval")
+    dev: Any = trainer.eval_dataset
+    for name, dataset in dev.items():
+        result: Any = trainer.predict(dataset, metric_key_prefix="eval")
         kept = {key.removeprefix("eval_"): value for key, value in result.metrics.items()}
         measured.figures[name] = {key: kept[key] for key in ("loss", "wer", "cer", "accuracy", "f1") if key in kept}
         if task == "intent":

@@ -1,0 +1,96 @@
+"""Intents from nothing but phrases."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from edgevoice.asr.bundle import load_bundle
+from tests.command_line import Cli
+from training.from_phrases import NONE, resembles, write_sentences
+from training.manifest import read_manifest
+from training.phrases import read_intents
+
+PHRASES = """
+[intents]
+lights = ["switch|turn on the lights", "make it brighter [please]"]
+music = ["play some|more music", "i want to hear (jazz|rock|{band})"]
+
+[slots]
+band = ["the beatles"]
+
+[reject]
+phrases = ["my dog is called rex"]
+"""
+
+
+@pytest.fixture
+def phrases(tmp_path: Path) -> Path:
+    """Two intents."""
+    file = tmp_path / "home.toml"
+    file.write_text(PHRASES, encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("freeze my card", "please freeze the card", True),
+        ("freeze my card", "what is the balance on my card", True),
+        ("freeze my card", "how is the weather in spain", False),
+        ("what is the", "how do i", False),
+    ],
+)
+def test_sentences_that_may_mean_the_same(one: str, other: str, alike: bool) -> None:
+    """They share words of meaning; words that all sentences have do not count."""
+    assert resembles(one, other) == resembles(other, one) == alike
+
+
+def test_the_sentences_of_a_corpus(tmp_path: Path, phrases: Path) -> None:
+    """The intents' own in every split; of the others each in one, none like an intent, and the user's in all."""
+    intents = read_intents(phrases)
+    said = {name: intents.sentences(name, 60, 1) for name in intents.phrases}
+    write_sentences(tmp_path / "sentences.csv", said, intents, seed=1)
+    with (tmp_path / "sentences.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    by_split = {split: [row for row in rows if row["split"] == split] for split in ("train", "dev", "test")}
+    for own in by_split.values():
+        assert {row["text"] for row in own if row["intent"] == "lights"} == set(said["lights"])
+        assert "my dog is called rex" in {row["text"] for row in own if row["intent"] == NONE}
+    others = {
+        s: {r["text"] for r in rows if r["intent"] == NONE} - {"my dog is called rex"} for s, rows in by_split.items()
+    }
+    assert not others["train"] & others["test"]
+    assert not others["train"] & others["dev"]
+    assert len(others["train"]) >= 100
+    texts = [text for group in said.values() for text in group]
+    assert not [text for each in others.values() for text in each if any(resembles(text, own) for own in texts)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_one_command_from_phrases_to_a_bundle(tmp_path: Path, phrases: Path) -> None:
+    """A few steps on a few minutes of audio: not a good model, but all of one, and the command that runs it."""
+    cli = Cli(tmp_path, Path(), {"PYTHONPATH": str(Path(__file__).parents[2]), "EDGEVOICE_MODEL": ""})
+    output = tmp_path / "bundle"
+    arguments = ["--hours", "0.03", "--max-steps", "4", "--work", str(tmp_path / "work")]
+    result = cli("train", "from-phrases", phrases, "--output", output, *arguments, timeout=500)
+    assert result.returncode == 0, result.stderr.decode()
+    manifest = load_bundle(output).manifest
+    assert manifest.labels == ("lights", "music", NONE)
+    assert manifest.reject_label == NONE
+    assert set(manifest.thresholds) == {"lights", "music"}
+    assert (
+        json.loads((tmp_path / "work" / "run" / "calibration.json").read_text())["temperature"] == manifest.temperature
+    )
+    assert {clip.intent for clip in read_manifest(tmp_path / "work" / "noise" / "manifest.csv")} == {NONE}
+    shown = result.stdout.decode()
+    assert f"edgevoice live --model {output}" in shown
+    assert "accuracy" in shown
+    assert "false accepts" in shown
+    again = cli("train", "from-phrases", phrases, "--output", output)
+    assert again.returncode == 2
+    assert b"is not empty" in again.stderr
