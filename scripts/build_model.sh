@@ -15,6 +15,7 @@ fi
 
 $edgevoice train synthesise --sentences training/banking_en/sentences.csv --output corpus/banking-en --hours 20 --seed 1
 $edgevoice train joint --config training/configs/banking-en.toml --output runs/banking-en
+$edgevoice train calibrate runs/banking-en --data corpus/banking-en/manifest.csv --false-accept-rate 0.02
 
 mkdir -p runs/extras
 $python -m training.sample_call --voice "$VOICE" --output runs/extras/sample_call.flac

@@ -7,6 +7,7 @@ false-accept rate: of all the speech that does not mean an intent, the share tha
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgevoice.errors import ConfigError
+from edgevoice.errors import ConfigError, ModelError
+from training.dataset import load_audio
+from training.loading import load_checkpoint
+from training.manifest import Clip
+from training.sources import read_source
 
 Array = npt.NDArray[np.floating]
 
@@ -101,6 +106,28 @@ def calibrate(
     )
 
 
+def calibrate_checkpoint(
+    folder: Path, clips: Sequence[Clip], reject_label: str, false_accept_rate: float
+) -> Calibration:
+    """Calibrates a run's checkpoint on clips that it was not trained on, and writes the result beside the weights.
+
+    Raises:
+        ConfigError: none of the clips has one of its intents.
+        ModelError: there is no such checkpoint, or it has no intent head.
+    """
+    checkpoint = load_checkpoint(str(folder))
+    if not checkpoint.labels:
+        raise ModelError(f"The checkpoint {folder} has no intents", "Calibrate one that 'train intent' or 'joint' made")
+    labels = {name: index for index, name in enumerate(checkpoint.labels)}
+    known = [clip for clip in clips if clip.intent in labels]
+    encoded = [checkpoint.encode(load_audio(clip.path)).intent_logits for clip in known]
+    logits = np.array([each for each in encoded if each is not None]).reshape(-1, len(labels))
+    truth = np.array([labels[clip.intent] for clip in known], dtype=np.int64)
+    found = calibrate(logits, truth, checkpoint.labels, reject_label, false_accept_rate)
+    found.save(folder)
+    return found
+
+
 def fit_temperature(logits: Array, truth: npt.NDArray[np.integer]) -> float:
     """The temperature under which the true labels are likeliest, of 0.25 to 8."""
     rows = np.arange(len(truth))
@@ -123,6 +150,33 @@ def softmax(logits: Array) -> Array:
     """Scores of each row: [clips, labels]."""
     exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """`edgevoice train calibrate`: runs the command line; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="edgevoice train calibrate",
+        description="Choose a temperature and a threshold for each intent of a trained checkpoint, on dev clips.",
+        epilog="example:\n  edgevoice train calibrate runs/mine --data recordings/ --false-accept-rate 0.02",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("checkpoint", type=Path, help="folder of a run; calibration.json is written into it")
+    parser.add_argument("--data", action="append", required=True, metavar="SOURCE", help="as for 'train' (repeatable)")
+    parser.add_argument("--split", default="dev", help="whose clips; never those that were trained on (dev)")
+    parser.add_argument("--reject-label", default="none", help="the label that stands for no intent (none)")
+    parser.add_argument(
+        "--false-accept-rate",
+        type=float,
+        default=0.05,
+        help="share of the clips without an intent that may be taken for it, at most (0.05)",
+    )
+    options = parser.parse_args(arguments)
+    clips = [clip for source in options.data for clip in read_source(source) if clip.split == options.split]
+    found = calibrate_checkpoint(options.checkpoint, clips, options.reject_label, options.false_accept_rate)
+    for name, value in found.thresholds.items():
+        print(f"{name}\t{value:.4f}")
+    print(f"temperature\t{found.temperature}\tdetected\t{found.accepted:.3f}\tfalse accepts\t{found.false_accepts:.3f}")
+    return 0
 
 
 def _share(hits: npt.NDArray[np.bool_]) -> float:

@@ -1,4 +1,4 @@
-"""`edgevoice train ctc|intent|joint|validate|predict|synthesise|from-phrases`."""
+"""`edgevoice train ctc|intent|joint|validate|predict|calibrate|synthesise|from-phrases`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ EXAMPLE = """examples:
 MODULES = {
     "validate": "training.check",
     "predict": "training.predict",
+    "calibrate": "training.calibrate",
     "synthesise": "training.synthesise",
     "from-phrases": "training.from_phrases",
 }
@@ -72,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "task",
         choices=["ctc", "intent", "joint", *MODULES],
-        help="what to train; or look at data first; or try a checkpoint; or make a corpus, or a bundle from phrases",
+        help="what to train; or look at data, try or calibrate a checkpoint, make a corpus, or a bundle from phrases",
     )
     parser.add_argument("--model", help="hub id or folder of a checkpoint to start from")
     parser.add_argument(

@@ -248,19 +248,8 @@ def _train(config: PhrasesConfig, manifests: Sequence[Path], run: Path) -> None:
 
 
 def _calibrate(run: Path, manifests: Sequence[Path], false_accept_rate: float) -> None:
-    from training.loading import load_checkpoint
-
-    checkpoint = load_checkpoint(str(run))
-    labels = {name: index for index, name in enumerate(checkpoint.labels)}
-    clips = [
-        clip for file in manifests for clip in read_manifest(file) if clip.split == "dev" and clip.intent in labels
-    ]
-    logits = [checkpoint.encode(load_audio(clip.path)).intent_logits for clip in clips]
-    truth = np.array([labels[clip.intent] for clip in clips])
-    found = calibrate.calibrate(
-        np.stack([each for each in logits if each is not None]), truth, checkpoint.labels, NONE, false_accept_rate
-    )
-    found.save(run)
+    clips = [clip for file in manifests for clip in read_manifest(file) if clip.split == "dev"]
+    found = calibrate.calibrate_checkpoint(run, clips, NONE, false_accept_rate)
     logger.info("on %d dev clips: %.1f %% detected", found.clips, 100 * found.accepted)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from transformers import pipeline
 
+from export.build import ExportOptions, export
 from export.parity import CLIPS, load_clips
 from tests.small import TINY_WAV2VEC2, small_corpus, tiny_recipe
+from training import calibrate
 from training.loading import load_checkpoint
 from training.predict import predict, run
 from training.run import train
@@ -33,6 +36,20 @@ def test_scores_are_those_of_the_hugging_face_pipeline(intents: Path) -> None:
         found = predict(checkpoint, clip, top_k=2)["intents"]
         assert [each["label"] for each in found] == [each["label"] for each in expected]
         assert np.allclose([each["score"] for each in found], [each["score"] for each in expected], atol=1e-4)
+
+
+def test_calibration_lies_beside_the_weights_and_goes_into_the_bundle(
+    intents: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Chosen on the dev clips of the sources."""
+    run_folder = shutil.copytree(intents, tmp_path / "run")
+    corpus = str(small_corpus(tmp_path))
+    assert calibrate.run([str(run_folder), "--data", corpus, "--false-accept-rate", "0.2"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("temperature\t")
+    found = calibrate.load(run_folder)
+    assert found
+    manifest = export([str(run_folder)], tmp_path / "bundle", ExportOptions(precisions=("fp32",)))
+    assert (manifest.temperature, manifest.thresholds) == (found.temperature, dict(found.thresholds))
 
 
 def test_the_command(intents: Path, capsys: pytest.CaptureFixture) -> None:
