@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from edgevoice.config import SAMPLE_RATE
+from edgevoice.errors import UsageError
 from edgevoice.paths import BUNDLED_NAME
 from training.config import load_config
 from training.dataset import load_audio
@@ -61,7 +62,9 @@ def banking(corpus: Path, at_most: int) -> list[Clip]:
 
 def compare(data: str, clips: Sequence[Clip], recipe: str, checkpoint: str, folder: Path) -> Result:
     """Trains with a recipe and judges the best checkpoint on the test clips."""
-    folder.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        raise UsageError(f"{folder} is there already", "Delete it, or choose another --work")
+    folder.mkdir(parents=True)
     manifest = _write(clips, folder / "clips" / "manifest.csv")
     config = load_config(Path(RECIPES[recipe]), ["data.split_by=column"])
     config = dataclasses.replace(

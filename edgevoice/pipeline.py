@@ -104,7 +104,7 @@ class Pipeline:
         )
 
     def stop(self) -> None:
-        """Ends the stream soon, from any thread: what the source still has is finished and `run` comes to its end."""
+        """Ends the stream soon, from any thread: `run` finishes what the source has taken in, and comes to its end."""
         self._source.close()
 
     def _listen(self) -> Iterator[Event]:

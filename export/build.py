@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevoice.asr.bundle import MANIFEST_NAME, Graph, Manifest, sha256, write_manifest
+from edgevoice.asr.features import check_runnable
 from edgevoice.errors import UsageError
 from export import convert, parity
 from training import calibrate
@@ -29,7 +30,9 @@ class ExportOptions:
     precisions: Sequence[str] = ("fp32", "int8")
     reject_label: str = "none"
     """The label that stands for "no intent", if the model has it."""
-    threshold: float = 0.5
+    threshold: float | None = None
+    """The smallest score that counts; where the checkpoint is calibrated, no threshold is lower. None for 0.5, or for
+    the calibrated ones as they are."""
     clips: Path = parity.CLIPS
     replace: bool = False
     extras: Path | None = None
@@ -51,6 +54,8 @@ def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = Ex
     clips = parity.load_clips(options.clips)
     loaded = [load_checkpoint(name) for name in checkpoints]
     _check_pairing(loaded)
+    for checkpoint in loaded:
+        check_runnable(checkpoint.features)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as scratch:
         folder = Path(scratch) / "bundle"
@@ -137,6 +142,7 @@ def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: E
     classifier = next((c for c in loaded if c.labels), None)
     labels = classifier.labels if classifier else ()
     calibration = calibrate.load(Path(classifier.name)) if classifier else None
+    calibrated = calibration.thresholds if calibration else {}
     return Manifest(
         name=options.name or Path(loaded[0].name).name,
         graphs=graphs,
@@ -145,8 +151,8 @@ def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: E
         vocabulary=speech.vocabulary if speech else (),
         blank=speech.blank if speech else 0,
         labels=labels,
-        thresholds=dict(calibration.thresholds) if calibration else {},
-        default_threshold=options.threshold,
+        thresholds={label: max(limit, options.threshold or 0.0) for label, limit in calibrated.items()},
+        default_threshold=0.5 if options.threshold is None else options.threshold,
         temperature=calibration.temperature if calibration else 1.0,
         reject_label=options.reject_label if options.reject_label in labels else "",
         training={Path(c.name).name: _summary(training_record(c.name)) for c in loaded},

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     precisions = options.precision.split(",")
     if not set(precisions) <= {"fp32", "int8"}:
         raise UsageError(f"Unknown precision in '{options.precision}'", "Choose from fp32 and int8")
-    if not 0 <= options.threshold <= 1:
+    if options.threshold is not None and not 0 <= options.threshold <= 1:
         raise UsageError(f"--threshold {options.threshold} is no probability", "Choose a number from 0 to 1")
     checkpoints = [options.checkpoint, *([options.intent] if options.intent else [])]
     manifest = export(
@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--clips", type=Path, help="manifest CSV of clips to compare on (thirteen come with edgevoice)")
     parser.add_argument("--extras", type=Path, help="folder whose files (card, sample) go into the bundle")
     parser.add_argument("--reject-label", default="none", help="label that stands for no intent (none)")
-    parser.add_argument("--threshold", type=float, default=0.5, help="smallest score of a detected intent (0.5)")
+    parser.add_argument(
+        "--threshold", type=float, help="smallest score of a detected intent (0.5, or as it was calibrated)"
+    )
     parser.add_argument("--licence", default="", help="licence of the weights")
     parser.add_argument("--language", default="", help="language of the captions, for example en")
     parser.add_argument("--force", action="store_true", help="replace what is in --output")

@@ -22,9 +22,19 @@ _NORMED = {
 _STABLE = {**_NORMED, "do_stable_layer_norm": True}
 _GROUPED = {**_NORMED, "feat_extract_norm": "group"}
 
+
+def _without(table: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if name != key}
+
+
 ENCODERS: dict[str, dict[str, Any]] = {
     "audio-spectrogram-transformer": {**_LAYERS, "max_length": 256, "num_mel_bins": 64},
-    "data2vec-audio": {**_CONVOLUTIONS, "num_conv_pos_embedding_groups": 4, "conv_pos_kernel_size": 7},
+    "data2vec-audio": {
+        **_without(_CONVOLUTIONS, "apply_spec_augment"),
+        "mask_time_prob": 0.0,
+        "num_conv_pos_embedding_groups": 4,
+        "conv_pos_kernel_size": 7,
+    },
     "hubert": _STABLE,
     "mctct": {
         **_LAYERS,
@@ -33,7 +43,12 @@ ENCODERS: dict[str, dict[str, Any]] = {
         "layerdrop": 0.0,
     },
     "sew": {**_GROUPED, "squeeze_factor": 2},
-    "sew-d": {**_GROUPED, "squeeze_factor": 2, "position_buckets": 32, "max_position_embeddings": 64},
+    "sew-d": {
+        **_without(_GROUPED, "layerdrop"),
+        "squeeze_factor": 2,
+        "position_buckets": 32,
+        "max_position_embeddings": 64,
+    },
     "unispeech": _GROUPED,
     "unispeech-sat": _STABLE,
     "wav2vec2": _GROUPED,

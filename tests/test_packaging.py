@@ -117,7 +117,7 @@ def test_the_installed_environment_has_no_training_stack(installed: Path, tmp_pa
         check=False,
     )
     assert done.returncode == 2
-    assert "pip install 'edgevoice[train]'" in done.stderr
+    assert "pip install 'edgevoice[train,export]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

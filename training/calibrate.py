@@ -17,16 +17,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError, ModelError
+from training.config import load_resolved
+from training.corpus import read_corpus
 from training.dataset import load_audio
 from training.loading import load_checkpoint
-from training.manifest import Clip
-from training.sources import read_source
 
 Array = npt.NDArray[np.floating]
 
 FILE = "calibration.json"
-LOWEST, HIGHEST = 0.3, 0.99
+LOWEST, HIGHEST = 0.5, 0.99
 """No threshold is lower: a dev set without a single mistake is no proof that there are none. None is higher: scores of
 1 are hardly ever given."""
 _TEMPERATURES = np.geomspace(0.25, 8.0, 241)
@@ -44,10 +45,10 @@ class Calibration:
     """What was asked for: of all clips without an intent's meaning, the share taken for it, at most."""
     clips: int
     """How many it rests on."""
-    accepted: float
-    """Share of the clips with an intent that are detected as theirs, at these thresholds."""
-    false_accepts: float
-    """Share of the clips that mean none of the intents and are taken for one."""
+    accepted: float | None
+    """Share of the clips with an intent that are detected as theirs, at these thresholds; None without such clips."""
+    false_accepts: float | None
+    """Share of the clips that mean none of the intents and are taken for one; None without such clips."""
 
     def save(self, folder: Path) -> None:
         """Writes it beside the weights."""
@@ -106,24 +107,39 @@ def calibrate(
     )
 
 
-def calibrate_checkpoint(
-    folder: Path, clips: Sequence[Clip], reject_label: str, false_accept_rate: float
+def calibrate_run(
+    folder: Path, reject_label: str, false_accept_rate: float, sources: Sequence[str] = ()
 ) -> Calibration:
-    """Calibrates a run's checkpoint on clips that it was not trained on, and writes the result beside the weights.
+    """Calibrates a run's checkpoint on its dev clips, and writes the result beside the weights.
+
+    Args:
+        folder: of the run; its `training.json` says which clips were held back, and how they were heard.
+        reject_label: the label that stands for "none of the intents", if the model has it.
+        false_accept_rate: of all clips that do not mean an intent, the share that may be taken for it.
+        sources: other data, whose dev split is taken instead.
 
     Raises:
-        ConfigError: none of the clips has one of its intents.
-        ModelError: there is no such checkpoint, or it has no intent head.
+        ConfigError: it is no run, or none of the clips has one of its intents.
+        ModelError: it holds no checkpoint, or one without intents.
     """
+    task, config = load_resolved(folder)
     checkpoint = load_checkpoint(str(folder))
     if not checkpoint.labels:
         raise ModelError(f"The checkpoint {folder} has no intents", "Calibrate one that 'train intent' or 'joint' made")
+    data = dataclasses.replace(config.data, sources=tuple(sources) or config.data.sources, evaluate_at_most=1_000_000)
+    corpus = read_corpus(task, data, config.trainer.seed)
     labels = {name: index for index, name in enumerate(checkpoint.labels)}
-    known = [clip for clip in clips if clip.intent in labels]
-    encoded = [checkpoint.encode(load_audio(clip.path)).intent_logits for clip in known]
-    logits = np.array([each for each in encoded if each is not None]).reshape(-1, len(labels))
-    truth = np.array([labels[clip.intent] for clip in known], dtype=np.int64)
-    found = calibrate(logits, truth, checkpoint.labels, reject_label, false_accept_rate)
+    intents = [(clip, clip.intent or data.missing_intent) for clips in corpus.dev.values() for clip in clips]
+    known = [(clip, labels[intent]) for clip, intent in intents if intent in labels]
+    crop = round(data.crop_s * SAMPLE_RATE) or None
+    logits = [checkpoint.encode(load_audio(clip.path)[:crop]).intent_logits for clip, _ in known]
+    found = calibrate(
+        np.array(logits, dtype=np.float32).reshape(-1, len(labels)),
+        np.array([label for _, label in known], dtype=np.int64),
+        checkpoint.labels,
+        reject_label,
+        false_accept_rate,
+    )
     found.save(folder)
     return found
 
@@ -157,27 +173,27 @@ def run(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="edgevoice train calibrate",
         description="Choose a temperature and a threshold for each intent of a trained checkpoint, on dev clips.",
-        epilog="example:\n  edgevoice train calibrate runs/mine --data recordings/ --false-accept-rate 0.02",
+        epilog="example:\n  edgevoice train calibrate runs/mine --false-accept-rate 0.02",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("checkpoint", type=Path, help="folder of a run; calibration.json is written into it")
-    parser.add_argument("--data", action="append", required=True, metavar="SOURCE", help="as for 'train' (repeatable)")
-    parser.add_argument("--split", default="dev", help="whose clips; never those that were trained on (dev)")
+    parser.add_argument("--data", action="append", metavar="SOURCE", help="dev clips of other data than the run's own")
     parser.add_argument("--reject-label", default="none", help="the label that stands for no intent (none)")
     parser.add_argument(
         "--false-accept-rate",
         type=float,
         default=0.05,
-        help="share of the clips without an intent that may be taken for it, at most (0.05)",
+        help="of all clips that do not mean an intent, the share that may be taken for it, at most (0.05)",
     )
     options = parser.parse_args(arguments)
-    clips = [clip for source in options.data for clip in read_source(source) if clip.split == options.split]
-    found = calibrate_checkpoint(options.checkpoint, clips, options.reject_label, options.false_accept_rate)
+    found = calibrate_run(options.checkpoint, options.reject_label, options.false_accept_rate, options.data or ())
     for name, value in found.thresholds.items():
         print(f"{name}\t{value:.4f}")
-    print(f"temperature\t{found.temperature}\tdetected\t{found.accepted:.3f}\tfalse accepts\t{found.false_accepts:.3f}")
+    shares = {"detected": found.accepted, "false accepts": found.false_accepts}
+    said = [f"{name}\t{'-' if share is None else f'{share:.3f}'}" for name, share in shares.items()]
+    print("\t".join([f"temperature\t{found.temperature}", *said]))
     return 0
 
 
-def _share(hits: npt.NDArray[np.bool_]) -> float:
-    return round(float(hits.mean()), 4) if len(hits) else 0.0
+def _share(hits: npt.NDArray[np.bool_]) -> float | None:
+    return round(float(hits.mean()), 4) if len(hits) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import TrainerCallback
 
@@ -21,6 +22,16 @@ class SkipBadGradients(TrainerCallback):  # type: ignore[misc]
             logger.warning("step %d left out: its gradient is not finite", state.global_step)
             for parameter in model.parameters():
                 parameter.grad = None
+
+
+class FreshBatches(TrainerCallback):  # type: ignore[misc]
+    """Gives a run that goes on other batches and other augmentation than it began with."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any = None, **kwargs: Any) -> None:
+        """Tells sampler and data set the step that the run goes on at."""
+        if state.global_step:
+            train_dataloader.batch_sampler.begin_at(state.global_step)
+            train_dataloader.dataset.rng = np.random.default_rng([args.seed, state.global_step])
 
 
 class WeightAverage(TrainerCallback):  # type: ignore[misc]

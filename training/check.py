@@ -21,9 +21,8 @@ from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import UsageError
 from edgevoice.text import plain
 from training.config import DataConfig, Task, load_config
-from training.manifest import Clip, Columns
-from training.sources import read_source
-from training.splits import split
+from training.corpus import read_sets, usable_clips
+from training.manifest import Clip
 
 SILENT_DBFS = -60.0
 """A clip whose loudest sample lies below this holds no speech."""
@@ -93,16 +92,20 @@ def check(task: Task, config: DataConfig, seed: int, jobs: int = 2) -> Findings:
     Raises:
         ConfigError: a source cannot be read at all.
     """
-    columns = Columns(text=config.text_column, intent=config.intent_column, speaker=config.speaker_column)
-    clips: list[Clip] = []
-    for source in config.sources:
-        found = read_source(source, columns, measured=False)
-        clips += split(found, config.split_by, config.dev_share, config.test_share, seed)
+    clips = [clip for each in read_sets(config, seed, measured=False) for clip in each]
     with ThreadPoolExecutor(jobs) as pool:  # libsndfile decodes without holding Python's lock
         heard = list(pool.map(hear, clips))
-    problems = [*_clip_problems(task, config, heard), *_label_problems(task, clips), *_leaks(heard)]
-    missing = [name for name in ("train", "dev") if not any(clip.split == name for clip in clips)]
-    problems += [Problem("error", f"no clip belongs to the split '{name}'", "all sources") for name in missing]
+    problems = [
+        *_clip_problems(task, config, heard),
+        *_label_problems(task, config.missing_intent, clips),
+        *_leaks(heard),
+    ]
+    usable = [dataclasses.replace(each.clip, duration_s=each.seconds) for each in heard if not each.error]
+    for name in ("train", "dev"):
+        if not any(clip.split == name for clip in clips):
+            problems.append(Problem("error", f"no clip belongs to the split '{name}'", "all sources"))
+        elif not usable_clips(task, config, [clip for clip in usable if clip.split == name]).clips:
+            problems.append(Problem("error", f"no clip of the split '{name}' can be used", "all sources"))
     return _findings(problems, heard)
 
 
@@ -147,7 +150,7 @@ def _clip_problems(task: Task, config: DataConfig, heard: Iterable[Heard]) -> It
             yield Problem("warning", "no intent; it is left out", where)
 
 
-def _label_problems(task: Task, clips: Sequence[Clip]) -> Iterable[Problem]:
+def _label_problems(task: Task, missing_intent: str, clips: Sequence[Clip]) -> Iterable[Problem]:
     if task == "ctc":
         return
     counts = Counter(clip.intent for clip in clips if clip.intent and clip.split == "train")
@@ -156,8 +159,8 @@ def _label_problems(task: Task, clips: Sequence[Clip]) -> Iterable[Problem]:
             yield Problem("warning", f"{count} training clips, too few to learn from", f"label '{label}'")
     for label in sorted({clip.intent for clip in clips if clip.intent and clip.split == "dev"} - set(counts)):
         yield Problem("warning", "in dev, but never trained", f"label '{label}'")
-    if not counts and task == "intent":
-        yield Problem("error", "no training clip has an intent", "all sources")
+    if len(set(counts) | ({missing_intent} - {""})) < 2:
+        yield Problem("error", f"the training clips have {len(counts)} labels, and intents need two", "all sources")
 
 
 def _leaks(heard: Sequence[Heard]) -> Iterable[Problem]:

@@ -42,7 +42,9 @@ def main(arguments: Sequence[str]) -> int:
     from training.config import load_config
     from training.run import train
 
-    flags = [f"trainer.max_steps={options.max_steps}"] if options.max_steps is not None else []
+    flags = []
+    if options.max_steps is not None:
+        flags = [f"trainer.max_steps={options.max_steps}", "trainer.epochs=0"]
     config = load_config(options.config, [*options.set, *flags])
     if options.model:
         config = dataclasses.replace(config, model=dataclasses.replace(config.model, checkpoint=options.model))
@@ -53,12 +55,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         figures = train(options.task, config, options.output)
     except KeyboardInterrupt:
-        logger.info("stopped; the same command goes on from the last checkpoint in %s", options.output)
+        logger.info("stopped; the same command goes on from the last checkpoint in %s, if there is one", options.output)
         raise
+    if os.environ.get("RANK", "0") != "0":  # of several processes one speaks
+        return 0
     for name, value in figures.items():
-        if not name.endswith(("_second", "_runtime")):
-            print(f"{name}\t{value:.4f}")
-    if options.push_to_hub and os.environ.get("RANK", "0") == "0":  # of several processes, one
+        print(f"{name}\t{value:.4f}")
+    if options.push_to_hub:
         print(f"pushed\t{hub.push(options.output, options.push_to_hub)}")
     return 0
 
@@ -75,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=["ctc", "intent", "joint", *MODULES],
         help="what to train; or look at data, try or calibrate a checkpoint, make a corpus, or a bundle from phrases",
     )
-    parser.add_argument("--model", help="hub id or folder of a checkpoint to start from")
+    parser.add_argument("--model", help="checkpoint to start from: hub id, folder, or a bundle's name")
     parser.add_argument(
         "--data",
         action="append",
@@ -84,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "or hub data set NAME:CONFIG (repeatable)",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the run; continued if it holds one")
-    parser.add_argument("--config", type=Path, help="recipe: a TOML file, or small or banking-en, which come along")
+    parser.add_argument("--config", type=Path, help="recipe: a TOML file, or the name of one in training/configs")
     parser.add_argument("--max-steps", type=int, help="optimiser steps")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     parser.add_argument("--push-to-hub", metavar="OWNER/NAME", help="give the checkpoint to the hub, private at first")

@@ -203,6 +203,21 @@ def save_config(config: TrainConfig, task: Task, folder: Path) -> None:
     (folder / "training.json").write_text(text + "\n", encoding="utf-8")
 
 
+def load_resolved(folder: Path) -> tuple[Task, TrainConfig]:
+    """The task and the resolved configuration of a run.
+
+    Raises:
+        ConfigError: the folder holds no run.
+    """
+    file = folder / "training.json"
+    try:
+        tree = json.loads(file.read_text(encoding="utf-8"))
+        task: Task = tree.pop("task")
+        return task, build(TrainConfig, tree)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}", "Name the folder of a run") from None
+
+
 def _not_none(annotation: Any) -> Any:
     arguments = [a for a in typing.get_args(annotation) if a is not type(None)]
     return arguments[0] if type(None) in typing.get_args(annotation) else annotation

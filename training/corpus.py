@@ -41,18 +41,16 @@ def read_corpus(task: Task, config: DataConfig, seed: int) -> Corpus:
     """
     if not config.sources:
         raise ConfigError("There is no data to train on", "Name a manifest, a folder or a hub data set with --data")
-    columns = Columns(text=config.text_column, intent=config.intent_column, speaker=config.speaker_column)
     train: list[Clip] = []
     dev: dict[str, list[Clip]] = {}
     left_out: dict[str, int] = {}
-    for name in config.sources:
-        clips = split(read_source(name, columns), config.split_by, config.dev_share, config.test_share, seed)
-        chosen = _select(task, config, [clip for clip in clips if clip.split == "train"])
+    for clips in read_sets(config, seed):
+        chosen = usable_clips(task, config, [clip for clip in clips if clip.split == "train"])
         for reason, count in chosen.left_out.items():
             left_out[reason] = left_out.get(reason, 0) + count
         for clip in chosen.clips:
             train += [clip] * config.repeat.get(clip.dataset, 1)
-        for clip in _select(task, config, [clip for clip in clips if clip.split == "dev"]).clips:
+        for clip in usable_clips(task, config, [clip for clip in clips if clip.split == "dev"]).clips:
             dev.setdefault(clip.dataset, []).append(clip)
     if not train:
         raise ConfigError(
@@ -69,6 +67,26 @@ def read_corpus(task: Task, config: DataConfig, seed: int) -> Corpus:
     if missing:
         raise ConfigError(f"The clip {missing} is not there", "Mend or remove its row in the manifest")
     return Corpus(tuple(train), spread, left_out)
+
+
+def read_sets(config: DataConfig, seed: int, *, measured: bool = True) -> list[list[Clip]]:
+    """The clips of each source, all with a split.
+
+    Where the splits are chosen by themselves ("auto") and any source has a dev split, the others are trained on whole.
+
+    Args:
+        config: the sources and how to split them.
+        seed: of splits that are drawn.
+        measured: as `training.sources.read_source` has it.
+
+    Raises:
+        ConfigError: a source is missing, or does not allow the split that was asked for.
+    """
+    columns = Columns(text=config.text_column, intent=config.intent_column, speaker=config.speaker_column)
+    sets = [read_source(source, columns, measured=measured) for source in config.sources]
+    if config.split_by == "auto" and any(clip.split == "dev" for clips in sets for clip in clips):
+        return [[dataclasses.replace(clip, split=clip.split or "train") for clip in clips] for clips in sets]
+    return [split(clips, config.split_by, config.dev_share, config.test_share, seed) for clips in sets]
 
 
 def intent_labels(task: Task, config: DataConfig, corpus: Corpus) -> list[str]:
@@ -123,7 +141,8 @@ def _spread(clips: Sequence[Clip], count: int) -> tuple[Clip, ...]:
     return tuple(clips[::step])
 
 
-def _select(task: Task, config: DataConfig, clips: list[Clip]) -> Selection:
+def usable_clips(task: Task, config: DataConfig, clips: list[Clip]) -> Selection:
+    """Those that the task can be trained or measured on."""
     labelled: Needs = "nothing" if config.missing_intent else "intent"
     needs: dict[Task, Needs] = {"ctc": "text", "intent": labelled, "joint": "either"}
     return select(clips, minimum_s=config.minimum_s, maximum_s=config.maximum_s, needs=needs[task])

@@ -161,11 +161,12 @@ class DurationBatches(Sampler[list[int]]):
         self.part, self.parts = part, parts
         self.seed = seed
         self.epoch = 0
+        self.start = 0
         self.batches = len(self._split(0))
 
-    def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch's order; called by the data loader."""
-        self.epoch = epoch
+    def begin_at(self, step: int) -> None:
+        """Makes the orders from now on those of a run that goes on at this step, instead of those it has seen."""
+        self.start = step
 
     def __len__(self) -> int:
         return self.batches
@@ -173,7 +174,7 @@ class DurationBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         batches = self._split(self.epoch)
         self.epoch += 1
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(batches))
+        order = np.random.default_rng([self.seed, self.epoch, self.start]).permutation(len(batches))
         # every epoch must have the same number of batches, or the scheduler's steps would not add up
         for position in range(self.batches):
             batch = batches[order[position % len(batches)]]
@@ -181,7 +182,7 @@ class DurationBatches(Sampler[list[int]]):
             yield batch[self.part :: self.parts] or batch[:1]
 
     def _split(self, epoch: int) -> list[list[int]]:
-        jitter = np.random.default_rng([self.seed, epoch, 1]).uniform(0.9, 1.1, len(self.durations))
+        jitter = np.random.default_rng([self.seed, epoch, 1, self.start]).uniform(0.9, 1.1, len(self.durations))
         batches: list[list[int]] = []
         batch: list[int] = []
         for index in np.argsort(self.durations * jitter):

@@ -9,7 +9,11 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
+import hashlib
+import json
 import logging
+import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,12 +27,14 @@ from edgevoice.errors import ConfigError
 from edgevoice.paths import BUNDLED_NAME
 from training import calibrate
 from training.augment import coloured_noise, gain
+from training.checkpoint import load_features
 from training.config import load_config
 from training.dataset import load_audio
 from training.manifest import Clip, read_manifest
 from training.phrases import Intents, expand, read_intents
 from training.progress import spoken_time
 from training.synthesis.plan import SynthesisConfig
+from training.warm_start import checkpoint_folder
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +52,7 @@ _EMPTY_WORDS = frozenset(
     "by with and or but if so as this that there here can could would will may might should please how what when where "
     "which who why want need like get have has had some any not no now just about up out".split()
 )
-_SPEECH, _NOISE = "speech", "noise"
+_SPEECH, _NOISE, _RUN = "speech", "noise", "run"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,17 +101,21 @@ def from_phrases(config: PhrasesConfig) -> Judgement:
     began = time.monotonic()
     intents = read_intents(config.phrases)
     check_output(config.output, replace=config.replace)  # said now, not after twenty minutes
+    with tempfile.TemporaryDirectory() as scratch:
+        load_features(checkpoint_folder(config.checkpoint, Path(scratch)))  # so is this
     config.work.mkdir(parents=True, exist_ok=True)
     said = {name: intents.sentences(name, SENTENCES_PER_INTENT, config.seed) for name in intents.phrases}
     _step(1, f"{sum(map(len, said.values()))} sentences for {len(said)} intents, and others that mean none of them")
     write_sentences(config.work / "sentences.csv", said, intents, config.seed)
+    _claim(config)
     _step(2, f"a corpus of {config.hours:g} h in all voices that are installed")
     manifests = _corpus(config)
     _step(3, f"training, going on from {config.checkpoint}")
-    run = config.work / "run"
+    run = config.work / _RUN
     _train(config, manifests, run)
     _step(4, "thresholds")
-    _calibrate(run, manifests, config.false_accept_rate / len(said))
+    found = calibrate.calibrate_run(run, NONE, config.false_accept_rate / len(said))
+    logger.info("on %d dev clips: %.1f %% detected", found.clips, 100 * (found.accepted or 0))
     _step(5, "export and proof")
     options = ExportOptions(name=intents.name, replace=config.replace, reject_label=NONE)
     export([str(run)], config.output, options)
@@ -113,6 +123,24 @@ def from_phrases(config: PhrasesConfig) -> Judgement:
     judgement = judge(config.output, [clip for file in manifests for clip in read_manifest(file)])
     logger.info("done in %s", spoken_time(time.monotonic() - began))
     return judgement
+
+
+def _claim(config: PhrasesConfig) -> None:
+    """Notes what the work folder is made from; where that has changed, what was made there is made anew."""
+    sentences = (config.work / "sentences.csv").read_bytes()
+    made_from = {
+        "sentences": hashlib.sha256(sentences).hexdigest(),
+        "hours": config.hours,
+        "seed": config.seed,
+        "checkpoint": config.checkpoint,
+        "steps": config.steps,
+    }
+    note = config.work / "made-from.json"
+    if note.is_file() and json.loads(note.read_text(encoding="utf-8")) != made_from:
+        logger.info("%s was made from something else, and is made anew", config.work)
+        for name in (_SPEECH, _NOISE, _RUN):
+            shutil.rmtree(config.work / name, ignore_errors=True)
+    note.write_text(json.dumps(made_from, indent=1) + "\n", encoding="utf-8")
 
 
 def write_sentences(file: Path, said: dict[str, list[str]], intents: Intents, seed: int) -> None:
@@ -245,12 +273,6 @@ def _train(config: PhrasesConfig, manifests: Sequence[Path], run: Path) -> None:
         data=dataclasses.replace(recipe.data, sources=tuple(map(str, manifests))),
     )
     train("joint", recipe, run)
-
-
-def _calibrate(run: Path, manifests: Sequence[Path], false_accept_rate: float) -> None:
-    clips = [clip for file in manifests for clip in read_manifest(file) if clip.split == "dev"]
-    found = calibrate.calibrate_checkpoint(run, clips, NONE, false_accept_rate)
-    logger.info("on %d dev clips: %.1f %% detected", found.clips, 100 * found.accepted)
 
 
 def _step(number: int, what: str) -> None:

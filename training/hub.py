@@ -9,8 +9,8 @@ from edgevoice.errors import EdgeVoiceError, UsageError
 
 logger = logging.getLogger(__name__)
 
-KEPT_BACK = ["checkpoint-*/*", "tensorboard/*", "*.bin", "*.pt", "*.pth"]
-"""What is of use for going on with the run only; pickles among it."""
+KEPT_BACK = ["checkpoint-*/*", "tensorboard/*", "*.bin", "*.pt", "*.pth", "training.json"]
+"""What is of use for going on with the run only: pickles among it, and paths of this machine."""
 
 
 class HubError(EdgeVoiceError):

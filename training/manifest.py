@@ -131,7 +131,8 @@ def select(clips: Iterable[Clip], *, minimum_s: float, maximum_s: float, needs: 
 def split_name(name: str) -> str:
     """A split's name as we call it."""
     name = name.strip()
-    return SPLITS.get(name.lower(), name)
+    plain = name.lower()
+    return SPLITS.get(plain, plain if plain in ("train", "dev", "test") else name)
 
 
 def duration(path: Path, origin: str) -> float:
@@ -180,7 +181,7 @@ def _unfit(clip: Clip, minimum_s: float, maximum_s: float, needs: str) -> str:
 
 
 def _clip(file: Path, line: int, row: Mapping[str, Any], found: Mapping[str, str], *, measured: bool) -> Clip:
-    cells = {need: str(row.get(column) or "").strip() for need, column in found.items()}
+    cells = {need: "" if row.get(column) is None else str(row[column]).strip() for need, column in found.items()}
     if not cells["path"]:
         raise ConfigError(f"Line {line} of the manifest {file} names no file", "Mend or remove the row")
     text = cells.get("text", "")

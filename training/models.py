@@ -213,13 +213,27 @@ def _one_head(auto: Any, checkpoint: str, options: dict[str, Any]) -> Any:
     joint = JointModel.from_pretrained(checkpoint)
     encoder = dict(joint.config.encoder)
     model = auto.from_config(AutoConfig.for_model(encoder.pop("model_type"), **{**encoder, **options}))
-    model.base_model.load_state_dict(joint.encoder.state_dict())
-    _copy_head(joint.ctc_head, getattr(model, "lm_head", None))
+    encoder_of(model)[1].load_state_dict(joint.encoder.state_dict())
+    _copy_head(joint.ctc_head, ctc_head_of(model))
     return model
 
 
-def _copy_head(source: nn.Linear, target: nn.Linear | None) -> None:
-    if target is not None and source.weight.shape == target.weight.shape:
+def encoder_of(model: Any) -> tuple[str, nn.Module]:
+    """The name and module of a model's encoder: the largest of its parts. What Transformers calls `base_model_prefix`
+    names another attribute in some of the family."""
+    sizes = {name: sum(p.numel() for p in part.parameters()) for name, part in model.named_children()}
+    name = max(sizes, key=lambda each: sizes[each])
+    return name, getattr(model, name)
+
+
+def ctc_head_of(model: Any) -> nn.Linear | None:
+    """The layer that gives a CTC model's logits, if it has one."""
+    head: nn.Linear | None = getattr(model, "lm_head", getattr(model, "ctc_head", None))
+    return head
+
+
+def _copy_head(source: nn.Linear | None, target: nn.Linear | None) -> None:
+    if source is not None and target is not None and source.weight.shape == target.weight.shape:
         target.load_state_dict(source.state_dict())
 
 
@@ -239,8 +253,8 @@ def _joint(
     model = JointModel(_joint_config(encoder, config, vocabulary_size, blank, label_maps, weight))
     if (source.architectures or [""])[0].endswith("ForCTC"):
         trained = AutoModelForCTC.from_pretrained(config.checkpoint)
-        model.encoder = trained.base_model
-        _copy_head(trained.lm_head, model.ctc_head)
+        model.encoder = encoder_of(trained)[1]
+        _copy_head(ctc_head_of(trained), model.ctc_head)
     else:
         model.encoder = AutoModel.from_pretrained(config.checkpoint)
     if config.freeze_features and hasattr(model.encoder, "freeze_feature_encoder"):

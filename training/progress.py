@@ -25,7 +25,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Starts the clock."""
         self._began, self._first = time.monotonic(), state.global_step
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and state.is_world_process_zero:
             self._bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step", dynamic_ncols=True)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -35,7 +35,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """Shows the loss."""
-        if not logs or "loss" not in logs:
+        if not logs or "loss" not in logs or not state.is_world_process_zero:
             return
         if self._bar is not None:
             self._bar.set_postfix_str(f"loss {logs['loss']:.3f}")
@@ -55,7 +55,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
         """Shows the figures of one dev set."""
         line = figures_line(metrics or {})
-        if not line:
+        if not line or not state.is_world_process_zero:
             return
         if self._bar is not None:
             self._bar.write(f"step {state.global_step}: {line}", file=sys.stderr)

@@ -46,7 +46,7 @@ def write_report(outcome: Outcome, folder: Path) -> None:
     confused = []
     for name, (truth, predicted) in outcome.intents.items():
         known = truth != IGNORE
-        if known.any():
+        if _is_choice(outcome, name):
             file = folder / CONFUSION.format(name)
             matrix = confusion(truth[known], predicted[known], len(outcome.labels))
             pictures.append(_confusion(matrix, outcome.labels, name, file))
@@ -82,7 +82,7 @@ def model_card(outcome: Outcome, figures: str) -> str:
     """A card with the hub's front matter."""
     tags = {"ctc": "automatic-speech-recognition", "intent": "audio-classification"}
     pipeline = [f"pipeline_tag: {tags[outcome.task]}"] if outcome.task in tags else []
-    base = [f"base_model: {outcome.base}"] if "/" in outcome.base else []
+    base = [f"base_model: {outcome.base}"] if "/" in outcome.base and not Path(outcome.base).exists() else []
     front = ["---", "library_name: transformers", "tags:", "- edgevoice", *pipeline, *base, "---"]
     labels = f"\nIntents: {', '.join(outcome.labels)}.\n" if outcome.labels else ""
     return "\n".join(
@@ -111,7 +111,7 @@ def _summary(outcome: Outcome) -> str:
     left = ", ".join(f"{count} {reason}" for reason, count in outcome.left_out.items())
     return (
         f"Task {outcome.task}, {outcome.parameters / 1e6:.2f} million parameters, "
-        f"{'from ' + outcome.base if outcome.base else 'from random weights'}; {outcome.steps} steps of "
+        f"from {Path(outcome.base).name if outcome.base else 'random weights'}; {outcome.steps} steps of "
         f"{trainer.batch_seconds * trainer.gradient_accumulation_steps:g} s of audio, peak learning rate "
         f"{trainer.learning_rate:g}. Trained on {clips} clips, {hours:.2f} h: {sets}."
         + (f" Left out: {left}." if left else "")
@@ -159,16 +159,24 @@ def _curve(outcome: Outcome, file: Path) -> Path:
     left.set(xlabel="step", ylabel="loss", title="Learning curve")
     left.set_ylim(bottom=0)
     right = left.twinx()
-    right.set(ylabel="dev sets, %", ylim=(0, 100))
-    names = sorted({key for entry in outcome.history for key in entry if key.endswith(("_wer", "_accuracy"))})
-    for name in names:
-        points = [(entry["step"], 100 * min(1.0, entry[name])) for entry in outcome.history if name in entry]
-        style = "-" if name.endswith("_accuracy") else "--"
-        right.plot(*zip(*points, strict=True), style, marker=".", label=name.removeprefix("eval_").replace("_", " "))
-    if names:
-        right.legend(loc="center left", bbox_to_anchor=(1.1, 0.5), fontsize="small")
+    right.set(ylabel="dev sets, %", ylim=(0, 101))
+    for number, dataset in enumerate(outcome.figures):
+        for name, style in (("accuracy", "-"), ("wer", "--")):
+            key = f"eval_{dataset}_{name}"
+            points = [(entry["step"], 100 * min(1.0, entry[key])) for entry in outcome.history if key in entry]
+            if points and (name == "wer" or _is_choice(outcome, dataset)):
+                label = f"{dataset}, {_FIGURES[name]}"
+                right.plot(*zip(*points, strict=True), style, color=f"C{number}", marker=".", label=label)
+    if right.get_legend_handles_labels()[0]:
+        right.legend(loc="center left", bbox_to_anchor=(1.15, 0.5), fontsize="small")
     figure.savefig(file, dpi=120)
     return file
+
+
+def _is_choice(outcome: Outcome, dataset: str) -> bool:
+    """Whether a set's clips have more than one label: otherwise there is nothing to confuse."""
+    truth = outcome.intents.get(dataset, (np.zeros(0, dtype=np.int64),))[0]
+    return len(set(truth[truth != IGNORE].tolist())) > 1
 
 
 def _confusion(matrix: npt.NDArray[np.int64], labels: Sequence[str], name: str, file: Path) -> Path:

@@ -14,6 +14,7 @@ from transformers import set_seed
 
 from edgevoice.asr.bundle import FeatureSettings
 from edgevoice.errors import ConfigError, ModelError, UsageError
+from training import calibrate
 from training.attention import use_fast_relative_key
 from training.checkpoint import load_features, load_tokenizer, measure, save_features
 from training.config import ModelConfig, Task, TrainConfig, save_config
@@ -80,6 +81,7 @@ def _train(task: Task, config: TrainConfig, start: ModelConfig, output: Path) ->
         save_features(features, output)
         if tokenizer is not None:
             tokenizer.save_pretrained(output)
+        (output / calibrate.FILE).unlink(missing_ok=True)  # it is that of other weights
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     trainer.save_model(str(output))
     measured = measure_sets(task, trainer)
@@ -135,9 +137,13 @@ def _tokenizer(task: Task, config: TrainConfig, start: ModelConfig, corpus: Corp
 
 def _best_metric(task: Task, config: TrainConfig, corpus: Corpus) -> str:
     """What chooses the best checkpoint; the Trainer would miss it at the first evaluation only."""
-    names = {"ctc": ("wer", "cer"), "intent": ("accuracy", "f1"), "joint": ("wer", "cer", "accuracy", "f1")}[task]
-    known = [f"eval_{dataset}_{name}" for dataset in corpus.dev for name in names]
-    best = config.trainer.best_metric or known[0]
+    known = []
+    for dataset, clips in corpus.dev.items():
+        has_text = task != "intent" and any(clip.text for clip in clips)
+        has_intent = task != "ctc" and (config.data.missing_intent or any(clip.intent for clip in clips))
+        names = [*(("wer", "cer") if has_text else ()), *(("accuracy", "f1") if has_intent else ())]
+        known += [f"eval_{dataset}_{name}" for name in names]
+    best = config.trainer.best_metric or (known[0] if known else "")
     if best not in known:
         raise ConfigError(f"trainer.best_metric is '{best}', which is not measured", f"Choose from {', '.join(known)}")
     return best

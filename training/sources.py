@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,13 @@ import soundfile
 
 from edgevoice.errors import ConfigError
 from edgevoice.text import normalise, plain
-from training.manifest import USUAL, Clip, Columns, duration, read_manifest, split_name
+from training.manifest import SPLITS, USUAL, Clip, Columns, duration, read_manifest, split_name
 
 logger = logging.getLogger(__name__)
 
 MANIFESTS = ("manifest.csv", "manifest.jsonl", "metadata.csv", "metadata.jsonl")
 """Tables a folder of recordings may hold: ours, or those of the hub's audio folders."""
-_SPLIT_FOLDERS = ("train", "dev", "test", "validation", "valid")
+_SPLIT_FOLDERS = ("train", "dev", "test", *SPLITS)
 _PARQUET = "refs/convert/parquet"
 """The branch in which the hub keeps every data set as plain tables, also those that come with a script."""
 
@@ -48,9 +49,8 @@ def read_source(spec: str, columns: Columns = USUAL, *, measured: bool = True) -
     if path.is_dir():
         tables = _tables(path)
         if tables:
-            return [
-                clip for file in tables for clip in _of_split(file, read_manifest(file, columns, measured=measured))
-            ]
+            read = {file: read_manifest(file, columns, measured=measured) for file in tables}
+            return [clip for file, clips in read.items() for clip in _of_split(path, file, clips)]
         if not _is_hub_layout(path):
             return _labelled_folders(path, measured=measured)
     return list(_hub(spec, columns, measured=measured))
@@ -71,15 +71,15 @@ def _set_name(name: str, config: str) -> str:
 
 def _tables(folder: Path) -> list[Path]:
     """The folder's table, or those of the folders of its splits."""
-    places = [folder, *(folder / name for name in _SPLIT_FOLDERS)]
+    places = [folder, *sorted(each for each in folder.iterdir() if each.name.lower() in _SPLIT_FOLDERS)]
     found = [place / name for place in places for name in MANIFESTS if (place / name).is_file()]
     return found[:1] if found and found[0].parent == folder else found
 
 
-def _of_split(file: Path, clips: list[Clip]) -> list[Clip]:
+def _of_split(folder: Path, file: Path, clips: list[Clip]) -> list[Clip]:
     """Clips of a table in a split's folder, which need not say their split themselves."""
-    name = split_name(file.parent.name) if file.parent.name in _SPLIT_FOLDERS else ""
-    return [dataclasses.replace(clip, split=clip.split or name) for clip in clips]
+    name = "" if file.parent == folder else split_name(file.parent.name)
+    return [dataclasses.replace(clip, split=clip.split or name, dataset=folder.resolve().name) for clip in clips]
 
 
 def _is_hub_layout(folder: Path) -> bool:
@@ -93,7 +93,7 @@ def _labelled_folders(folder: Path, *, measured: bool) -> list[Clip]:
         parts = file.relative_to(folder).parts
         if not file.is_file() or file.suffix[1:].upper() not in known or any(part.startswith(".") for part in parts):
             continue
-        split = split_name(parts[0]) if parts[0] in _SPLIT_FOLDERS else ""
+        split = split_name(parts[0]) if parts[0].lower() in _SPLIT_FOLDERS and len(parts) > 1 else ""
         labels = parts[1:-1] if split else parts[:-1]
         if not labels:
             raise ConfigError(
@@ -181,8 +181,10 @@ def _table_clips(name: str, config: str, split: str, table: Any, columns: Column
 
 def _cell(table: Any, row: int, column: str) -> str:
     value, feature = table[row][column], table.features[column]
-    names = getattr(feature, "int2str", None)  # a ClassLabel: the number of a name
-    return str(names(value) if names and value is not None and value >= 0 else "" if value is None else value).strip()
+    names = getattr(feature, "int2str", None)  # a ClassLabel: the number of a name, -1 where it is kept secret
+    if value is None or (names and value < 0):
+        return ""
+    return str(names(value) if names else value).strip()
 
 
 def _file(audio: Mapping[str, Any], target: Path) -> Path:
@@ -193,7 +195,9 @@ def _file(audio: Mapping[str, Any], target: Path) -> Path:
     file = target.with_suffix(Path(path).suffix or ".wav")
     if not file.is_file() or file.stat().st_size != len(inside):
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(inside)
+        part = file.with_name(f".{os.getpid()}-{file.name}")  # another process may be about to read it
+        part.write_bytes(inside)
+        part.replace(file)
     return file
 
 

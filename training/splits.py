@@ -38,7 +38,7 @@ def split(clips: Sequence[Clip], by: SplitBy, dev: float, test: float, seed: int
     fixed = [clip for clip in clips if kept and clip.split not in ("", "train")]
     open_ = [clip for clip in clips if not kept or clip.split in ("", "train")]
     names = {clip.split for clip in fixed}
-    by = _chosen(by, clips, names)
+    by = _chosen(by, open_, names)
     if by == "column":
         if any(not clip.split for clip in open_):
             first = next(clip for clip in open_ if not clip.split)

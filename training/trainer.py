@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, Traine
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError
 from training import metrics
-from training.callbacks import SkipBadGradients, WeightAverage
+from training.callbacks import FreshBatches, SkipBadGradients, WeightAverage
 from training.config import Task, TrainConfig, TrainerConfig
 from training.dataset import Collator, DurationBatches, SpeechDataset
 from training.features import Features
-from training.models import frame_lengths
+from training.models import encoder_of, frame_lengths
 from training.progress import Progress
 
 
@@ -57,7 +58,7 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
         if self.optimizer is None and self.encoder_learning_rate:
             model: Any = self.model
             decaying = set(self.get_decay_parameter_names(model))
-            prefix = f"{model.base_model_prefix}."
+            prefix = f"{encoder_of(model)[0]}."
             groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
             for name, parameter in model.named_parameters():
                 if parameter.requires_grad:
@@ -200,8 +201,7 @@ def _arguments(task: Task, settings: TrainerConfig, best: str, output: Path) -> 
             fp16=precision(settings.precision) == "fp16",
             gradient_checkpointing=settings.gradient_checkpointing,
             use_cpu=not torch.cuda.is_available(),
-            ddp_backend=None if torch.cuda.is_available() else "gloo",
-            ddp_find_unused_parameters=False,
+            ddp_backend="gloo" if _several_processes() and not torch.cuda.is_available() else None,
             dataloader_num_workers=settings.workers,
             remove_unused_columns=False,
             label_names=["labels", "intent_labels"] if task == "joint" else ["labels"],
@@ -217,12 +217,17 @@ def _arguments(task: Task, settings: TrainerConfig, best: str, output: Path) -> 
         ) from None
 
 
+def _several_processes() -> bool:
+    """Whether torchrun or accelerate started this one among others."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
 def _has_tensorboard() -> bool:
     return importlib.util.find_spec("tensorboard") is not None
 
 
 def _callbacks(settings: TrainerConfig) -> list[TrainerCallback]:
-    callbacks: list[TrainerCallback] = [SkipBadGradients(), Progress()]
+    callbacks: list[TrainerCallback] = [SkipBadGradients(), FreshBatches(), Progress()]
     if settings.average_decay:
         callbacks.append(WeightAverage(settings.average_decay))
     if settings.early_stopping:

@@ -33,9 +33,7 @@ def model_input(samples: Array, settings: FeatureSettings) -> Array:
     Raises:
         ModelError: the model needs an extractor of Transformers.
     """
-    if settings.kind == "extractor":
-        name = settings.extractor.get("feature_extractor_type", "feature extractor")
-        raise ModelError(f"The model needs Transformers' {name}, which this version cannot run", "Choose another model")
+    check_runnable(settings)
     if settings.kind == "waveform":
         return (utterance_normalise(samples) if settings.normalise == "utterance" else samples)[None, :]
     frames = log_mel(samples, settings.mel_bins)
@@ -44,6 +42,13 @@ def model_input(samples: Array, settings: FeatureSettings) -> Array:
     elif settings.normalise == "utterance":
         frames = utterance_normalise_bins(frames)
     return stack(frames, settings.stride)[None, :, :]
+
+
+def check_runnable(settings: FeatureSettings) -> None:
+    """Raises ModelError for features that only Transformers can compute."""
+    if settings.kind == "extractor":
+        name = settings.extractor.get("feature_extractor_type", "feature extractor")
+        raise ModelError(f"The model needs Transformers' {name}, which this version cannot run", "Choose another model")
 
 
 def utterance_normalise(samples: Array) -> Array:

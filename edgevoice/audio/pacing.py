@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -129,17 +130,22 @@ class PausableSource(_Around):
 
     Args:
         source: what to read. To pause a paced file, put the `PacedSource` inside: its clock then stands still too.
-        live: True for a microphone or a pipe, which goes on meanwhile: what it says is read and thrown away, on
-            purpose, so it does not count as lost; an empty block marks the place. False for a file, which waits.
+        live: True for a microphone or a pipe, which goes on meanwhile: what arrives in the pause is read and thrown
+            away, on purpose, so it does not count as lost; an empty block marks the place. What arrived before is let
+            through, however late it is read. False for a file, which waits.
+        clock: seconds, comparable with `Block.arrived`.
     """
 
-    def __init__(self, source: Source, *, live: bool) -> None:
+    def __init__(self, source: Source, *, live: bool, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(source)
         self._live = live
+        self._clock = clock
         self._running = threading.Event()
         self._running.set()
         self._closed = False
         self._pressing = threading.Lock()
+        self._pauses: list[tuple[float, float]] = []
+        """When each pause began and ended; infinity for one that lasts."""
 
     @property
     def paused(self) -> bool:
@@ -149,28 +155,32 @@ class PausableSource(_Around):
     def pause(self) -> None:
         """Lets no more audio through."""
         with self._pressing:
-            if self._closed:
+            if self._closed or self.paused:
                 return  # a reader must not wait for a `resume` that never comes
             if isinstance(self._source, PacedSource) and not self._live:
                 self._source.pause()
+            self._pauses.append((self._clock(), math.inf))
             self._running.clear()
 
     def resume(self) -> None:
         """Lets audio through again."""
         with self._pressing:
+            if not self.paused:
+                return
             if isinstance(self._source, PacedSource) and not self._live:
                 self._source.resume()
+            self._pauses[-1] = self._pauses[-1][0], self._clock()
             self._running.set()
 
     def blocks(self) -> Iterator[Block]:
-        """The blocks of the inner source, except while paused."""
+        """The blocks of the inner source, except for those of a pause."""
         marked = False
         for block in self._source.blocks():
             if not self._live:
                 self._running.wait()
                 if self._closed:
                     return
-            elif self.paused:
+            elif self._in_pause(block.arrived or self._clock()):
                 if not marked:
                     yield dataclasses.replace(block, samples=block.samples[:0], lost=0.0, pause=True)
                 marked = True
@@ -179,8 +189,14 @@ class PausableSource(_Around):
             yield block
 
     def close(self) -> None:
-        """Ends `blocks`, also while paused."""
+        """Ends `blocks`, also while paused; what a live source still has of the pause stays unheard."""
         with self._pressing:
             self._closed = True
             self._source.close()
-            self._running.set()
+            if not self._live:
+                self._running.set()
+
+    def _in_pause(self, arrived: float) -> bool:
+        with self._pressing:
+            self._pauses = [pause for pause in self._pauses if pause[1] >= arrived]  # blocks come in order
+            return any(begin <= arrived for begin, _ in self._pauses)

@@ -62,9 +62,9 @@ class PcmSource:
         if self._failed:
             raise self._failed
         for samples in self._spooled(self._spool) if self._spool is not None else self._streamed():
+            yield Block(samples, arrived=time.monotonic())
             if self._closed.is_set():
                 return
-            yield Block(samples, arrived=time.monotonic())
 
     def close(self) -> None:
         """Ends `blocks` within a quarter of a second, also while the writer is silent."""

@@ -9,7 +9,7 @@ import typer
 from edgevoice.errors import MissingExtraError
 
 GROUP = "edgevoice.commands"
-EXTRAS = {"train": "train", "export": "export", "bench": "train,export"}
+EXTRAS = {"train": "train,export", "export": "export", "bench": "train,export"}
 """Command -> extra that its packages come with."""
 _HELP = {
     "train": "Fine-tune a Wav2Vec2-family model.",

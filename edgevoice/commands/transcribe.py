@@ -67,6 +67,6 @@ def transcribe(
         text = rendered(result, format_)
         if target is None:
             write_out(text)
-        elif not result.error or format_ is Format.JSON:
+        elif result.heard or not result.error or format_ is Format.JSON:
             write_file(target, text)
     raise typer.Exit(int(failed))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PASSING = (events.LevelMeasured, events.CaptionUpdated)
 """Events that only matter while they are new; a transcript leaves them out."""
+HEARD = (events.CaptionFinished, events.IntentDetected)
+"""Events that make a transcript worth keeping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Transcript:
     file: str
     heard: tuple[events.Event, ...] = ()
     error: str = ""
-    """Why there is nothing; one sentence."""
+    """Why there is nothing, or nothing more; one sentence."""
 
     @property
     def captions(self) -> list[events.CaptionFinished]:
@@ -43,7 +45,7 @@ class Transcript:
     @property
     def warnings(self) -> list[str]:
         """What went wrong; everything that was heard all the same is there."""
-        failures = [event for event in self.heard if isinstance(event, events.Failed)]
+        failures = [event for event in self.heard if isinstance(event, events.Failed) and event.recoverable]
         return [f"{self.file}: {EdgeVoiceError(failure.what, failure.remedy)}" for failure in failures]
 
 
@@ -54,16 +56,16 @@ def transcript(file: str, model: AcousticModel, settings: Settings) -> Transcrip
         heard = tuple(event for event in pipeline.run() if not isinstance(event, PASSING))
     except AudioError as error:
         return Transcript(file, error=str(error))
-    result = Transcript(file, heard)
-    # a recording that breaks off keeps what was said until then, and its failure is among the warnings
-    return Transcript(file, error=str(pipeline.failed)) if pipeline.failed and not result.captions else result
+    # a recording that breaks off keeps what was heard until then
+    error = str(pipeline.failed) if pipeline.failed else ""
+    return Transcript(file, heard if not error or any(isinstance(event, HEARD) for event in heard) else (), error)
 
 
 def rendered(result: Transcript, format_: Format) -> str:
-    """The transcript as text of a format; a failed one is empty, except in JSON."""
+    """The transcript as text of a format; one in which nothing could be read is empty, except in JSON."""
     if format_ is Format.JSON:
         return json.dumps(_object(result), ensure_ascii=False) + "\n"
-    if result.error:
+    if not result.heard:
         return ""
     if format_ is Format.JSONL:
         return "".join(events.to_json(event) + "\n" for event in result.heard)
@@ -112,14 +114,14 @@ def write_file(target: Path, text: str) -> None:
 
 
 def _object(result: Transcript) -> dict[str, Any]:
-    if result.error:
-        return {"file": result.file, "error": result.error}
+    failed = {"error": result.error} if result.error else {}
+    if failed and not result.heard:
+        return {"file": result.file, **failed}
     segments = [events.to_dict(caption) for caption in result.captions]
     found = [events.to_dict(event) for event in result.heard if isinstance(event, events.IntentDetected)]
-    broken = {"error": "; ".join(result.warnings)} if result.warnings else {}
     return {
         "file": result.file,
-        **broken,
+        **failed,
         "text": " ".join(caption.text for caption in result.captions if caption.text),
         "segments": [{key: each[key] for key in ("start", "end", "text", "words")} for each in segments],
         "intents": [{key: each[key] for key in ("segment", "at", "label", "score", "runners_up")} for each in found],

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from edgevoice.asr.bundle import Bundle, FeatureSettings, Graph
+from edgevoice.asr.bundle import Bundle, FeatureSettings, Graph, Manifest
 from edgevoice.asr.ctc import greedy, words
-from edgevoice.asr.model import AcousticModel, choose_precision, load_model, log_softmax
+from edgevoice.asr.model import AcousticModel, choose_precision, combined_manifest, load_model, log_softmax
 from edgevoice.config import AsrSettings
 from edgevoice.errors import ModelError, ProviderError
 from tests.tiny import LABELS, VOCABULARY, silence, speak, tiny_bundle
@@ -135,3 +135,23 @@ def test_an_output_the_graph_lacks_is_refused(tmp_path):
 
 def test_log_softmax_survives_large_logits():
     np.testing.assert_allclose(log_softmax(np.array([1e4, 0.0], dtype=np.float32)), [0.0, -1e4])
+
+
+def test_everything_about_intents_follows_the_bundle_that_has_them():
+    """And everything about captions the other one."""
+    captions = Manifest(name="a", graphs={}, files={}, vocabulary=("", "x"), labels=("p",), temperature=1.0)
+    intents = Manifest(
+        name="b",
+        graphs={},
+        files={},
+        vocabulary=("", "y"),
+        labels=("q", "none"),
+        thresholds={"q": 0.9},
+        default_threshold=0.7,
+        temperature=2.5,
+        reject_label="none",
+    )
+    both = combined_manifest(captions, intents)
+    assert both.vocabulary == captions.vocabulary
+    for name in ("labels", "thresholds", "default_threshold", "temperature", "reject_label"):
+        assert getattr(both, name) == getattr(intents, name)

@@ -81,7 +81,7 @@ class TestExtensions:
         )
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, env=cli.environment, check=False)
         assert result.returncode == 2
-        assert "pip install 'edgevoice[train]'" in one_sentence(result)
+        assert "pip install 'edgevoice[train,export]'" in one_sentence(result)
 
     def test_a_command_that_leaves_with_a_message_failed(self, cli: Cli) -> None:
         """As Python does it: the message on stderr, exit code 1."""

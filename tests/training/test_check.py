@@ -25,6 +25,7 @@ def corpus(folder: Path, rows: str) -> DataConfig:
         "silent.wav": np.zeros(16000, np.float32),
         "clipped.wav": np.clip(good * 30, -1, 1),
         "short.wav": good[:1600],
+        "short2.wav": good[4000:],
         "long.wav": np.tile(good, 40)[: 20 * 16000],
     }
     for name, samples in sounds.items():
@@ -39,7 +40,7 @@ def told(config: DataConfig, task: str = "intent") -> list[str]:
     return [f"{each.severity} {each.where}: {each.what}" for each in check(task, config, 1).problems]  # type: ignore[arg-type]
 
 
-GOOD = "good.wav,one two,pay,anna,train\n" * 8 + "other.wav,x,pay,bert,dev\n"
+GOOD = "good.wav,one two,pay,anna,train\n" * 8 + "short2.wav,b,stop,anna,train\n" * 8 + "other.wav,x,pay,bert,dev\n"
 
 
 def test_good_data_has_no_problems(tmp_path: Path) -> None:
@@ -73,7 +74,9 @@ def test_a_length_that_is_not_true(tmp_path: Path) -> None:
     file = tmp_path / "manifest.csv"
     rows = file.read_text(encoding="utf-8").splitlines()
     file.write_text("\n".join([rows[0] + ",duration_s", *(row + ",9" for row in rows[1:])]), encoding="utf-8")
-    assert all("not 9.00 s" in each for each in told(config))
+    found = told(config)
+    assert len(found) == 17
+    assert all("not 9.00 s" in each for each in found)
 
 
 def test_captions_need_texts(tmp_path: Path) -> None:
@@ -87,13 +90,23 @@ def test_a_data_set_without_dev_clips_would_measure_nothing(tmp_path: Path) -> N
     )
 
 
+def test_one_label_is_no_choice(tmp_path: Path) -> None:
+    rows = "good.wav,a,pay,anna,train\n" * 8 + "other.wav,x,pay,bert,dev\n"
+    assert "error all sources: the training clips have 1 labels, and intents need two" in told(corpus(tmp_path, rows))
+
+
+def test_a_split_of_which_nothing_can_be_used(tmp_path: Path) -> None:
+    rows = GOOD.replace("other.wav,x,pay,bert,dev", "short.wav,x,pay,bert,dev")
+    assert "error all sources: no clip of the split 'dev' can be used" in told(corpus(tmp_path, rows))
+
+
 def test_the_report_and_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """Tables of lengths, labels and rates, the alphabet, and one line for each problem."""
     config = corpus(tmp_path, GOOD + "phone.wav,Zwölf!,pay,anna,train\n")
     text = report(check("joint", config, 1))
-    for piece in ("train          9", "0.5 to 1 s", "pay", "8000 Hz: 1", "written with", "0 errors, 0 warnings in 10"):
+    for piece in ("train         17", "0.5 to 1 s", "pay", "8000 Hz: 1", "written with", "0 errors, 0 warnings in 18"):
         assert piece in text
     assert run(["joint", "--data", config.sources[0], "--set", "data.split_by=column", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["clips"] == {"train": 9, "dev": 1}
+    assert json.loads(capsys.readouterr().out)["clips"] == {"train": 17, "dev": 1}
     (tmp_path / "manifest.csv").write_text(HEADER + "good.wav,a,pay,anna,train\n", encoding="utf-8")
     assert run(["joint", "--data", config.sources[0], "--set", "data.split_by=column"]) == 1

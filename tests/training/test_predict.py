@@ -43,8 +43,7 @@ def test_calibration_lies_beside_the_weights_and_goes_into_the_bundle(
 ) -> None:
     """Chosen on the dev clips of the sources."""
     run_folder = shutil.copytree(intents, tmp_path / "run")
-    corpus = str(small_corpus(tmp_path))
-    assert calibrate.run([str(run_folder), "--data", corpus, "--false-accept-rate", "0.2"]) == 0
+    assert calibrate.run([str(run_folder), "--false-accept-rate", "0.2"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("temperature\t")
     found = calibrate.load(run_folder)
     assert found

@@ -12,8 +12,11 @@ from edgevoice.errors import ModelError
 from export.build import ExportOptions, export
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
 from tests.tiny import tiny_bundle
+from training.config import ModelConfig
+from training.loading import load_checkpoint
+from training.models import JointModel, build_model, encoder_of
 from training.run import train
-from training.warm_start import unpack
+from training.warm_start import checkpoint_folder, unpack
 
 ONLY_FP32 = ExportOptions(precisions=("fp32",))
 
@@ -49,6 +52,17 @@ def test_training_goes_on_from_a_bundle(tmp_path, exported):
         started.append(train(task, dataclasses.replace(recipe, model=model), tmp_path / start.name))
     assert started[0]["eval_small_loss"] == pytest.approx(started[1]["eval_small_loss"], rel=1e-3)
     export([str(tmp_path / "bundle")], tmp_path / "again", ONLY_FP32)
+
+
+def test_the_bundled_model_can_be_trained_further(tmp_path):
+    """It is what `from-phrases` goes on from, and it may go on as a model of one head."""
+    assert checkpoint_folder("banking-en", tmp_path) == str(tmp_path)
+    assert load_checkpoint(str(tmp_path)).labels
+    config = ModelConfig(checkpoint=str(tmp_path))
+    intent = build_model("intent", config, vocabulary_size=0, blank=0, labels=["a", "b"], intent_weight=1.0)
+    joint = JointModel.from_pretrained(tmp_path)
+    for name, weight in joint.encoder.state_dict().items():
+        assert torch.equal(encoder_of(intent)[1].state_dict()[name], weight)
 
 
 def test_a_bundle_without_its_configuration_is_refused(tmp_path):
