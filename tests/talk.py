@@ -47,7 +47,7 @@ def bundled_talk(folder: Path) -> Talk:
     samples, rate = soundfile.read(sample_call(), dtype="float32")
     assert rate == SAMPLE_RATE
     recording = _write(folder / "call.wav", _to_a_pause(samples[: round(_LONGEST_S * rate)]))
-    return Talk(recording, bundled_model(), spare=0.3, doubt=0.8)
+    return Talk(recording, bundled_model(), spare=0.15, doubt=0.8)
 
 
 def _to_a_pause(samples: Samples) -> Samples:

@@ -165,7 +165,7 @@ def build(annotation: Any, tree: Any, name: str = "") -> Any:
         if unknown:
             raise TypeError(f"unknown key '{min(unknown)}'; known: {', '.join(hints)}")
         dotted = f"{name}." if name else ""
-        return annotation(**{key: build(_not_none(hints[key]), value, dotted + key) for key, value in tree.items()})
+        return annotation(**{key: _built(hints[key], value, dotted + key) for key, value in tree.items()})
     if typing.get_origin(annotation) is tuple and not isinstance(tree, (list, tuple)):
         raise TypeError(f"{name}: {tree!r} is no list")
     if annotation is bool and not isinstance(tree, bool):
@@ -216,6 +216,12 @@ def load_resolved(folder: Path) -> tuple[Task, TrainConfig]:
         return task, build(TrainConfig, tree)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigError(f"{file} cannot be read: {error}", "Name the folder of a run") from None
+
+
+def _built(annotation: Any, value: Any, name: str) -> Any:
+    if value is None and type(None) in typing.get_args(annotation):
+        return None
+    return build(_not_none(annotation), value, name)
 
 
 def _not_none(annotation: Any) -> Any:

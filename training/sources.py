@@ -71,7 +71,8 @@ def _set_name(name: str, config: str) -> str:
 
 def _tables(folder: Path) -> list[Path]:
     """The folder's table, or those of the folders of its splits."""
-    places = [folder, *sorted(each for each in folder.iterdir() if each.name.lower() in _SPLIT_FOLDERS)]
+    inside = [each for each in sorted(folder.iterdir()) if each.name.lower() in _SPLIT_FOLDERS]
+    places = [folder, *sorted(inside, key=lambda each: _SPLIT_FOLDERS.index(each.name.lower()))]
     found = [place / name for place in places for name in MANIFESTS if (place / name).is_file()]
     return found[:1] if found and found[0].parent == folder else found
 

@@ -157,9 +157,11 @@ def test_resumed_live_audio_goes_on_with_what_is_new() -> None:
             source.resume()
 
     found = list(source.blocks())
-    assert numbers(found) == [0, 1, 2, 6, 7, 8, 9]
-    assert [block.pause for block in found] == [False, False, False, True, False, False, False, False]
-    assert sum(block.lost for block in found) == 0
+    # what is due at 0.4 s arrived a moment before the button was pressed, what is due at 0.7 s a moment before it was
+    # pressed again
+    assert numbers(found) == [0, 1, 2, 3, 7, 8, 9]
+    assert [block.pause for block in found] == [False, False, False, False, True, False, False, False]
+    assert sum(block.lost for block in found) == 0.5
 
 
 @pytest.mark.parametrize("paced", [True, False])
