@@ -57,8 +57,8 @@ def transcript(file: str, model: AcousticModel, settings: Settings) -> Transcrip
     except AudioError as error:
         return Transcript(file, error=str(error))
     # a recording that breaks off keeps what was heard until then
-    error = str(pipeline.failed) if pipeline.failed else ""
-    return Transcript(file, heard if not error or any(isinstance(event, HEARD) for event in heard) else (), error)
+    broken = str(pipeline.failed) if pipeline.failed else ""
+    return Transcript(file, heard if not broken or any(isinstance(event, HEARD) for event in heard) else (), broken)
 
 
 def rendered(result: Transcript, format_: Format) -> str:
