@@ -10,6 +10,7 @@ import argparse
 import csv
 import dataclasses
 import hashlib
+import itertools
 import json
 import logging
 import shutil
@@ -145,12 +146,17 @@ def _claim(config: PhrasesConfig) -> None:
 
 def write_sentences(file: Path, said: dict[str, list[str]], intents: Intents, seed: int) -> None:
     """The sentences file of the synthesiser. The intents' own are in every split, since it is the voices that are held
-    out; of the others each is in one."""
+    out; of the others each is in one. Every intent has as many rows, however few sentences it has."""
     own = [text for texts in said.values() for text in texts]
-    rows = [(text, name, split) for name, texts in said.items() for text in texts for split in NOISES]
+    rows = [
+        (text, name, split)
+        for name, texts in said.items()
+        for text in itertools.islice(itertools.cycle(texts), SENTENCES_PER_INTENT)
+        for split in NOISES
+    ]
     others = _other_sentences(own)
     given = expand(intents.reject, 400, seed)
-    count = max(150, round(len(own) * OTHER_SHARE / (1 - OTHER_SHARE)))
+    count = max(150, round(len(said) * SENTENCES_PER_INTENT * OTHER_SHARE / (1 - OTHER_SHARE)))
     rng = np.random.default_rng(seed)
     for split, texts in others.items():
         chosen = [texts[i] for i in rng.permutation(len(texts))[:count]]

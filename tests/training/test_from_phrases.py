@@ -76,7 +76,7 @@ def test_one_command_from_phrases_to_a_bundle(tmp_path: Path, phrases: Path) -> 
     """A few steps on a few minutes of audio: not a good model, but all of one, and the command that runs it."""
     cli = Cli(tmp_path, Path(), {"PYTHONPATH": str(Path(__file__).parents[2]), "EDGEVOICE_MODEL": ""})
     output = tmp_path / "bundle"
-    arguments = ["--hours", "0.03", "--max-steps", "4", "--work", str(tmp_path / "work")]
+    arguments = ["--hours", "0.06", "--max-steps", "4", "--work", str(tmp_path / "work")]
     result = cli("train", "from-phrases", phrases, "--output", output, *arguments, timeout=500)
     assert result.returncode == 0, result.stderr.decode()
     manifest = load_bundle(output).manifest
