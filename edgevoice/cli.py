@@ -6,6 +6,7 @@ that needs them, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -98,6 +99,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - a traceback shown to a user is a bug
         _show_traceback(debug)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename:
+            quiet_stdout()
+            say(f"Standard output cannot be written ({error.strerror}). Free some space or write somewhere else.")
+            return 1
         reason = f"{type(error).__name__}: {error}"
         say(f"Something went wrong inside ({reason}). Run it again with --debug and report what it prints.")
         return 1

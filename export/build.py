@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevoice.asr.bundle import MANIFEST_NAME, Graph, Manifest, sha256, write_manifest
+from edgevoice.asr.bundle import MANIFEST_NAME, Graph, Manifest, Role, sha256, write_manifest
 from edgevoice.asr.features import check_runnable
 from edgevoice.errors import UsageError
 from export import convert, parity
@@ -86,7 +86,7 @@ def _build(loaded: Sequence[Checkpoint], folder: Path, clips: parity.Clips, opti
                 shutil.copy2(file, folder / file.name)
     graphs: dict[str, Graph] = {}
     for checkpoint in loaded:
-        role = "shared" if checkpoint.task == "joint" else checkpoint.task
+        role = _role(checkpoint)
         file = folder / ("model.onnx" if len(loaded) == 1 else f"{role}.onnx")
         logger.info("converting %s (%s)", checkpoint.name, role)
         convert.to_onnx(checkpoint, file)
@@ -113,7 +113,7 @@ def _prove(
     """The worst figures of the checkpoints, each compared through a bundle of its own graph."""
     results = []
     for checkpoint in loaded:
-        role = "shared" if checkpoint.task == "joint" else checkpoint.task
+        role = _role(checkpoint)
         seal(folder, dataclasses.replace(manifest, graphs={role: manifest.graphs[role]}))
         result = parity.compare(checkpoint, folder, precision, clips)
         logger.info("%s %s: %s", role, precision, result.as_dict())
@@ -155,9 +155,13 @@ def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: E
         default_threshold=0.5 if options.threshold is None else options.threshold,
         temperature=calibration.temperature if calibration else 1.0,
         reject_label=options.reject_label if options.reject_label in labels else "",
-        training={Path(c.name).name: _summary(training_record(c.name)) for c in loaded},
+        training={_role(c): _summary(training_record(c.name)) for c in loaded},
         licence=options.licence,
     )
+
+
+def _role(checkpoint: Checkpoint) -> Role:
+    return "shared" if checkpoint.task == "joint" else checkpoint.task
 
 
 def _summary(record: dict[str, Any]) -> dict[str, Any]:

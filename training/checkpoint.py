@@ -35,6 +35,15 @@ def save_features(settings: FeatureSettings, folder: Path) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
 
+def check_name(checkpoint: str) -> None:
+    """Raises ModelError for what is no folder and cannot be a hub id, before anything asks the hub for it."""
+    if not Path(checkpoint).is_dir() and (checkpoint.count("/") != 1 or checkpoint.startswith((".", "/", "~"))):
+        raise ModelError(
+            f"There is no checkpoint '{checkpoint}'",
+            "Name a folder that 'edgevoice train' wrote, or the hub id OWNER/NAME of a checkpoint",
+        )
+
+
 def load_features(checkpoint: str) -> FeatureSettings:
     """How a checkpoint (folder or hub id) wants its audio.
 
@@ -43,6 +52,7 @@ def load_features(checkpoint: str) -> FeatureSettings:
     """
     from transformers import AutoFeatureExtractor
 
+    check_name(checkpoint)
     own = Path(beside(checkpoint, "preprocessor_config.json")) / "preprocessor_config.json"
     try:
         if own.is_file():

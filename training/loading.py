@@ -18,7 +18,7 @@ from edgevoice.asr.bundle import FeatureSettings
 from edgevoice.asr.model import Encoding, log_softmax
 from edgevoice.errors import ModelError
 from training.attention import use_fast_relative_key
-from training.checkpoint import beside, load_features, load_tokenizer, unreadable
+from training.checkpoint import beside, check_name, load_features, load_tokenizer, unreadable
 from training.features import Features
 from training.models import JointConfig, JointModel
 from training.vocabulary import canonical
@@ -70,6 +70,7 @@ def load_checkpoint(name: str) -> Checkpoint:
     Raises:
         ModelError: it is not there, lacks a part, or has neither a CTC nor a classification head.
     """
+    check_name(name)
     try:
         if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
             raise FileNotFoundError("there is no such file")  # Transformers would guess a type from the folder's name

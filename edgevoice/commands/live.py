@@ -45,6 +45,8 @@ def live(
 
     if fast and (input_ is None or input_ == "-"):
         raise UsageError("--fast is for recordings, and this one comes as it is spoken", "Add --input FILE")
+    if device is not None and input_ is not None:
+        raise UsageError("--device names a microphone, and --input a recording", "Leave one of them out")
     settings = options.settings_for(model, intent_model, provider, vad, device)
     raise typer.Exit(show(_source(input_, settings, fast=fast), settings, as_json=as_json))
 

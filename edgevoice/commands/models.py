@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,9 +73,27 @@ def info(bundle: Name = "", as_json: options.Json = False) -> None:
         "windows": ", ".join(f"{seconds:g} s" for seconds in manifest.windows),
         "licence": manifest.licence or "not stated",
         "files": ", ".join(sorted(manifest.files)),
-        **{f"training: {key}": str(value) for key, value in manifest.training.items()},
+        "trained on": ", ".join(_data(manifest.training)) or "not stated",
     }
-    write_out("".join(f"{name + ':':14} {plain(value)}\n" for name, value in lines.items()))
+    text = "".join(f"{name + ':':14} {plain(value)}\n" for name, value in lines.items())
+    write_out(text + "".join(f"{'figures:':14} {plain(line)}\n" for line in _figures(manifest.training)))
+
+
+def _figures(training: Mapping[str, Any]) -> list[str]:
+    """A line for each set that the bundle was measured on, as `export.card` keeps them."""
+    rows = [row for row in training.get("figures", ()) if isinstance(row, Mapping)]
+    names = {"wer": "WER", "cer": "CER", "accuracy": "intents"}
+    return [
+        f"{row.get('dataset')} {row.get('split')} {row.get('path')}: "
+        + ", ".join(f"{name} {100 * row[key]:.1f} %" for key, name in names.items() if isinstance(row.get(key), float))
+        for row in rows
+    ]
+
+
+def _data(training: Mapping[str, Any]) -> list[str]:
+    """The data sets that the bundle's models were trained on."""
+    records = (value for value in training.values() if isinstance(value, Mapping))
+    return list(dict.fromkeys(str(name) for record in records for name in record.get("data", ())))
 
 
 @app.command()
