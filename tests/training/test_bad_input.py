@@ -118,7 +118,7 @@ def test_every_recipe_that_comes_along_is_known_by_its_name():
         (TINY_BERT, "trainer.best_metric=eval_other_wer", "Choose from eval_small_wer, eval_small_cer"),
         (TINY_BERT, "trainer.lr_scheduler_type=steep", "trainer does not fit"),
         (TINY_BERT, "data.noise=no.csv", "no.csv cannot be read"),
-        (TINY_BERT, "model.checkpoint=no/checkpoint/here", "checkpoint 'no/checkpoint/here' has no"),
+        (TINY_BERT, "model.checkpoint=no/checkpoint/here", "There is no checkpoint 'no/checkpoint/here'"),
     ],
 )
 def test_what_cannot_be_trained_leaves_nothing(tmp_path, encoder, assignment, complaint):
@@ -194,7 +194,7 @@ def test_a_vocabulary_of_capitals_spells_lower_case_texts(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["no/checkpoint/here", "-o", "bundle"], "checkpoint 'no/checkpoint/here' has no configuration"),
+        (["no/checkpoint/here", "-o", "bundle"], "There is no checkpoint 'no/checkpoint/here'"),
         (["empty", "-o", "bundle"], "checkpoint 'empty' has no configuration"),
         (["empty", "-o", "file"], "file is no folder"),
         (["empty", "-o", ".", "--force"], "holds folders, so it is no bundle"),
