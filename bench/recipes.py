@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 
-from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import UsageError
 from edgevoice.paths import BUNDLED_NAME
 from training.config import load_config
@@ -77,9 +76,8 @@ def compare(data: str, clips: Sequence[Clip], recipe: str, checkpoint: str, fold
     train("intent", config, run)
     minutes = (time.monotonic() - began) / 60
     trained = load_checkpoint(str(run))
-    heard = round(config.data.crop_s * SAMPLE_RATE) or None  # as it was trained
     tests = [clip for clip in clips if clip.split == "test"]
-    right = [_best(trained, load_audio(clip.path)[:heard]) == clip.intent for clip in tests]
+    right = [_best(trained, load_audio(clip.path)[: config.data.crop]) == clip.intent for clip in tests]
     steps = max(json.loads(state.read_text())["global_step"] for state in run.glob("checkpoint-*/trainer_state.json"))
     count = sum(clip.split == "train" for clip in clips)
     return Result(data, recipe, count, steps, minutes, len(trained.labels), len(tests), float(np.mean(right)))

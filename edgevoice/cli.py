@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from edgevoice import __version__
 from edgevoice.commands import classify, demo, devices, doctor, extensions, live, models, transcribe
-from edgevoice.commands.output import provide_streams, quiet_stdout, say
+from edgevoice.commands.output import provide_streams, quiet_stdout, say, unwritable
 from edgevoice.errors import EdgeVoiceError
 
 
@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _show_traceback(debug)
         if isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename:
             quiet_stdout()
-            say(f"Standard output cannot be written ({error.strerror}). Free some space or write somewhere else.")
+            say(str(unwritable(error)))
             return 1
         reason = f"{type(error).__name__}: {error}"
         say(f"Something went wrong inside ({reason}). Run it again with --debug and report what it prints.")

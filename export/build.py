@@ -169,7 +169,7 @@ def _summary(record: dict[str, Any]) -> dict[str, Any]:
     if not record:
         return {}
     data = record["data"]
-    named = [name for source in data.get("sources") or data["manifests"] for name in set_names(source)]
+    named = [name for source in data["sources"] for name in set_names(source)]
     sets = [name for name in named if data.get("repeat", {}).get(name, 1)]  # 0 leaves a set out
     return {"task": record["task"], "data": sets, "trainer": record["trainer"]}
 

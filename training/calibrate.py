@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError, ModelError
 from training.config import load_resolved
 from training.corpus import read_corpus
@@ -131,8 +130,7 @@ def calibrate_run(
     labels = {name: index for index, name in enumerate(checkpoint.labels)}
     intents = [(clip, clip.intent or data.missing_intent) for clips in corpus.dev.values() for clip in clips]
     known = [(clip, labels[intent]) for clip, intent in intents if intent in labels]
-    crop = round(data.crop_s * SAMPLE_RATE) or None
-    logits = [checkpoint.encode(load_audio(clip.path)[:crop]).intent_logits for clip, _ in known]
+    logits = [checkpoint.encode(load_audio(clip.path)[: data.crop]).intent_logits for clip, _ in known]
     found = calibrate(
         np.array(logits, dtype=np.float32).reshape(-1, len(labels)),
         np.array([label for _, label in known], dtype=np.int64),

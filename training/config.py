@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgevoice.asr.bundle import FeatureSettings, from_plain
+from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError
 from training.augment import Augmentation
 from training.splits import SplitBy
@@ -79,6 +80,11 @@ class DataConfig:
     """Up to this much near-silence is put before a training clip, as the live segmenter's pre-roll does."""
     evaluate_at_most: int = 200
     """Clips of each dev set used while training."""
+
+    @property
+    def crop(self) -> int | None:
+        """`crop_s` as the end of a slice of samples at 16 kHz; None to hear clips out."""
+        return round(self.crop_s * SAMPLE_RATE) or None
 
 
 @dataclass(frozen=True, kw_only=True)

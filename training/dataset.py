@@ -75,14 +75,14 @@ class SpeechDataset(Dataset[dict[str, Any]]):
         augmentation: Augmentation | None = None,
         noise: NoiseLibrary = NoiseLibrary(),
         lead_s: float = 0.0,
-        crop_s: float = 0.0,
+        crop: int | None = None,
         cache: AudioCache | None = None,
         seed: int = 0,
     ) -> None:
         self.clips, self.features, self.tokenizer = clips, features, tokenizer
         self.labels, self.missing_intent = labels, missing_intent
         self.augmentation, self.noise, self.lead_s = augmentation, noise, lead_s
-        self.crop = round(crop_s * SAMPLE_RATE) or None
+        self.crop = crop
         self.cache = cache if cache is not None else AudioCache()
         self.rng = np.random.default_rng(seed)
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgevoice.asr.intent import best_first
 from edgevoice.text import plain
-from training.calibrate import softmax
 from training.dataset import load_audio
 from training.loading import Checkpoint, load_checkpoint
 
@@ -33,9 +33,8 @@ def predict(checkpoint: Checkpoint, samples: npt.NDArray[np.float32], top_k: int
     if encoding.log_probs is not None:
         found["text"] = checkpoint.text(encoding)
     if encoding.intent_logits is not None:
-        scores = softmax(encoding.intent_logits[None].astype(np.float64))[0]
-        order = np.argsort(-scores, kind="stable")[:top_k]
-        found["intents"] = [{"score": float(scores[i]), "label": checkpoint.labels[i]} for i in order]
+        best = best_first(encoding.intent_logits, checkpoint.labels)[:top_k]
+        found["intents"] = [{"score": each.score, "label": each.label} for each in best]
     return found
 
 

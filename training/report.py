@@ -42,14 +42,14 @@ class Outcome:
 
 def write_report(outcome: Outcome, folder: Path) -> None:
     """Writes `report.md`, its pictures and the model card `README.md` into the run's folder."""
-    pictures = [_curve(outcome, folder / CURVE)]
+    _curve(outcome, folder / CURVE)
     confused = []
     for name, (truth, predicted) in outcome.intents.items():
         known = truth != IGNORE
         if _is_choice(outcome, name):
             file = folder / CONFUSION.format(name)
             matrix = confusion(truth[known], predicted[known], len(outcome.labels))
-            pictures.append(_confusion(matrix, outcome.labels, name, file))
+            _confusion(matrix, outcome.labels, name, file)
             confused.append((name, matrix))
     figures = figures_table(outcome.figures)
     lines = ["# Training report", "", _summary(outcome), "", "## Figures on the dev sets", "", figures, ""]
@@ -150,7 +150,7 @@ def _figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _curve(outcome: Outcome, file: Path) -> Path:
+def _curve(outcome: Outcome, file: Path) -> None:
     figure = _figure(8, 4)
     left = figure.subplots()
     points = [(entry["step"], entry["loss"]) for entry in outcome.history if "loss" in entry]
@@ -170,7 +170,6 @@ def _curve(outcome: Outcome, file: Path) -> Path:
     if right.get_legend_handles_labels()[0]:
         right.legend(loc="center left", bbox_to_anchor=(1.15, 0.5), fontsize="small")
     figure.savefig(file, dpi=120)
-    return file
 
 
 def _is_choice(outcome: Outcome, dataset: str) -> bool:
@@ -179,7 +178,7 @@ def _is_choice(outcome: Outcome, dataset: str) -> bool:
     return len(set(truth[truth != IGNORE].tolist())) > 1
 
 
-def _confusion(matrix: npt.NDArray[np.int64], labels: Sequence[str], name: str, file: Path) -> Path:
+def _confusion(matrix: npt.NDArray[np.int64], labels: Sequence[str], name: str, file: Path) -> None:
     size = max(4.0, 0.42 * len(labels) + 2)
     figure = _figure(size + 1, size)
     axes = figure.subplots()
@@ -193,4 +192,3 @@ def _confusion(matrix: npt.NDArray[np.int64], labels: Sequence[str], name: str, 
         colour = "white" if shares[row, column] > 0.5 else "black"
         axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=7, color=colour)
     figure.savefig(file, dpi=120)
-    return file

@@ -65,11 +65,12 @@ def _train(task: Task, config: TrainConfig, start: ModelConfig, output: Path) ->
         intent_weight=config.trainer.intent_weight,
     )
     use_fast_relative_key(model)
+    compute = Features(features)
     logger.info("%.2f M parameters", sum(p.numel() for p in model.parameters()) / 1e6)
     if tokenizer is not None:
-        corpus = with_room_for_text(corpus, tokenizer, model, Features(features))
+        corpus = with_room_for_text(corpus, tokenizer, model, compute)
     logger.info("training on %d clips, left out: %s", len(corpus.train), corpus.left_out or "none")
-    datasets = _datasets(task, resolved, corpus, tokenizer, labels)
+    datasets = _datasets(task, resolved, compute, corpus, tokenizer, labels)
     last = _last_checkpoint(output)
     if last:
         _check_same_model(last, model, vocabulary, labels)
@@ -150,14 +151,14 @@ def _best_metric(task: Task, config: TrainConfig, corpus: Corpus) -> str:
 
 
 def _datasets(
-    task: Task, config: TrainConfig, corpus: Corpus, tokenizer: Any, labels: list[str]
+    task: Task, config: TrainConfig, compute: Features, corpus: Corpus, tokenizer: Any, labels: list[str]
 ) -> dict[str, SpeechDataset]:
     common: dict[str, Any] = {
-        "features": Features(config.model.features),
+        "features": compute,
         "tokenizer": tokenizer,
         "labels": {name: index for index, name in enumerate(labels)} if task != "ctc" else None,
         "missing_intent": config.data.missing_intent,
-        "crop_s": config.data.crop_s,
+        "crop": config.data.crop,
         "cache": AudioCache(),
     }
     training = SpeechDataset(

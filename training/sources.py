@@ -7,7 +7,6 @@ listened to, and everything after this module knows files only.
 from __future__ import annotations
 
 import dataclasses
-import logging
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -20,8 +19,6 @@ import soundfile
 from edgevoice.errors import ConfigError
 from edgevoice.text import normalise, plain
 from training.manifest import SPLITS, USUAL, Clip, Columns, duration, read_manifest, split_name
-
-logger = logging.getLogger(__name__)
 
 MANIFESTS = ("manifest.csv", "manifest.jsonl", "metadata.csv", "metadata.jsonl")
 """Tables a folder of recordings may hold: ours, or those of the hub's audio folders."""
@@ -147,9 +144,8 @@ def _load(name: str, config: str | None) -> Mapping[Any, Any]:
             f"{_first_line(error)}",
             "Check the name and the network, or name a folder or a manifest with --data",
         ) from None
-    except ImportError as error:  # only where the hub has the recordings as files of their own
-        raise ConfigError(f"The data set '{plain(name)}' cannot be loaded: {_first_line(error)}") from None
-    except ValueError as error:  # an unknown configuration; the message lists those there are
+    except (ImportError, ValueError) as error:
+        # recordings that are files of their own on the hub; an unknown configuration, with those there are
         raise ConfigError(f"The data set '{plain(name)}' cannot be loaded: {_first_line(error)}") from None
 
 

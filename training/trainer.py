@@ -119,7 +119,7 @@ def build_trainer(
     trainer = DurationTrainer(
         model=model,
         args=_arguments(task, settings, best, output),
-        data_collator=_collator(task, model, config),
+        data_collator=_collator(task, model, datasets["train"].features),
         train_dataset=datasets["train"],
         eval_dataset={name: dataset for name, dataset in datasets.items() if name != "train"},
         compute_metrics=lambda prediction: _figures(task, prediction, vocabulary, blank),
@@ -235,13 +235,12 @@ def _callbacks(settings: TrainerConfig) -> list[TrainerCallback]:
     return callbacks
 
 
-def _collator(task: Task, model: Any, config: TrainConfig) -> Collator:
+def _collator(task: Task, model: Any, features: Features) -> Collator:
     encoder = getattr(model, "encoder", model) if task == "joint" else model
     # group-norm checkpoints (wav2vec2-base, HuBERT-base) were pretrained on zero-padded audio without a mask
     grouped = getattr(encoder.config, "feat_extract_norm", "") == "group"
     masked = "attention_mask" in inspect.signature(model.forward).parameters and not grouped
-    name = Features(config.model.features).input_name
-    return Collator(name, pass_mask=masked, intent_key="intent_labels" if task == "joint" else "labels")
+    return Collator(features.input_name, pass_mask=masked, intent_key="intent_labels" if task == "joint" else "labels")
 
 
 def _reduce(logits: Any, _labels: Any) -> Any:

@@ -110,6 +110,10 @@ class IntentTracker:
 
 def rank(logits: Array, manifest: Manifest) -> list[LabelScore]:
     """All labels with their calibrated scores, best first. `logits`: [labels]."""
-    scores = np.exp(log_softmax(logits / np.float32(manifest.temperature)))
-    order = np.argsort(-scores, kind="stable")
-    return [LabelScore(label=manifest.labels[index], score=float(scores[index])) for index in order]
+    return best_first(logits / np.float32(manifest.temperature), manifest.labels)
+
+
+def best_first(logits: Array, labels: tuple[str, ...]) -> list[LabelScore]:
+    """All labels with their softmax scores, best first. `logits`: [labels]."""
+    scores = np.exp(log_softmax(logits))
+    return [LabelScore(label=labels[index], score=float(scores[index])) for index in np.argsort(-scores, kind="stable")]

@@ -46,8 +46,14 @@ def full_disk_explained() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        what = f"Standard output cannot be written ({error.strerror})"
-        raise EdgeVoiceError(what, "Free some space or write somewhere else") from error
+        raise unwritable(error) from error
+
+
+def unwritable(error: OSError) -> EdgeVoiceError:
+    """What is said of a stdout that takes no more."""
+    return EdgeVoiceError(
+        f"Standard output cannot be written ({error.strerror})", "Free some space or write somewhere else"
+    )
 
 
 def write_json(value: Any) -> None:

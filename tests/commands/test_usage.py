@@ -74,35 +74,34 @@ class TestExtensions:
 
     def test_without_the_extra_it_says_how_to_install_it(self, cli: Cli) -> None:
         """An import that fails is no traceback."""
-        code = (
-            "import sys, importlib.metadata as m; from edgevoice.cli import main\n"
-            "m.entry_points = lambda **_: []\n"
-            "sys.exit(main(['train', '--help']))"
-        )
-        result = subprocess.run([sys.executable, "-c", code], capture_output=True, env=cli.environment, check=False)
+        result = with_extensions(cli, "[]", ["train", "--help"])
         assert result.returncode == 2
         assert "pip install 'edgevoice[train,export]'" in one_sentence(result)
 
     def test_a_command_that_leaves_with_a_message_failed(self, cli: Cli) -> None:
         """As Python does it: the message on stderr, exit code 1."""
-        code = (
-            "import sys, importlib.metadata as m; from edgevoice.cli import main\n"
-            "class Found:\n    module = 'x'\n    load = staticmethod(lambda: lambda argv: sys.exit('No data.'))\n"
-            "m.entry_points = lambda **_: [Found]\n"
-            "sys.exit(main(['train']))"
-        )
-        result = subprocess.run([sys.executable, "-c", code], capture_output=True, env=cli.environment, check=False)
+        result = with_extensions(cli, found("lambda argv: sys.exit('No data.')"), ["train"])
         assert result.returncode == 1
         assert one_sentence(result) == "edgevoice: No data.\n"
 
     def test_arguments_pass_untouched(self, cli: Cli) -> None:
         """Also `--`, `--debug` and the like."""
-        code = (
-            "import sys, importlib.metadata as m; from edgevoice.cli import main\n"
-            "class Found:\n    module = 'x'\n    load = staticmethod(lambda: lambda argv: print(argv) or 7)\n"
-            "m.entry_points = lambda **_: [Found]\n"
-            "sys.exit(main(['--debug', 'export', '--debug', '--', '-x', '']))"
-        )
-        result = subprocess.run([sys.executable, "-c", code], capture_output=True, env=cli.environment, check=False)
+        arguments = ["--debug", "export", "--debug", "--", "-x", ""]
+        result = with_extensions(cli, found("lambda argv: print(argv) or 7"), arguments)
         assert result.returncode == 7
         assert result.stdout.decode().strip() == "['--debug', '--', '-x', '']"
+
+
+def found(command: str) -> str:
+    """The source of a list of one entry point, which loads that command."""
+    return f"[types.SimpleNamespace(module='x', load=lambda: {command})]"
+
+
+def with_extensions(cli: Cli, entry_points: str, arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
+    """Runs a command line where those are the entry points that are installed."""
+    code = (
+        "import sys, types, importlib.metadata as m; from edgevoice.cli import main\n"
+        f"m.entry_points = lambda **_: {entry_points}\n"
+        f"sys.exit(main({arguments!r}))"
+    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, env=cli.environment, check=False)
