@@ -16,7 +16,7 @@ from edgevoice.config import AsrSettings, Settings
 from edgevoice.events import CaptionFinished, IntentDetected
 from edgevoice.pipeline import Pipeline
 from edgevoice.text import normalise
-from training.dataset import load_audio
+from training.decoded import load_audio
 from training.manifest import Clip, read_manifest
 from training.metrics import error_rates
 

@@ -21,7 +21,7 @@ import numpy as np
 from edgevoice.errors import UsageError
 from edgevoice.paths import BUNDLED_NAME
 from training.config import load_config
-from training.dataset import load_audio
+from training.decoded import load_audio
 from training.loading import Checkpoint, load_checkpoint
 from training.manifest import Clip, Columns, read_manifest
 from training.run import train

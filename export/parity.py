@@ -14,7 +14,7 @@ from edgevoice.asr.bundle import load_bundle
 from edgevoice.asr.model import AcousticModel, Encoding
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import EdgeVoiceError
-from training.dataset import load_audio
+from training.decoded import load_audio
 from training.loading import Checkpoint
 from training.manifest import read_manifest
 from training.metrics import error_rates

@@ -2,7 +2,9 @@
 
 The temperature is that of Guo et al., "On Calibration of Modern Neural Networks" (2017): one number that all logits are
 divided by, fitted to the likelihood of clips that were not trained on. The thresholds then follow from a stated
-false-accept rate: of all the speech that does not mean an intent, the share that may be taken for it.
+false-accept rate, over all intents together: of the clips that mean none of them, the share that may be taken for one;
+and of those that mean one, the share that may be taken for another. Which intent has to be stricter is decided by what
+it costs: the threshold goes up where the fewest right detections are lost for each wrong one.
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ import numpy.typing as npt
 from edgevoice.errors import ConfigError, ModelError
 from training.config import load_resolved
 from training.corpus import read_corpus
-from training.dataset import load_audio
+from training.decoded import load_audio
 from training.loading import load_checkpoint
+from training.meter import Meter
 
 Array = npt.NDArray[np.floating]
 
 FILE = "calibration.json"
-LOWEST, HIGHEST = 0.5, 0.99
+LOWEST, HIGHEST = 0.4, 0.99
 """No threshold is lower: a dev set without a single mistake is no proof that there are none. None is higher: scores of
 1 are hardly ever given."""
 _TEMPERATURES = np.geomspace(0.25, 8.0, 241)
@@ -41,13 +44,16 @@ class Calibration:
     thresholds: Mapping[str, float]
     """Intent -> the smallest score at which it counts as detected; the label for "none" has none."""
     false_accept_rate: float
-    """What was asked for: of all clips without an intent's meaning, the share taken for it, at most."""
+    """What was asked for: the largest share, of the clips that mean none of the intents and of those that mean another,
+    to be taken for one."""
     clips: int
     """How many it rests on."""
     accepted: float | None
     """Share of the clips with an intent that are detected as theirs, at these thresholds; None without such clips."""
     false_accepts: float | None
     """Share of the clips that mean none of the intents and are taken for one; None without such clips."""
+    confused: float | None = None
+    """Share of the clips with an intent that are detected as another; None without such clips."""
 
     def save(self, folder: Path) -> None:
         """Writes it beside the weights."""
@@ -84,25 +90,21 @@ def calibrate(
             "Give clips of a dev split that have intents, and a rate between 0 and 1",
         )
     temperature = fit_temperature(logits, truth)
+    # rounded up as the manifest keeps them, and so never laxer than they were chosen
     scores = softmax(logits / temperature)
-    names = list(labels)
-    thresholds = {
-        name: threshold(scores, truth, index, false_accept_rate)
-        for index, name in enumerate(names)
-        if name != reject_label
-    }
+    reject = labels.index(reject_label) if reject_label in labels else -1
+    limits = choose_limits(scores, truth, reject, false_accept_rate)
     best = scores.argmax(axis=1)
-    limits = np.array([thresholds.get(name, np.inf) for name in names])
-    detected = scores.max(axis=1) >= limits[best]
-    rejects = truth == names.index(reject_label) if reject_label in names else np.zeros(len(truth), dtype=bool)
-    right = detected & (best == truth)
+    detected = (scores.max(axis=1) >= limits[best]) & (best != reject)
+    right, rejects = detected & (best == truth), truth == reject
     return Calibration(
         temperature=temperature,
-        thresholds=thresholds,
+        thresholds={name: float(limits[index]) for index, name in enumerate(labels) if index != reject},
         false_accept_rate=false_accept_rate,
         clips=len(truth),
         accepted=_share(right[~rejects]),
         false_accepts=_share(detected[rejects]),
+        confused=_share((detected & ~right)[~rejects]),
     )
 
 
@@ -114,7 +116,8 @@ def calibrate_run(
     Args:
         folder: of the run; its `training.json` says which clips were held back, and how they were heard.
         reject_label: the label that stands for "none of the intents", if the model has it.
-        false_accept_rate: of all clips that do not mean an intent, the share that may be taken for it.
+        false_accept_rate: of the clips that mean none of the intents, and of those that mean another, the share that
+            may be taken for one.
         sources: other data, whose dev split is taken instead.
 
     Raises:
@@ -130,7 +133,11 @@ def calibrate_run(
     labels = {name: index for index, name in enumerate(checkpoint.labels)}
     intents = [(clip, clip.intent or data.missing_intent) for clips in corpus.dev.values() for clip in clips]
     known = [(clip, labels[intent]) for clip, intent in intents if intent in labels]
-    logits = [checkpoint.encode(load_audio(clip.path)[: data.crop]).intent_logits for clip, _ in known]
+    logits = []
+    with Meter("clips to calibrate on", len(known)) as meter:
+        for clip, _ in known:
+            logits.append(checkpoint.encode(load_audio(clip.path)[: data.crop]).intent_logits)
+            meter.advance()
     found = calibrate(
         np.array(logits, dtype=np.float32).reshape(-1, len(labels)),
         np.array([label for _, label in known], dtype=np.int64),
@@ -149,15 +156,53 @@ def fit_temperature(logits: Array, truth: npt.NDArray[np.integer]) -> float:
     return round(float(_TEMPERATURES[int(np.argmax(likelihoods))]), 4)
 
 
-def threshold(scores: Array, truth: npt.NDArray[np.integer], index: int, false_accept_rate: float) -> float:
-    """The smallest score for label `index` at which at most that share of the other clips is taken for it."""
-    others = truth != index
-    taken = np.sort(scores[others & (scores.argmax(axis=1) == index), index])[::-1]
-    allowed = int(false_accept_rate * int(others.sum()))
-    if len(taken) <= allowed:
-        return LOWEST
-    # just above the first score too many; rounded up, since a manifest keeps four digits
-    return float(np.clip(np.ceil((float(taken[allowed]) + 1e-6) * 1e4) / 1e4, LOWEST, HIGHEST))
+def choose_limits(scores: Array, truth: npt.NDArray[np.integer], reject: int, false_accept_rate: float) -> Array:
+    """The smallest score that counts for each label: [labels].
+
+    Args:
+        scores: [clips, labels].
+        truth: label of each clip.
+        reject: the label that means none of the intents, or -1.
+        false_accept_rate: of the clips of that label, and of the others, the share that may be detected as what they do
+            not mean. It is kept unless a limit of `HIGHEST` is not enough.
+    """
+    best, top = scores.argmax(axis=1), scores.max(axis=1)
+    groups = [group for group in (truth == reject, truth != reject) if group.any()]
+    wrong = (best != truth) & (best != reject)
+    limits = np.full(scores.shape[1], LOWEST)
+
+    def excess(limits: Array) -> npt.NDArray[np.bool_]:
+        """Wrong detections of the groups that have too many."""
+        taken = wrong & (top >= limits[best])
+        over = [group for group in groups if int((taken & group).sum()) > int(false_accept_rate * int(group.sum()))]
+        return taken & np.any(over, axis=0) if over else np.zeros_like(wrong)
+
+    while (too_many := excess(limits)).any():
+        steps = []
+        for clip in np.flatnonzero(too_many):
+            label, limit = best[clip], _just_above(top[clip])
+            stopped = (best == label) & (top >= limits[label]) & (top < limit)
+            if limit <= HIGHEST:
+                lost = int((stopped & (best == truth)).sum())
+                steps.append((lost / int((stopped & too_many).sum()), int(label), limit))
+        if not steps:
+            break
+        _, label, limit = min(steps)
+        limits[label] = limit
+    # a later step may have made an earlier one needless
+    for label in np.flatnonzero(limits > LOWEST):
+        for limit in sorted({LOWEST, *(_just_above(score) for score in top[wrong & (best == label)])}):
+            laxer = limits.copy()
+            laxer[label] = limit
+            if LOWEST <= limit < limits[label] and not excess(laxer).any():
+                limits = laxer
+                break
+    return limits
+
+
+def _just_above(score: float) -> float:
+    """The next score of four digits, which is what a manifest keeps."""
+    return float(np.ceil((float(score) + 1e-6) * 1e4) / 1e4)
 
 
 def softmax(logits: Array) -> Array:
@@ -181,13 +226,14 @@ def run(arguments: Sequence[str]) -> int:
         "--false-accept-rate",
         type=float,
         default=0.05,
-        help="of all clips that do not mean an intent, the share that may be taken for it, at most (0.05)",
+        help="of the clips that mean none of the intents, and of those that mean another, the share that may be taken "
+        "for one, over all intents (0.05)",
     )
     options = parser.parse_args(arguments)
     found = calibrate_run(options.checkpoint, options.reject_label, options.false_accept_rate, options.data or ())
     for name, value in found.thresholds.items():
         print(f"{name}\t{value:.4f}")
-    shares = {"detected": found.accepted, "false accepts": found.false_accepts}
+    shares = {"detected": found.accepted, "confused": found.confused, "false accepts": found.false_accepts}
     said = [f"{name}\t{'-' if share is None else f'{share:.3f}'}" for name, share in shares.items()]
     print("\t".join([f"temperature\t{found.temperature}", *said]))
     return 0

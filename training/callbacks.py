@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import TrainerCallback
 
@@ -30,8 +29,9 @@ class FreshBatches(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any = None, **kwargs: Any) -> None:
         """Tells sampler and data set the step that the run goes on at."""
         if state.global_step:
-            train_dataloader.batch_sampler.begin_at(state.global_step)
-            train_dataloader.dataset.rng = np.random.default_rng([args.seed, state.global_step])
+            train_dataloader.dataset.draw_anew(state.global_step)
+            if train_dataloader.batch_sampler is not None:  # a stream makes its own batches
+                train_dataloader.batch_sampler.begin_at(state.global_step)
 
 
 class WeightAverage(TrainerCallback):  # type: ignore[misc]

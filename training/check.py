@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import soundfile
@@ -23,6 +23,10 @@ from edgevoice.text import plain
 from training.config import DataConfig, Task, load_config
 from training.corpus import read_sets, usable_clips
 from training.manifest import Clip
+from training.meter import Meter, spoken_time
+
+if TYPE_CHECKING:
+    from training.estimate import Expected
 
 SILENT_DBFS = -60.0
 """A clip whose loudest sample lies below this holds no speech."""
@@ -79,6 +83,8 @@ class Findings:
     """Hertz -> clips."""
     characters: str
     """All that the texts are written with."""
+    expected: Expected | None = None
+    """How long training would take; None where no model was named, or the run would fail."""
 
     @property
     def errors(self) -> int:
@@ -93,8 +99,12 @@ def check(task: Task, config: DataConfig, seed: int, jobs: int = 2) -> Findings:
         ConfigError: a source cannot be read at all.
     """
     clips = [clip for each in read_sets(config, seed, measured=False) for clip in each]
-    with ThreadPoolExecutor(jobs) as pool:  # libsndfile decodes without holding Python's lock
-        heard = list(pool.map(hear, clips))
+    # libsndfile decodes without holding Python's lock
+    with ThreadPoolExecutor(jobs) as pool, Meter("clips decoded", len(clips)) as meter:
+        heard = []
+        for each in pool.map(hear, clips):
+            heard.append(each)
+            meter.advance()
     problems = [
         *_clip_problems(task, config, heard),
         *_label_problems(task, config.missing_intent, clips),
@@ -232,7 +242,11 @@ def report(findings: Findings) -> str:
         listed = ", ".join(f"{rate} Hz: {count}" for rate, count in odd.items())
         lines += ["", f"resampled to {SAMPLE_RATE} Hz   {listed}"]
     if findings.characters:
-        lines += ["", f"written with   {findings.characters}"]
+        lines += ["", f"written with   {findings.characters} ({len(findings.characters)} characters)"]
+    if findings.expected:
+        ahead = findings.expected
+        each = f"{ahead.steps} steps of {ahead.seconds_per_step:.2f} s on this machine, with evaluations"
+        lines += ["", f"expected time  {spoken_time(ahead.seconds)} ({each})"]
     lines.append("")
     lines += [f"{problem.severity}: {plain(problem.where)}: {problem.what}" for problem in findings.problems]
     warnings = len(findings.problems) - findings.errors
@@ -245,12 +259,13 @@ def run(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="edgevoice train validate",
         description="Decode every clip and name what would spoil a run.",
-        epilog="example:\n  edgevoice train validate intent --data recordings/manifest.csv",
+        epilog="example:\n  edgevoice train validate intent --model banking-en --data recordings/manifest.csv",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("task", choices=["ctc", "intent", "joint"])
     parser.add_argument("--data", action="append", metavar="SOURCE", help="as for 'edgevoice train' (repeatable)")
     parser.add_argument("--config", type=Path, help="recipe, for its sources and limits")
+    parser.add_argument("--model", help="checkpoint or bundle to train, to find out how long that would take")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     parser.add_argument("--jobs", type=int, default=2, help="threads that decode (2)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
@@ -259,7 +274,12 @@ def run(arguments: Sequence[str]) -> int:
     sources = tuple(options.data) if options.data else config.data.sources
     if not sources:
         raise UsageError("There is no data to look at", "Name it with --data, or a recipe with --config")
-    data = dataclasses.replace(config.data, sources=sources)
-    findings = check(options.task, data, config.trainer.seed, max(1, options.jobs))
+    model = dataclasses.replace(config.model, checkpoint=options.model or config.model.checkpoint)
+    config = dataclasses.replace(config, model=model, data=dataclasses.replace(config.data, sources=sources))
+    findings = check(options.task, config.data, config.trainer.seed, max(1, options.jobs))
+    if not findings.errors and (model.checkpoint or model.encoder):
+        from training.estimate import expected_time  # which takes PyTorch
+
+        findings = dataclasses.replace(findings, expected=expected_time(options.task, config))
     print(json.dumps(dataclasses.asdict(findings), ensure_ascii=False) if options.json else report(findings))
     return 1 if findings.errors else 0

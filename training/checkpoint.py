@@ -13,7 +13,7 @@ import numpy as np
 from edgevoice.asr.bundle import FeatureSettings, from_plain
 from edgevoice.asr.features import log_mel, running_normalise
 from edgevoice.errors import ModelError
-from training.dataset import load_audio
+from training.decoded import load_audio
 from training.features import described, make_extractor
 from training.manifest import Clip
 
@@ -99,10 +99,11 @@ def beside(checkpoint: str, name: str) -> str:
 def unreadable(checkpoint: str, what: str, error: Exception) -> ModelError:
     """What is said of a checkpoint that lacks a part; the libraries' own messages run over many lines."""
     reason = next(iter(str(error).splitlines()), type(error).__name__)
-    return ModelError(
-        f"The checkpoint '{checkpoint}' has no {what} that can be read: {reason}",
-        "Name a folder that 'edgevoice train' wrote, or the hub id of a whole checkpoint",
-    )
+    if Path(checkpoint).is_dir():
+        remedy = "Name a folder that 'edgevoice train' wrote, or the hub id of a whole checkpoint"
+    else:
+        remedy = f"Where there is a network, fetch it with 'hf download {checkpoint}'; or name a checkpoint's folder"
+    return ModelError(f"The checkpoint '{checkpoint}' has no {what} that can be had: {reason}", remedy)
 
 
 def measure(settings: FeatureSettings, clips: Sequence[Clip], *, seed: int, count: int = 400) -> FeatureSettings:

@@ -45,6 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     flags = []
     if options.max_steps is not None:
         flags = [f"trainer.max_steps={options.max_steps}", "trainer.epochs=0"]
+    if options.streaming:
+        flags.append("data.streaming=true")
     config = load_config(options.config, [*options.set, *flags])
     if options.model:
         config = dataclasses.replace(config, model=dataclasses.replace(config.model, checkpoint=options.model))
@@ -90,5 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, help="recipe: a TOML file, or the name of one in training/configs")
     parser.add_argument("--max-steps", type=int, help="optimiser steps")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
+    parser.add_argument(
+        "--streaming", action="store_true", help="read the hub data sets while training, and store none of them"
+    )
     parser.add_argument("--push-to-hub", metavar="OWNER/NAME", help="give the checkpoint to the hub, private at first")
     return parser

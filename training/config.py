@@ -55,6 +55,8 @@ class DataConfig:
     sources: tuple[str, ...] = ()
     """Each a manifest (.csv or .jsonl with the columns path, text, intent, speaker, split; text_norm is preferred over
     text), a folder with one folder of recordings a label, or NAME:CONFIG of the hub; see `training.sources`."""
+    streaming: bool = False
+    """Read the sources, data sets of the hub, while training, and store none of them; see `training.streaming`."""
     text_column: str = ""
     intent_column: str = ""
     speaker_column: str = ""
@@ -123,7 +125,9 @@ class TrainerConfig:
     """What is multiplied in; weights are float32 always. "auto": bf16 where the device computes in it, else fp32."""
     gradient_checkpointing: bool = False
     """Compute activations twice instead of keeping them: less memory, a third more time."""
-    workers: int = 0
+    workers: int = -1
+    """Processes that decode and augment while the model computes. -1 for as many as suit the device: one for each core
+    but one, at most 8, beside a GPU; none on a CPU, whose cores the model needs itself."""
     seed: int = 1
 
 
@@ -198,6 +202,8 @@ def _check(config: TrainConfig) -> None:
     for name, value in positive.items():
         if not value > 0:
             raise ValueError(f"{name}: {value} is not more than 0")
+    if data.streaming and trainer.epochs:
+        raise ValueError("trainer.epochs: a stream has no known length; set trainer.max_steps instead")
     for name, pair in dataclasses.asdict(config.augmentation or Augmentation()).items():
         if isinstance(pair, tuple) and not (len(pair) == 2 and pair[0] <= pair[1]):
             raise ValueError(f"augmentation.{name}: {list(pair)} is no range [low, high]")

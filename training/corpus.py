@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import soundfile
 import torch
 
 from edgevoice.config import SAMPLE_RATE
@@ -18,6 +21,7 @@ from training.manifest import Clip, Columns, Needs, Selection, select
 from training.models import output_frames
 from training.sources import read_source
 from training.splits import split
+from training.streaming import Stream, open_stream
 from training.vocabulary import frames_needed
 
 logger = logging.getLogger(__name__)
@@ -28,9 +32,21 @@ class Corpus:
     """What a run trains and measures on."""
 
     train: tuple[Clip, ...]
+    """Empty where there is a stream."""
     dev: dict[str, tuple[Clip, ...]]
     """Set name -> clips."""
     left_out: dict[str, int]
+    stream: Stream | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """What is said in training, as far as that is known beforehand."""
+        return list(self.stream.texts) if self.stream else [clip.text for clip in self.train]
+
+    @property
+    def intents(self) -> set[str]:
+        """The labels of the training clips."""
+        return set(self.stream.intents) if self.stream else {clip.intent for clip in self.train if clip.intent}
 
 
 def read_corpus(task: Task, config: DataConfig, seed: int) -> Corpus:
@@ -41,6 +57,8 @@ def read_corpus(task: Task, config: DataConfig, seed: int) -> Corpus:
     """
     if not config.sources:
         raise ConfigError("There is no data to train on", "Name a manifest, a folder or a hub data set with --data")
+    if config.streaming:
+        return _streamed(task, config)
     train: list[Clip] = []
     dev: dict[str, list[Clip]] = {}
     left_out: dict[str, int] = {}
@@ -61,12 +79,46 @@ def read_corpus(task: Task, config: DataConfig, seed: int) -> Corpus:
             "No clip of the split 'dev' can be used, so nothing could be measured", "Mark some rows of the manifest"
         )
     spread = {name: _spread(clips, config.evaluate_at_most) for name, clips in dev.items()}
-    missing = next(
-        (c.path for c in [*train, *(c for clips in spread.values() for c in clips)] if not c.path.is_file()), None
-    )
-    if missing:
-        raise ConfigError(f"The clip {missing} is not there", "Mend or remove its row in the manifest")
+    check_recordings([*train, *(clip for clips in spread.values() for clip in clips)])
     return Corpus(tuple(train), spread, left_out)
+
+
+def check_recordings(clips: Iterable[Clip]) -> None:
+    """Opens every recording once, which takes a second for ten thousand: a run must not break off over one later.
+
+    Raises:
+        ConfigError: one is not there or is no recording; its row is named.
+    """
+    distinct = {clip.path: clip for clip in clips}
+    with ThreadPoolExecutor() as pool:
+        for clip, reason in zip(distinct.values(), pool.map(_fault, distinct), strict=True):
+            if reason:
+                raise ConfigError(
+                    f"{clip.origin or clip.dataset}: the recording {clip.path} {reason}", "Mend or remove its row"
+                )
+
+
+def _fault(path: Path) -> str:
+    """What is wrong with a recording, as far as its header tells; "" where nothing is."""
+    if not path.is_file():
+        return "(column path) is not there"
+    try:
+        return "" if soundfile.info(str(path)).frames else "is empty"
+    except (OSError, RuntimeError) as error:
+        return f"cannot be read: {getattr(error, 'error_string', error)}"
+
+
+def _streamed(task: Task, config: DataConfig) -> Corpus:
+    stream = open_stream(config, needs(task, config))
+    dev: dict[str, list[Clip]] = {}
+    for clip in usable_clips(task, config, list(stream.dev)).clips:
+        dev.setdefault(clip.dataset, []).append(clip)
+    if not dev:
+        raise ConfigError(
+            "There is no split to measure on, and none of the first rows could be held back",
+            "Choose a data set with a split 'validation', or raise data.dev_share",
+        )
+    return Corpus((), {name: _spread(clips, config.evaluate_at_most) for name, clips in dev.items()}, {}, stream)
 
 
 def read_sets(config: DataConfig, seed: int, *, measured: bool = True) -> list[list[Clip]]:
@@ -97,7 +149,7 @@ def intent_labels(task: Task, config: DataConfig, corpus: Corpus) -> list[str]:
     """
     if task == "ctc":
         return []
-    names = {clip.intent for clip in corpus.train if clip.intent} | ({config.missing_intent} - {""})
+    names = corpus.intents | ({config.missing_intent} - {""})
     if len(names) < 2:
         raise ConfigError(
             f"Intents need at least two labels, and the data has {len(names)}", "Check the column 'intent'"
@@ -123,16 +175,34 @@ def with_known_intents(task: Task, corpus: Corpus, known: set[str]) -> Corpus:
 
 def with_room_for_text(corpus: Corpus, tokenizer: Any, model: Any, features: Features) -> Corpus:
     """Leaves out training clips with more tokens than frames: CTC has no way to spell them."""
-    needed = {text: frames_needed(tokenizer(text)["input_ids"]) for text in {clip.text for clip in corpus.train}}
-    samples = torch.tensor([round(clip.duration_s * SAMPLE_RATE) for clip in corpus.train])
-    frames = output_frames(model, features.lengths(samples)).tolist()
-    kept = tuple(clip for clip, room in zip(corpus.train, frames, strict=True) if needed[clip.text] <= room)
+    if corpus.stream:
+        return corpus  # whose clips are looked at one by one as they come
+    room = Room(tokenizer, model, features)
+    kept = tuple(clip for clip in corpus.train if room(clip))
     if not kept:
         raise ConfigError("Every clip has more text than the model has frames", "Use characters, or a smaller stride")
     if len(kept) == len(corpus.train):
         return corpus
     reasons = {**corpus.left_out, "more text than frames": len(corpus.train) - len(kept)}
     return dataclasses.replace(corpus, train=kept, left_out=reasons)
+
+
+@dataclass(frozen=True)
+class Room:
+    """Whether a clip has frames enough for CTC to spell its text."""
+
+    tokenizer: Any
+    """None where no text is learnt."""
+    model: Any
+    features: Features
+
+    def __call__(self, clip: Clip) -> bool:
+        """True where the text fits."""
+        if self.tokenizer is None or not clip.text:
+            return True
+        samples = torch.tensor([round(clip.duration_s * SAMPLE_RATE)])
+        frames = int(output_frames(self.model, self.features.lengths(samples))[0])
+        return frames_needed(self.tokenizer(clip.text)["input_ids"]) <= frames
 
 
 def _spread(clips: Sequence[Clip], count: int) -> tuple[Clip, ...]:
@@ -143,6 +213,11 @@ def _spread(clips: Sequence[Clip], count: int) -> tuple[Clip, ...]:
 
 def usable_clips(task: Task, config: DataConfig, clips: list[Clip]) -> Selection:
     """Those that the task can be trained or measured on."""
+    return select(clips, minimum_s=config.minimum_s, maximum_s=config.maximum_s, needs=needs(task, config))
+
+
+def needs(task: Task, config: DataConfig) -> Needs:
+    """What a clip must have for a task."""
     labelled: Needs = "nothing" if config.missing_intent else "intent"
-    needs: dict[Task, Needs] = {"ctc": "text", "intent": labelled, "joint": "either"}
-    return select(clips, minimum_s=config.minimum_s, maximum_s=config.maximum_s, needs=needs[task])
+    by_task: dict[Task, Needs] = {"ctc": "text", "intent": labelled, "joint": "either"}
+    return by_task[task]

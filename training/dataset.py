@@ -1,56 +1,24 @@
-"""From clips to batches: decoding, resampling, augmentation, features, padding, and batches of equal duration."""
+"""From clips to batches: augmentation, features, labels, padding, and batches of equal duration."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
-import soxr
 import torch
 from torch.utils.data import Dataset, Sampler
 
 from edgevoice.config import SAMPLE_RATE
-from edgevoice.errors import AudioError
 from training.augment import Augmentation
+from training.decoded import DecodedClips, Samples
 from training.features import Features
 from training.manifest import Clip
 from training.models import IGNORE
 
-Samples = npt.NDArray[np.float32]
-
-
-def load_audio(path: Path) -> Samples:
-    """A recording of any rate and number of channels as mono float32 at 16 kHz.
-
-    Raises:
-        AudioError: it cannot be read or is empty.
-    """
-    try:
-        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
-    except (OSError, RuntimeError) as error:
-        raise AudioError(f"The clip {path} cannot be read: {error}", "Mend or remove its row in the manifest") from None
-    mono = samples.mean(axis=1)
-    if not len(mono):
-        raise AudioError(f"The clip {path} is empty", "Remove its row from the manifest")
-    return mono if rate == SAMPLE_RATE else np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), dtype=np.float32)
-
-
-@dataclass
-class AudioCache:
-    """Decoded clips as 16-bit samples, so that an epoch does not decode them again; about 115 MB an hour."""
-
-    clips: dict[Path, npt.NDArray[np.int16]] = field(default_factory=dict)
-
-    def load(self, path: Path) -> Samples:
-        """The clip's samples, mono float32 at 16 kHz."""
-        if path not in self.clips:
-            self.clips[path] = np.rint(np.clip(load_audio(path), -1, 1) * 32767).astype(np.int16)
-        return self.clips[path].astype(np.float32) / np.float32(32767)
+Durations = npt.NDArray[np.floating] | Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -61,57 +29,75 @@ class NoiseLibrary:
     impulse_responses: tuple[Samples, ...] = ()
 
 
-class SpeechDataset(Dataset[dict[str, Any]]):
-    """Clips as model inputs with their labels."""
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """What turns a clip's samples into a model's input with its labels."""
 
-    def __init__(
-        self,
-        clips: Sequence[Clip],
-        features: Features,
-        *,
-        tokenizer: Any = None,
-        labels: dict[str, int] | None = None,
-        missing_intent: str = "",
-        augmentation: Augmentation | None = None,
-        noise: NoiseLibrary = NoiseLibrary(),
-        lead_s: float = 0.0,
-        crop: int | None = None,
-        cache: AudioCache | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.clips, self.features, self.tokenizer = clips, features, tokenizer
-        self.labels, self.missing_intent = labels, missing_intent
-        self.augmentation, self.noise, self.lead_s = augmentation, noise, lead_s
-        self.crop = crop
-        self.cache = cache if cache is not None else AudioCache()
-        self.rng = np.random.default_rng(seed)
+    features: Features
+    tokenizer: Any = None
+    """None where there is no text to learn."""
+    labels: Mapping[str, int] | None = None
+    """None where there is no intent to learn."""
+    missing_intent: str = ""
+    augmentation: Augmentation | None = None
+    noise: NoiseLibrary = NoiseLibrary()
+    lead_s: float = 0.0
+    crop: int | None = None
 
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        clip = self.clips[index]
-        item: dict[str, Any] = {"inputs": self.features(self.samples(clip))}
+    def __call__(self, samples: Samples, clip: Clip, rng: np.random.Generator) -> dict[str, Any]:
+        """ "inputs" and, as far as they are learnt, "labels" (token ids) and "intent"; damaged afresh on every call."""
+        item: dict[str, Any] = {"inputs": self.features(self._damaged(samples[: self.crop], rng))}
         if self.tokenizer is not None:
             item["labels"] = self.tokenizer(clip.text)["input_ids"]
         if self.labels is not None:
             item["intent"] = self.labels.get(clip.intent or self.missing_intent, IGNORE)
         return item
 
-    def samples(self, clip: Clip) -> Samples:
-        """The clip's audio, augmented afresh on every call where the dataset augments."""
-        samples = self.cache.load(clip.path)[: self.crop]
+    def seconds(self, clip: Clip) -> float:
+        """How much of a clip is heard."""
+        return min(clip.duration_s, self.crop / SAMPLE_RATE) if self.crop else clip.duration_s
+
+    def _damaged(self, samples: Samples, rng: np.random.Generator) -> Samples:
         if self.augmentation is None:
             return samples
         if self.lead_s:
-            samples = np.concatenate([self._near_silence(), samples])
-        return self.augmentation.apply(samples, self.rng, self.noise.noises, self.noise.impulse_responses)
+            samples = np.concatenate([self._near_silence(rng), samples])
+        return self.augmentation.apply(samples, rng, self.noise.noises, self.noise.impulse_responses)
 
-    def _near_silence(self) -> Samples:
+    def _near_silence(self, rng: np.random.Generator) -> Samples:
         """What the pre-roll brings live: digital silence (a muted line) or faint noise, -90 to -50 dBFS."""
-        count = int(self.rng.uniform(0, self.lead_s) * SAMPLE_RATE)
-        level = 0.0 if self.rng.random() < 0.3 else 10 ** (self.rng.uniform(-90, -50) / 20)
-        return np.asarray(self.rng.standard_normal(count) * level, dtype=np.float32)
+        count = int(rng.uniform(0, self.lead_s) * SAMPLE_RATE)
+        level = 0.0 if rng.random() < 0.3 else 10 ** (rng.uniform(-90, -50) / 20)
+        return np.asarray(rng.standard_normal(count) * level, dtype=np.float32)
+
+
+class SpeechDataset(Dataset[dict[str, Any]]):
+    """Clips as model inputs with their labels."""
+
+    def __init__(
+        self, clips: Sequence[Clip], preparation: Preparation, audio: DecodedClips, seed: Sequence[int] = (0,)
+    ) -> None:
+        self.clips, self.preparation, self.audio = clips, preparation, audio
+        self.seed = tuple(seed)
+        self.draw_anew()
+
+    def draw_anew(self, *more: int) -> None:
+        """Makes the augmentation from now on that of these numbers: of the step a run goes on at, of a worker."""
+        self.seed = (*self.seed, *more)
+        self.rng = np.random.default_rng(self.seed)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        clip = self.clips[index]
+        return self.preparation(self.audio.load(clip.path), clip, self.rng)
+
+
+def own_draws(worker: int) -> None:
+    """A DataLoader's `worker_init_fn`: forked with the same generator, all workers would damage clips alike."""
+    info: Any = torch.utils.data.get_worker_info()
+    info.dataset.draw_anew(worker)
 
 
 @dataclass(frozen=True)
@@ -124,6 +110,11 @@ class Collator:
     """False for checkpoints that were trained without an attention mask (group-norm Wav2Vec2)."""
     intent_key: str = "intent_labels"
     """Name of the intent labels in the model's forward: "intent_labels" (joint) or "labels" (classification)."""
+
+    @property
+    def unit(self) -> str:
+        """What an input is a row of."""
+        return "samples" if self.input_name == "input_values" else "frames"
 
     def __call__(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Items of `SpeechDataset` as one batch."""
@@ -183,15 +174,21 @@ class DurationBatches(Sampler[list[int]]):
 
     def _split(self, epoch: int) -> list[list[int]]:
         jitter = np.random.default_rng([self.seed, epoch, 1, self.start]).uniform(0.9, 1.1, len(self.durations))
-        batches: list[list[int]] = []
-        batch: list[int] = []
-        for index in np.argsort(self.durations * jitter):
-            longest = max([self.durations[index], *(self.durations[i] for i in batch)])
-            if batch and longest * (len(batch) + 1) > self.seconds:
-                batches.append(batch)
-                batch = []
-            batch.append(int(index))
-        return [*batches, batch] if batch else batches
+        return of_similar_length(self.durations, self.seconds, np.argsort(self.durations * jitter))
+
+
+def of_similar_length(durations: Durations, seconds: float, order: Iterable[int]) -> list[list[int]]:
+    """Cuts clips, in an order of about their length, into batches that hold at most so many seconds with padding."""
+    batches: list[list[int]] = []
+    batch: list[int] = []
+    longest = 0.0
+    for index in order:
+        longest = max(longest, float(durations[index]))
+        if batch and longest * (len(batch) + 1) > seconds:
+            batches.append(batch)
+            batch, longest = [], float(durations[index])
+        batch.append(int(index))
+    return [*batches, batch] if batch else batches
 
 
 def _pad_labels(rows: list[list[int]]) -> torch.Tensor:

@@ -30,10 +30,10 @@ from training import calibrate
 from training.augment import coloured_noise, gain
 from training.checkpoint import load_features
 from training.config import load_config
-from training.dataset import load_audio
+from training.decoded import load_audio
 from training.manifest import Clip, read_manifest
+from training.meter import Meter, spoken_time
 from training.phrases import Intents, expand, read_intents
-from training.progress import spoken_time
 from training.synthesis.plan import SynthesisConfig
 from training.warm_start import checkpoint_folder
 
@@ -78,14 +78,32 @@ class PhrasesConfig:
 
 @dataclass(frozen=True)
 class Judgement:
-    """How the bundle does on voices and other sentences that it never heard."""
+    """How the bundle does on voices and other sentences that it never heard, clip by clip."""
 
     commands: int
+    voices: int
+    """That spoke them, none of them trained on."""
     accuracy: float
     """Share of the commands that are detected as what they mean."""
+    confused: float
+    """Share of the commands that are taken for another."""
     others: int
+    """Sentences that mean none of the intents."""
     false_accepts: float
-    """Share of the clips that mean none of the intents and are taken for one."""
+    """Share of them that are taken for one."""
+    noises: int
+    """Recordings without speech."""
+    noise_accepts: float
+    """Share of them that are taken for an intent."""
+
+    def lines(self) -> list[str]:
+        """What a person is told."""
+        commands = f"{self.commands} commands in {self.voices} voices that were not trained on"
+        others = f"{self.others} other sentences in the same voices"
+        return [
+            f"right\t{self.accuracy:.1%} of {commands} ({self.confused:.1%} were taken for another intent)",
+            f"false accepts\t{self.false_accepts:.1%} of {others}, {self.noise_accepts:.1%} of {self.noises} noises",
+        ]
 
 
 def from_phrases(config: PhrasesConfig) -> Judgement:
@@ -112,7 +130,7 @@ def from_phrases(config: PhrasesConfig) -> Judgement:
     run = config.work / _RUN
     _train(config, manifests, run)
     _step(4, "thresholds")
-    found = calibrate.calibrate_run(run, NONE, config.false_accept_rate / len(said))
+    found = calibrate.calibrate_run(run, NONE, config.false_accept_rate)
     logger.info("on %d dev clips: %.1f %% detected", found.clips, 100 * (found.accepted or 0))
     _step(5, "export and proof")
     options = ExportOptions(name=intents.name, replace=config.replace, reject_label=NONE)
@@ -179,26 +197,33 @@ def judge(bundle: Path, clips: Iterable[Clip]) -> Judgement:
 
     model = load_model(load_bundle(bundle), None, AsrSettings(provider="cpu"))
     manifest = model.manifest
-    right = commands = taken = others = 0
-    for clip in clips:
-        if clip.split != "test":
-            continue
-        logits = model.encode(load_audio(clip.path)).intent_logits
-        assert logits is not None
-        best = rank(logits, manifest)[0]
-        detected = best.label != NONE and best.score >= manifest.threshold(best.label)
-        if clip.intent == NONE:
-            others += 1
-            taken += detected
-        else:
-            commands += 1
-            right += detected and best.label == clip.intent
+    heard: list[tuple[Clip, str]] = []
+    tests = [clip for clip in clips if clip.split == "test"]
+    with Meter("clips to judge by", len(tests)) as meter:
+        for clip in tests:
+            logits = model.encode(load_audio(clip.path)).intent_logits
+            assert logits is not None
+            best = rank(logits, manifest)[0]
+            heard.append((clip, best.label if best.score >= manifest.threshold(best.label) else NONE))
+            meter.advance()
+    commands = [(clip.intent, label) for clip, label in heard if clip.intent != NONE]
+    others = [label for clip, label in heard if clip.intent == NONE and clip.text]
+    noises = [label for clip, label in heard if not clip.text]
     return Judgement(
-        commands=commands,
-        accuracy=right / max(1, commands),
-        others=others,
-        false_accepts=taken / max(1, others),
+        commands=len(commands),
+        voices=len({clip.speaker for clip in tests if clip.intent != NONE}),
+        accuracy=_share(meant == label for meant, label in commands),
+        confused=_share(label not in (NONE, meant) for meant, label in commands),
+        others=len(others),
+        false_accepts=_share(label != NONE for label in others),
+        noises=len(noises),
+        noise_accepts=_share(label != NONE for label in noises),
     )
+
+
+def _share(hits: Iterable[bool]) -> float:
+    counted = list(hits)
+    return sum(counted) / max(1, len(counted))
 
 
 def _other_sentences(own: Sequence[str]) -> dict[str, list[str]]:
@@ -318,7 +343,6 @@ def run(arguments: Sequence[str]) -> int:
             replace=options.force,
         )
     )
-    print(f"commands\t{result.commands}\taccuracy\t{result.accuracy:.3f}")
-    print(f"other\t{result.others}\tfalse accepts\t{result.false_accepts:.3f}")
+    print("\n".join(result.lines()))
     print(f"run it\tedgevoice live --model {options.output}")
     return 0

@@ -10,17 +10,16 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForAudioClassification, AutoModelForCTC
+from transformers import AutoModelForAudioClassification, AutoModelForCTC
 
 from edgevoice.asr import ctc
 from edgevoice.asr.bundle import FeatureSettings
 from edgevoice.asr.model import Encoding, log_softmax
 from edgevoice.errors import ModelError
 from training.attention import use_fast_relative_key
-from training.checkpoint import beside, check_name, load_features, load_tokenizer, unreadable
+from training.checkpoint import beside, load_features, load_tokenizer
 from training.features import Features
-from training.models import JointConfig, JointModel
+from training.models import JointConfig, JointModel, pretrained, read_config
 from training.vocabulary import canonical
 
 Task = Literal["ctc", "intent", "joint"]
@@ -70,23 +69,13 @@ def load_checkpoint(name: str) -> Checkpoint:
     Raises:
         ModelError: it is not there, lacks a part, or has neither a CTC nor a classification head.
     """
-    check_name(name)
-    try:
-        if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
-            raise FileNotFoundError("there is no such file")  # Transformers would guess a type from the folder's name
-        config = AutoConfig.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        raise unreadable(name, "configuration (config.json)", error) from None
+    config = read_config(name)
     task = _task(name, config)
-    options = {"attn_implementation": "eager", "use_safetensors": True}
-    try:
-        if task == "joint":
-            model = JointModel.from_pretrained(name, use_safetensors=True)
-        else:
-            auto = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
-            model = auto.from_pretrained(name, **options)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise unreadable(name, "weights (model.safetensors)", error) from None
+    if task == "joint":
+        model = pretrained(JointModel, name, resized=False)
+    else:
+        auto = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
+        model = pretrained(auto, name, resized=False, attn_implementation="eager")
     use_fast_relative_key(model)
     vocabulary, blank = canonical(load_tokenizer(name)) if task != "intent" else ((), 0)
     labels = tuple(model.config.id2label[i] for i in sorted(model.config.id2label)) if task != "ctc" else ()

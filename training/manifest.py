@@ -120,7 +120,7 @@ def select(clips: Iterable[Clip], *, minimum_s: float, maximum_s: float, needs: 
     kept: list[Clip] = []
     left_out: dict[str, int] = {}
     for clip in clips:
-        reason = _unfit(clip, minimum_s, maximum_s, needs)
+        reason = unfit(clip, minimum_s, maximum_s, needs)
         if reason:
             left_out[reason] = left_out.get(reason, 0) + 1
         else:
@@ -168,7 +168,8 @@ def _json_rows(file: Path) -> tuple[list[tuple[int, Mapping[str, Any]]], Sequenc
     return rows, tuple(dict.fromkeys(name for _, row in rows for name in row))
 
 
-def _unfit(clip: Clip, minimum_s: float, maximum_s: float, needs: str) -> str:
+def unfit(clip: Clip, minimum_s: float, maximum_s: float, needs: Needs) -> str:
+    """Why a clip cannot be trained on; "" where it can."""
     if clip.duration_s < minimum_s:
         return "too short"
     if clip.duration_s > maximum_s:

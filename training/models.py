@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -17,7 +19,8 @@ from transformers import (
 )
 from transformers.utils.generic import ModelOutput
 
-from edgevoice.errors import ConfigError
+from edgevoice.errors import ConfigError, ModelError
+from training.checkpoint import check_name, unreadable
 from training.config import ModelConfig, Task
 
 IGNORE = -100
@@ -164,10 +167,10 @@ def build_model(
         return _joint(config, vocabulary_size, blank, label_maps, intent_weight)
     options: dict[str, Any] = ctc if task == "ctc" else {**label_maps, "classifier_proj_size": config.classifier_size}
     auto = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
-    if config.checkpoint and isinstance(AutoConfig.from_pretrained(config.checkpoint), JointConfig):
+    if config.checkpoint and isinstance(read_config(config.checkpoint), JointConfig):
         return _one_head(auto, config.checkpoint, options)
     if config.checkpoint:
-        model = auto.from_pretrained(config.checkpoint, ignore_mismatched_sizes=True, **options)
+        model = pretrained(auto, config.checkpoint, **options)
         if config.freeze_features and hasattr(model, "freeze_feature_encoder"):
             model.freeze_feature_encoder()
         return model
@@ -208,9 +211,59 @@ def encoder_config(config: ModelConfig, **options: Any) -> PretrainedConfig:
     return built
 
 
+def read_config(checkpoint: str) -> PretrainedConfig:
+    """The Transformers configuration of a folder or hub id.
+
+    Raises:
+        ModelError: it is not there, or is of a kind that Transformers does not know.
+    """
+    check_name(checkpoint)
+    try:
+        if Path(checkpoint).is_dir() and not (Path(checkpoint) / "config.json").is_file():
+            raise FileNotFoundError("there is no such file")  # Transformers would guess a type from the folder's name
+        return AutoConfig.from_pretrained(checkpoint)
+    except (OSError, ValueError) as error:
+        raise unreadable(checkpoint, "configuration (config.json)", error) from None
+
+
+def pretrained(auto: Any, checkpoint: str, *, resized: bool = True, **options: Any) -> Any:
+    """A model with the weights of a folder or hub id, safetensors only.
+
+    Args:
+        auto: an Auto class of Transformers, or `JointModel`.
+        checkpoint: folder or hub id.
+        resized: give heads of another size than the checkpoint's random weights, to be trained.
+        options: of the configuration.
+
+    Raises:
+        ModelError: the weights cannot be had or read, or the checkpoint is of another kind than `auto`.
+    """
+    config = read_config(checkpoint)
+    known = getattr(auto, "_model_mapping", None)
+    if known is not None and type(config) not in known:
+        raise _of_another_kind(checkpoint, config, auto)
+    try:
+        return auto.from_pretrained(checkpoint, use_safetensors=True, ignore_mismatched_sizes=resized, **options)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise unreadable(checkpoint, "weights (model.safetensors)", error) from None
+
+
+def _of_another_kind(checkpoint: str, config: PretrainedConfig, auto: Any) -> ModelError:
+    """What is said of a checkpoint that cannot have the head that is wanted: what it is, and what takes it."""
+    heads = {"captions": AutoModelForCTC, "intents": AutoModelForAudioClassification}
+    commands = {"captions": "ctc", "intents": "intent"}
+    wanted = next((name for name, each in heads.items() if each is auto), "either head")
+    fitting = [name for name, each in heads.items() if type(config) in each._model_mapping]  # noqa: SLF001
+    taking = [f"'edgevoice train {commands[name]}'" for name in fitting]
+    what = f"The checkpoint '{checkpoint}' is a {config.model_type}, which cannot be trained for {wanted}"
+    if taking:
+        return ModelError(what, f"Use it with {' or '.join(taking)}, or choose one of the Wav2Vec2 family")
+    return ModelError(what, "Choose one of the Wav2Vec2 family")
+
+
 def _one_head(auto: Any, checkpoint: str, options: dict[str, Any]) -> Any:
     """A model of one head on the encoder of a joint checkpoint, with its CTC head where that fits."""
-    joint = JointModel.from_pretrained(checkpoint)
+    joint = pretrained(JointModel, checkpoint)
     encoder = dict(joint.config.encoder)
     model = auto.from_config(AutoConfig.for_model(encoder.pop("model_type"), **{**encoder, **options}))
     encoder_of(model)[1].load_state_dict(joint.encoder.state_dict())
@@ -243,20 +296,20 @@ def _joint(
     if not config.checkpoint:
         encoder = {"model_type": config.encoder.get("model_type"), **encoder_config(config).to_diff_dict()}
         return JointModel(_joint_config(encoder, config, vocabulary_size, blank, label_maps, weight))
-    source = AutoConfig.from_pretrained(config.checkpoint)
+    source = read_config(config.checkpoint)
     if isinstance(source, JointConfig):
         sizes = {"vocab_size": vocabulary_size, "pad_token_id": blank}
-        model = JointModel.from_pretrained(config.checkpoint, ignore_mismatched_sizes=True, **sizes, **label_maps)
+        model = pretrained(JointModel, config.checkpoint, **sizes, **label_maps)
         model.config.intent_weight = weight
         return model
     encoder = {"model_type": source.model_type, **source.to_diff_dict()}
     model = JointModel(_joint_config(encoder, config, vocabulary_size, blank, label_maps, weight))
     if (source.architectures or [""])[0].endswith("ForCTC"):
-        trained = AutoModelForCTC.from_pretrained(config.checkpoint)
+        trained = pretrained(AutoModelForCTC, config.checkpoint)
         model.encoder = encoder_of(trained)[1]
         _copy_head(ctc_head_of(trained), model.ctc_head)
     else:
-        model.encoder = AutoModel.from_pretrained(config.checkpoint)
+        model.encoder = pretrained(AutoModel, config.checkpoint)
     if config.freeze_features and hasattr(model.encoder, "freeze_feature_encoder"):
         model.encoder.freeze_feature_encoder()
     return model

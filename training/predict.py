@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edgevoice.asr.intent import best_first
 from edgevoice.text import plain
-from training.dataset import load_audio
+from training.decoded import load_audio
 from training.loading import Checkpoint, load_checkpoint
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from tqdm import tqdm
 from transformers import TrainerCallback
 
+from training.meter import spoken_time
+
 logger = logging.getLogger(__name__)
 
 _SHOWN = {"wer": "WER", "cer": "CER", "accuracy": "accuracy", "f1": "F1"}
@@ -79,11 +81,3 @@ def figures_line(metrics: dict[str, Any]) -> str:
             dataset = key.removeprefix("eval_").removesuffix(f"_{name}")
             shown.append(f"{label} {100 * metrics[key]:.1f} %")
     return f"{dataset}: {', '.join(shown)}" if shown else ""
-
-
-def spoken_time(seconds: float) -> str:
-    """A duration as people say it: "40 s", "12 min", "3 h 05 min"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"

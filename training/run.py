@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import logging
+import os
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from transformers import set_seed
 
 from edgevoice.asr.bundle import FeatureSettings
@@ -18,17 +23,35 @@ from training import calibrate
 from training.attention import use_fast_relative_key
 from training.checkpoint import load_features, load_tokenizer, measure, save_features
 from training.config import ModelConfig, Task, TrainConfig, save_config
-from training.corpus import Corpus, intent_labels, read_corpus, with_known_intents, with_room_for_text
-from training.dataset import AudioCache, NoiseLibrary, SpeechDataset, load_audio
+from training.corpus import Corpus, Room, intent_labels, read_corpus, with_known_intents, with_room_for_text
+from training.dataset import NoiseLibrary, Preparation, SpeechDataset
+from training.decoded import DecodedClips, load_audio
 from training.features import Features, complete
 from training.manifest import read_manifest
 from training.models import build_model
 from training.report import Outcome, write_report
+from training.streaming import StreamDataset
 from training.trainer import build_trainer, measure_sets
 from training.vocabulary import build_tokenizer, canonical, spell
 from training.warm_start import checkpoint_folder
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run before its first step: everything is read and fits together, and nothing is written."""
+
+    task: Task
+    config: TrainConfig
+    """Resolved: its features are those that the model takes."""
+    corpus: Corpus
+    labels: list[str]
+    tokenizer: Any
+    datasets: Mapping[str, Any]
+    trainer: Any
+    last: Path | None
+    """The checkpoint that the run goes on from."""
 
 
 def train(task: Task, config: TrainConfig, output: Path) -> dict[str, float]:
@@ -37,14 +60,25 @@ def train(task: Task, config: TrainConfig, output: Path) -> dict[str, float]:
     Returns:
         The figures of the best checkpoint, which lies in `output` itself.
     """
+    with prepared(task, config, output) as run:
+        return _carry_out(run, config.model.checkpoint, output)
+
+
+@contextmanager
+def prepared(task: Task, config: TrainConfig, output: Path) -> Iterator[Prepared]:
+    """Everything of a run but its steps.
+
+    Raises:
+        EdgeVoiceError: data, model and recipe do not fit together.
+    """
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output} is no folder", "Choose another --output")
     with tempfile.TemporaryDirectory() as scratch:
         unpacked = checkpoint_folder(config.model.checkpoint, Path(scratch))
-        return _train(task, config, dataclasses.replace(config.model, checkpoint=unpacked), output)
+        yield _prepare(task, config, dataclasses.replace(config.model, checkpoint=unpacked), output)
 
 
-def _train(task: Task, config: TrainConfig, start: ModelConfig, output: Path) -> dict[str, float]:
+def _prepare(task: Task, config: TrainConfig, start: ModelConfig, output: Path) -> Prepared:
     """`start` is `config.model` with a checkpoint that Transformers can load."""
     set_seed(config.trainer.seed)
     corpus = read_corpus(task, config.data, config.trainer.seed)
@@ -69,35 +103,54 @@ def _train(task: Task, config: TrainConfig, start: ModelConfig, output: Path) ->
     logger.info("%.2f M parameters", sum(p.numel() for p in model.parameters()) / 1e6)
     if tokenizer is not None:
         corpus = with_room_for_text(corpus, tokenizer, model, compute)
-    logger.info("training on %d clips, left out: %s", len(corpus.train), corpus.left_out or "none")
-    datasets = _datasets(task, resolved, compute, corpus, tokenizer, labels)
-    last = _last_checkpoint(output)
+    if corpus.stream:
+        logger.info("training on %s as it is read", corpus.stream.name)
+    else:
+        logger.info("training on %d clips, left out: %s", len(corpus.train), corpus.left_out or "none")
+    preparation = Preparation(
+        features=compute,
+        tokenizer=tokenizer,
+        labels={name: index for index, name in enumerate(labels)} if task != "ctc" else None,
+        missing_intent=config.data.missing_intent,
+        crop=config.data.crop,
+    )
+    datasets = _datasets(config, preparation, corpus, Room(tokenizer, model, compute))
+    last = last_checkpoint(output)
     if last:
         _check_same_model(last, model, vocabulary, labels)
     trainer = build_trainer(task, resolved, model, datasets, vocabulary, blank, best, output)
+    return Prepared(task, resolved, corpus, labels, tokenizer, datasets, trainer, last)
+
+
+def _carry_out(run: Prepared, base: str, output: Path) -> dict[str, float]:
+    trainer, config, corpus = run.trainer, run.config, run.corpus
     # nothing is written before everything is known to fit together, and by one process only
     if trainer.is_world_process_zero():
         output.mkdir(parents=True, exist_ok=True)
-        save_config(resolved, task, output)
-        save_features(features, output)
-        if tokenizer is not None:
-            tokenizer.save_pretrained(output)
+        save_config(config, run.task, output)
+        save_features(config.model.features, output)
+        if run.tokenizer is not None:
+            run.tokenizer.save_pretrained(output)
         (output / calibrate.FILE).unlink(missing_ok=True)  # it is that of other weights
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
-    trainer.save_model(str(output))
-    measured = measure_sets(task, trainer)
+    trainer.train(resume_from_checkpoint=str(run.last) if run.last else None)
+    if corpus.stream and not trainer.state.global_step:
+        left_out = run.datasets["train"].tally.left_out
+        raise ConfigError(f"No clip of {corpus.stream.name} can be trained on ({left_out or 'there is none'})")
+    if trainer.is_world_process_zero():
+        save_whole(trainer.model, output)
+    measured = measure_sets(run.task, trainer)
     figures = {f"eval_{name}_{key}": value for name, row in measured.figures.items() for key, value in row.items()}
     if not trainer.is_world_process_zero():
         return figures
     (output / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     outcome = Outcome(
-        task=task,
-        config=resolved,
-        base=config.model.checkpoint,
-        labels=tuple(labels),
-        parameters=sum(p.numel() for p in model.parameters()),
-        trained_on=_by_dataset(corpus),
-        left_out=corpus.left_out,
+        task=run.task,
+        config=config,
+        base=base,
+        labels=tuple(run.labels),
+        parameters=sum(p.numel() for p in trainer.model.parameters()),
+        trained_on=_by_dataset(corpus, run.datasets["train"]),
+        left_out={**corpus.left_out, **(run.datasets["train"].tally.left_out if corpus.stream else {})},
         history=trainer.state.log_history,
         steps=trainer.state.global_step,
         figures=measured.figures,
@@ -107,8 +160,20 @@ def _train(task: Task, config: TrainConfig, start: ModelConfig, output: Path) ->
     return figures
 
 
-def _by_dataset(corpus: Corpus) -> dict[str, tuple[int, float]]:
-    """Data set -> training clips and hours."""
+def save_whole(model: Any, folder: Path) -> None:
+    """Writes a model's configuration and weights so that the folder never holds half of them: whoever is killed while
+    writing leaves what was there before."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as scratch:
+        model.save_pretrained(scratch)
+        # configuration first: weights without it would be refused, and the old ones fit the same run
+        for file in sorted(Path(scratch).iterdir(), key=lambda each: each.suffix == ".safetensors"):
+            file.replace(folder / file.name)
+
+
+def _by_dataset(corpus: Corpus, trained: Any) -> dict[str, tuple[int, float]]:
+    """Data set -> training clips and hours; of a stream, as often as they were heard."""
+    if corpus.stream:
+        return {corpus.stream.name: trained.tally.trained_on}
     found: dict[str, tuple[int, float]] = {}
     for clip in corpus.train:
         count, hours = found.get(clip.dataset, (0, 0.0))
@@ -120,14 +185,15 @@ def _features(config: TrainConfig, start: ModelConfig, corpus: Corpus) -> Featur
     if start.checkpoint:
         return load_features(start.checkpoint)
     settings = complete(start.features, str(start.encoder.get("model_type", "")))
-    return measure(settings, corpus.train, seed=config.trainer.seed)
+    known = corpus.train or [clip for clips in corpus.dev.values() for clip in clips]
+    return measure(settings, known, seed=config.trainer.seed)
 
 
 def _tokenizer(task: Task, config: TrainConfig, start: ModelConfig, corpus: Corpus, scratch: Path) -> Any:
     """The checkpoint's own, if it has one (a model that was only pretrained has none), or one for these texts."""
     if task == "intent":
         return None
-    texts = [clip.text for clip in corpus.train]
+    texts = corpus.texts
     if start.checkpoint:
         try:
             return spell(load_tokenizer(start.checkpoint), texts)
@@ -150,26 +216,21 @@ def _best_metric(task: Task, config: TrainConfig, corpus: Corpus) -> str:
     return best
 
 
-def _datasets(
-    task: Task, config: TrainConfig, compute: Features, corpus: Corpus, tokenizer: Any, labels: list[str]
-) -> dict[str, SpeechDataset]:
-    common: dict[str, Any] = {
-        "features": compute,
-        "tokenizer": tokenizer,
-        "labels": {name: index for index, name in enumerate(labels)} if task != "ctc" else None,
-        "missing_intent": config.data.missing_intent,
-        "crop": config.data.crop,
-        "cache": AudioCache(),
-    }
-    training = SpeechDataset(
-        corpus.train,
-        augmentation=config.augmentation,
-        noise=_noise(config.data.noise),
-        lead_s=config.data.lead_s,
-        seed=config.trainer.seed,
-        **common,
+def _datasets(config: TrainConfig, preparation: Preparation, corpus: Corpus, room: Room) -> dict[str, Any]:
+    """What is trained on, under "train", and each dev set by its name."""
+    damaging = dataclasses.replace(
+        preparation, augmentation=config.augmentation, noise=_noise(config.data.noise), lead_s=config.data.lead_s
     )
-    return {"train": training, **{name: SpeechDataset(clips, **common) for name, clips in corpus.dev.items()}}
+    part, parts = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
+    seed = config.trainer.seed
+    audio = DecodedClips(itertools.chain(corpus.train, *corpus.dev.values()))
+    training: Any = SpeechDataset(corpus.train, damaging, audio, [seed, part])
+    if corpus.stream:
+        seconds = config.trainer.batch_seconds
+        training = StreamDataset(
+            corpus.stream, damaging, seconds=seconds, room=room, seed=[seed], part=part, parts=parts
+        )
+    return {"train": training, **{name: SpeechDataset(clips, preparation, audio) for name, clips in corpus.dev.items()}}
 
 
 def _noise(manifest: str) -> NoiseLibrary:
@@ -180,10 +241,20 @@ def _noise(manifest: str) -> NoiseLibrary:
     return NoiseLibrary(tuple(load_audio(clip.path) for clip in clips if clip.split != "rir"), responses)
 
 
-def _last_checkpoint(output: Path) -> Path | None:
+def last_checkpoint(output: Path) -> Path | None:
+    """The newest checkpoint of a run that is whole; one that was being written when the process was killed is not."""
     found = [path for path in output.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdecimal()]
-    whole = [path for path in found if (path / "trainer_state.json").is_file()]  # it is written last
-    return max(whole, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
+    newest_first = sorted(found, key=lambda path: -int(path.name.removeprefix("checkpoint-")))
+    return next((path for path in newest_first if _is_whole(path)), None)
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))  # it is written last
+        with safe_open(checkpoint / "model.safetensors", "pt"):
+            return True
+    except (OSError, ValueError, SafetensorError):
+        return False
 
 
 def _check_same_model(checkpoint: Path, model: Any, vocabulary: tuple[str, ...], labels: list[str]) -> None:

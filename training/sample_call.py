@@ -21,7 +21,7 @@ from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError, EdgeVoiceError
 from training import voices
 from training.augment import Audio, coloured_noise
-from training.dataset import load_audio
+from training.decoded import load_audio
 from training.spoken import spoken
 
 SENTENCES = Path(__file__).parent / "banking_en" / "sample_call.csv"

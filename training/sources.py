@@ -17,14 +17,13 @@ import platformdirs
 import soundfile
 
 from edgevoice.errors import ConfigError
-from edgevoice.text import normalise, plain
+from edgevoice.text import normalise
 from training.manifest import SPLITS, USUAL, Clip, Columns, duration, read_manifest, split_name
+from training.tables import read_tables, set_name
 
 MANIFESTS = ("manifest.csv", "manifest.jsonl", "metadata.csv", "metadata.jsonl")
 """Tables a folder of recordings may hold: ours, or those of the hub's audio folders."""
 _SPLIT_FOLDERS = ("train", "dev", "test", *SPLITS)
-_PARQUET = "refs/convert/parquet"
-"""The branch in which the hub keeps every data set as plain tables, also those that come with a script."""
 
 
 def read_source(spec: str, columns: Columns = USUAL, *, measured: bool = True) -> list[Clip]:
@@ -59,11 +58,7 @@ def set_names(spec: str) -> list[str]:
     if path.suffix in (".csv", ".jsonl", ".json"):
         return [path.resolve().parent.name]
     name, _, configs = spec.partition(":")
-    return [_set_name(name, config) for config in configs.split(",")]
-
-
-def _set_name(name: str, config: str) -> str:
-    return f"{Path(name).resolve().name}{'-' if config else ''}{config}"
+    return [set_name(name, config) for config in configs.split(",")]
 
 
 def _tables(folder: Path) -> list[Path]:
@@ -116,76 +111,20 @@ def _labelled_folders(folder: Path, *, measured: bool) -> list[Clip]:
 
 
 def _hub(spec: str, columns: Columns, *, measured: bool) -> Iterator[Clip]:
-    name, _, configs = spec.partition(":")
-    for config in configs.split(",") if configs else [None]:
-        for split, table in _load(name, config).items():
-            yield from _table_clips(name, config or "", str(split), table, columns, measured=measured)
+    for table in read_tables(spec, columns):
+        cache = clip_cache() / f"{table.dataset}-{table.rows._fingerprint}"  # noqa: SLF001
+        for number, row in enumerate(table.rows):
+            path = stored(row[table.audio], cache / f"{number:06d}")
+            yield table.clip(row, number, path, duration(path, f"{table.name}, row {number}") if measured else math.nan)
 
 
-def _load(name: str, config: str | None) -> Mapping[Any, Any]:
-    """The tables of a data set by split.
-
-    Raises:
-        ConfigError: there is no such data set or configuration, or it cannot be had without the network.
-    """
-    import datasets
-    from datasets.exceptions import DatasetNotFoundError
-
-    try:
-        try:
-            return datasets.load_dataset(name, config)  # type: ignore[return-value]
-        except RuntimeError as error:
-            if "scripts are no longer supported" not in str(error):
-                raise
-            return datasets.load_dataset(name, config, revision=_PARQUET)  # type: ignore[return-value]
-    except (DatasetNotFoundError, FileNotFoundError, ConnectionError) as error:
-        raise ConfigError(
-            f"The data set '{plain(name)}' is no folder, is not in the cache and cannot be had from the hub: "
-            f"{_first_line(error)}",
-            "Check the name and the network, or name a folder or a manifest with --data",
-        ) from None
-    except (ImportError, ValueError) as error:
-        # recordings that are files of their own on the hub; an unknown configuration, with those there are
-        raise ConfigError(f"The data set '{plain(name)}' cannot be loaded: {_first_line(error)}") from None
+def clip_cache() -> Path:
+    """Where recordings that lie in tables are written to."""
+    return platformdirs.user_cache_path("edgevoice") / "data"
 
 
-def _table_clips(name: str, config: str, split: str, table: Any, columns: Columns, *, measured: bool) -> Iterator[Clip]:
-    import datasets
-
-    where = f"The data set {name}"
-    audio = next((key for key, feature in table.features.items() if isinstance(feature, datasets.Audio)), None)
-    if audio is None:
-        raise ConfigError(f"{where} has no audio (its columns: {', '.join(table.column_names)})", "Choose another")
-    table = table.cast_column(audio, datasets.Audio(decode=False))
-    found = columns.find([column for column in table.column_names if column != audio], where)
-    dataset = _set_name(name, config)
-    cache = platformdirs.user_cache_path("edgevoice") / "data" / f"{dataset}-{table._fingerprint}"  # noqa: SLF001
-    for row in range(len(table)):
-        cells = {need: _cell(table, row, column) for need, column in found.items()}
-        path = _file(table[row][audio], cache / f"{row:06d}")
-        origin = f"{name}{':' if config else ''}{config}, {split}, row {row}"
-        yield Clip(
-            path=path,
-            text=normalise(cells.get("text", "")),
-            intent=cells.get("intent", ""),
-            speaker=cells.get("speaker", ""),
-            split=split_name(cells.get("split", "") or split),
-            duration_s=duration(path, origin) if measured else math.nan,
-            dataset=dataset,
-            origin=origin,
-        )
-
-
-def _cell(table: Any, row: int, column: str) -> str:
-    value, feature = table[row][column], table.features[column]
-    names = getattr(feature, "int2str", None)  # a ClassLabel: the number of a name, -1 where it is kept secret
-    if value is None or (names and value < 0):
-        return ""
-    return str(names(value) if names else value).strip()
-
-
-def _file(audio: Mapping[str, Any], target: Path) -> Path:
-    """Where a table's recording lies as a file."""
+def stored(audio: Mapping[str, Any], target: Path) -> Path:
+    """Where a table's recording lies as a file; one that has none is written to `target` with its own suffix."""
     inside, path = audio.get("bytes"), audio.get("path") or ""
     if inside is None:
         return Path(path)
@@ -196,7 +135,3 @@ def _file(audio: Mapping[str, Any], target: Path) -> Path:
         part.write_bytes(inside)
         part.replace(file)
     return file
-
-
-def _first_line(error: BaseException) -> str:
-    return plain(next(iter(str(error).splitlines()), type(error).__name__)).strip().rstrip(".")

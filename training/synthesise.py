@@ -16,6 +16,7 @@ from pathlib import Path
 
 from edgevoice.errors import EdgeVoiceError
 from training import voices
+from training.meter import Meter
 from training.synthesis.corpus import Row, claim_folder, prune, write_manifest, write_voices
 from training.synthesis.plan import SynthesisConfig, SynthesisError, read_sentences, shards, wanted_hours
 from training.synthesis.processes import in_order, process_pool
@@ -101,18 +102,18 @@ def _make_split(
     rows: list[Row] = []
     seconds = 0.0
     taken = 0
-    while seconds < hours * 3600:
-        shard_rows, shard_failures = next(results)
-        failures += shard_failures
-        taken += 1
-        if not shard_rows:
-            raise SynthesisError(f"No voice managed any sentence of the split '{split}'", voices.INSTALL_HINT)
-        for row in shard_rows:
-            if seconds < hours * 3600:
-                rows.append(row)
-                seconds += row.duration_s
-        if taken % 20 == 0:
-            LOG.info("%s: %.2f of %.2f h", split, seconds / 3600, hours)
+    with Meter(f"{split}: {hours:.2f} h of speech", hours * 3600) as meter:
+        while seconds < hours * 3600:
+            shard_rows, shard_failures = next(results)
+            failures += shard_failures
+            taken += 1
+            if not shard_rows:
+                raise SynthesisError(f"No voice managed any sentence of the split '{split}'", voices.INSTALL_HINT)
+            for row in shard_rows:
+                if seconds < hours * 3600:
+                    rows.append(row)
+                    seconds += row.duration_s
+                    meter.advance(row.duration_s)
     results.close()  # waits for the shards under way, or they would write into what is being pruned
     prune(output, split, taken, {row.path for row in rows})
     return rows

@@ -14,15 +14,19 @@ import numpy.typing as npt
 import torch
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from edgevoice.config import SAMPLE_RATE
-from edgevoice.errors import ConfigError
+from edgevoice.errors import ConfigError, EdgeVoiceError
 from training import metrics
 from training.callbacks import FreshBatches, SkipBadGradients, WeightAverage
 from training.config import Task, TrainConfig, TrainerConfig
-from training.dataset import Collator, DurationBatches, SpeechDataset
+from training.dataset import Collator, DurationBatches, own_draws
 from training.features import Features
 from training.models import encoder_of, frame_lengths
 from training.progress import Progress
+from training.streaming import StreamDataset
+
+
+class TrainingError(EdgeVoiceError):
+    """A run cannot go on."""
 
 
 class DurationTrainer(Trainer):  # type: ignore[misc]
@@ -37,21 +41,21 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
     def get_train_dataloader(self) -> torch.utils.data.DataLoader[Any]:
         """Batches of clips of similar length."""
         dataset: Any = self.train_dataset
-        longest = dataset.crop / SAMPLE_RATE if dataset.crop else float("inf")
-        durations = [min(clip.duration_s, longest) for clip in dataset.clips]
         workers = self.args.dataloader_num_workers
+        options: dict[str, Any] = {
+            "collate_fn": self.data_collator,
+            "num_workers": workers,
+            "persistent_workers": workers > 0,
+        }
+        if isinstance(dataset, StreamDataset):
+            return torch.utils.data.DataLoader(dataset, batch_size=None, **options)
+        durations = [dataset.preparation.seconds(clip) for clip in dataset.clips]
         # every process takes its share of the clips of a batch, so the Accelerator has nothing left to deal out; the
         # Trainer moves the tensors itself
         batches = DurationBatches(
             durations, self.batch_seconds, self.args.seed, part=self.args.process_index, parts=self.args.world_size
         )
-        return torch.utils.data.DataLoader(
-            dataset,
-            batch_sampler=batches,
-            collate_fn=self.data_collator,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-        )
+        return torch.utils.data.DataLoader(dataset, batch_sampler=batches, worker_init_fn=own_draws, **options)
 
     def create_optimizer(self) -> torch.optim.Optimizer:
         """As the Trainer's, with a learning rate of its own for the encoder if there is one."""
@@ -78,6 +82,28 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
         optimizer: torch.optim.Optimizer = super().create_optimizer()
         return optimizer
 
+    def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """As the Trainer's, but a batch that does not fit into memory is named, with what to try."""
+        try:
+            loss: torch.Tensor = super().training_step(model, inputs, *args, **kwargs)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            rows, length = inputs[self.data_collator.input_name].shape[:2]
+            raise TrainingError(
+                f"Out of memory on a batch of {rows} clips, {length} {self.data_collator.unit} each with their padding "
+                f"(trainer.batch_seconds = {self.batch_seconds:g})",
+                f"The same learning in less memory: --set trainer.batch_seconds={self.batch_seconds / 2:g} "
+                f"--set trainer.gradient_accumulation_steps={2 * self.args.gradient_accumulation_steps}; "
+                "also --set trainer.gradient_checkpointing=true, or a smaller data.maximum_s",
+            ) from None
+        return loss
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """As the Trainer's, without its pickle of settings: `training.json` says more."""
+        super()._save(output_dir, state_dict)
+        Path(output_dir or self.args.output_dir, "training_args.bin").unlink(missing_ok=True)
+
     def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """As the Trainer's, but frames of padding say nothing: they are no part of the clip."""
         step: tuple[Any, Any, Any] = super().prediction_step(model, inputs, *args, **kwargs)
@@ -94,7 +120,7 @@ def build_trainer(
     task: Task,
     config: TrainConfig,
     model: Any,
-    datasets: dict[str, SpeechDataset],
+    datasets: dict[str, Any],
     vocabulary: tuple[str, ...],
     blank: int,
     best: str,
@@ -106,7 +132,7 @@ def build_trainer(
         task: what is trained.
         config: the resolved recipe.
         model: to train.
-        datasets: "train", and each dev set by its name.
+        datasets: "train" (a SpeechDataset or a StreamDataset), and each dev set by its name.
         vocabulary: tokens by id, as `training.vocabulary.canonical` gives them.
         blank: id of the CTC blank.
         best: the figure that chooses the best checkpoint.
@@ -119,7 +145,7 @@ def build_trainer(
     trainer = DurationTrainer(
         model=model,
         args=_arguments(task, settings, best, output),
-        data_collator=_collator(task, model, datasets["train"].features),
+        data_collator=_collator(task, model, datasets["train"].preparation.features),
         train_dataset=datasets["train"],
         eval_dataset={name: dataset for name, dataset in datasets.items() if name != "train"},
         compute_metrics=lambda prediction: _figures(task, prediction, vocabulary, blank),
@@ -202,7 +228,7 @@ def _arguments(task: Task, settings: TrainerConfig, best: str, output: Path) -> 
             gradient_checkpointing=settings.gradient_checkpointing,
             use_cpu=not torch.cuda.is_available(),
             ddp_backend="gloo" if _several_processes() and not torch.cuda.is_available() else None,
-            dataloader_num_workers=settings.workers,
+            dataloader_num_workers=_workers(settings.workers),
             remove_unused_columns=False,
             label_names=["labels", "intent_labels"] if task == "joint" else ["labels"],
             report_to="tensorboard" if _has_tensorboard() else "none",
@@ -215,6 +241,18 @@ def _arguments(task: Task, settings: TrainerConfig, best: str, output: Path) -> 
         raise ConfigError(
             f"The recipe's trainer does not fit: {str(error).splitlines()[0]}", "See training/config.py for every key"
         ) from None
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device's memory, or the machine's, is exhausted; PyTorch has a class of its own for the first only."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+
+
+def _workers(wanted: int) -> int:
+    """Processes that prepare batches; see `training.config.TrainerConfig.workers`."""
+    if wanted >= 0:
+        return wanted
+    return min(8, (os.cpu_count() or 2) - 1) if torch.cuda.is_available() else 0
 
 
 def _several_processes() -> bool:

@@ -11,7 +11,7 @@ import torch
 from tests.architectures import CTC, INTENT, encoder, features
 from tests.small import small_corpus, tiny_recipe
 from training import run
-from training.dataset import load_audio
+from training.decoded import load_audio
 from training.features import Features
 from training.loading import load_checkpoint
 

@@ -15,7 +15,7 @@ import soundfile
 
 from export.parity import CLIPS
 from tests.small import TINY_BERT
-from training.dataset import load_audio
+from training.decoded import load_audio
 from training.manifest import read_manifest
 
 ENCODER = {key: value for key, value in TINY_BERT.items() if key != "model_type"}

@@ -125,7 +125,7 @@ def test_a_transformers_extractor_is_understood(tmp_path):
 def test_measured_statistics_make_features_of_unit_size(tmp_path):
     """Over the clips they were measured on, normalised features have about zero mean and unit deviation."""
     from edgevoice.asr.features import model_input
-    from training.dataset import load_audio
+    from training.decoded import load_audio
 
     clips = read_manifest(small_corpus(tmp_path))
     settings = measure(FeatureSettings(kind="log_mel", normalise="running", stride=1), clips, seed=0)

@@ -1,0 +1,116 @@
+"""Training on a data set that is read while it trains."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import datasets
+import pytest
+
+from edgevoice.errors import ConfigError
+from export.parity import CLIPS
+from tests.small import TINY_WAV2VEC2, small_corpus, tiny_recipe
+from training.config import DataConfig
+from training.manifest import read_manifest
+from training.run import train
+from training.sources import clip_cache
+from training.streaming import Tally, open_stream
+
+COPIES = 6
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    """The parity clips, several times over, as tables in four files, with speakers; labels as plain text."""
+    folder = tmp_path / "spoken"
+    folder.mkdir()
+    clips = read_manifest(CLIPS)
+    rows = [
+        {
+            "audio": {"bytes": clip.path.read_bytes() + bytes([copy]), "path": clip.path.name},
+            "transcription": clip.text,
+            "intent": "short" if number < 6 else "long",
+            "speaker_id": f"{number}-{copy}",
+        }
+        for copy in range(COPIES)
+        for number, clip in enumerate(clips)
+    ]
+    rows[3]["audio"] = {"bytes": b"no recording", "path": "broken.wav"}
+    for number in range(4):
+        table = datasets.Dataset.from_list(rows[number::4])
+        table.cast_column("audio", datasets.Audio(decode=False)).to_parquet(
+            folder / f"train-{number:05d}-of-00004.parquet"
+        )
+    return folder
+
+
+def data(folder: Path, **options: object) -> DataConfig:
+    return DataConfig(sources=(str(folder),), streaming=True, dev_share=0.25, minimum_s=0.5, **options)  # type: ignore[arg-type]
+
+
+def test_what_measures_is_never_trained_on(shards: Path) -> None:
+    """Whatever the order and the process: a speaker is on one side only, and each clip comes once a pass."""
+    stream = open_stream(data(shards), "intent")
+    measuring = {clip.speaker for clip in stream.dev}
+    tally = Tally(("too short", "too long", "unreadable", "unknown intent"))
+    passes = []
+    for seed, parts in ((1, 1), (2, 1), (3, 2)):
+        heard = [clip for part in range(parts) for clip, _ in stream.clips([seed], part, parts, tally)]
+        passes.append([clip.speaker for clip in heard])
+        assert len(set(passes[-1])) == len(passes[-1])
+    assert len({frozenset(each) for each in passes}) == 1
+    assert passes[0] != passes[1]
+    assert not measuring & set(passes[0])
+    assert 0.1 < len(measuring) / (len(measuring) + len(passes[0])) < 0.4
+    assert stream.intents == ("long", "short")
+    assert tally.left_out.keys() <= {"too short", "unreadable"}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_learns_and_stores_nothing_of_the_training_split(shards: Path, tmp_path: Path, workers: int) -> None:
+    """The loss falls; only clips that measure lie in the cache; what was heard and left out is reported."""
+    config = tiny_recipe(
+        small_corpus(tmp_path),
+        TINY_WAV2VEC2,
+        f'data.sources=["{shards}"]',
+        "data.streaming=true",
+        "data.dev_share=0.25",
+        "trainer.max_steps=15",
+        f"trainer.workers={workers}",
+    )
+    figures = train("joint", config, tmp_path / "run")
+    assert {"eval_spoken_wer", "eval_spoken_accuracy"} <= set(figures)
+    state = json.loads((tmp_path / "run" / "checkpoint-15" / "trainer_state.json").read_text())
+    losses = [entry["loss"] for entry in state["log_history"] if "loss" in entry]
+    assert losses[-1] < losses[0]
+    written = [file for file in clip_cache().rglob("*") if file.is_file()]
+    stream = open_stream(data(shards), "either")
+    assert 0 < len(written) == len({clip.path for clip in stream.dev})
+    report = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert "Left out: " in report
+    assert "unreadable" in report
+    # and it goes on where it stopped
+    more = dataclasses.replace(config, trainer=dataclasses.replace(config.trainer, max_steps=20))
+    train("joint", more, tmp_path / "run")
+    assert (tmp_path / "run" / "checkpoint-20").is_dir()
+
+
+def test_a_stream_that_holds_nothing_of_use_is_explained(shards: Path, tmp_path: Path) -> None:
+    """Epochs of what has no length, a manifest, and clips that are all too long."""
+    manifest = small_corpus(tmp_path)
+    with pytest.raises(ConfigError, match=r"trainer\.epochs: a stream has no known length"):
+        tiny_recipe(manifest, TINY_WAV2VEC2, "data.streaming=true", "trainer.epochs=2")
+    with pytest.raises(ConfigError, match=r"--streaming reads data sets of the hub, and .*manifest\.csv is a manifest"):
+        train("ctc", tiny_recipe(manifest, TINY_WAV2VEC2, "data.streaming=true"), tmp_path / "run")
+    short = ["data.streaming=true", "data.dev_share=0.25", "data.maximum_s=0.51"]
+    with pytest.raises(ConfigError, match="no split to measure on"):
+        train("ctc", tiny_recipe(manifest, TINY_WAV2VEC2, f'data.sources=["{shards}"]', *short), tmp_path / "run")

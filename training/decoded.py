@@ -1,0 +1,114 @@
+"""Recordings as samples: decoded and resampled, and kept so that no epoch decodes them again."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import weakref
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+import torch
+
+from edgevoice.config import SAMPLE_RATE
+from edgevoice.errors import AudioError
+from training.manifest import Clip
+
+Samples = npt.NDArray[np.float32]
+
+_SLACK = SAMPLE_RATE // 20
+"""Resampling and headers that round a duration may give this many samples more than was said."""
+
+
+def load_audio(path: Path) -> Samples:
+    """A recording of any rate and number of channels as mono float32 at 16 kHz.
+
+    Raises:
+        AudioError: it cannot be read or is empty.
+    """
+    return decode(str(path), f"The clip {path}")
+
+
+def decode(file: str | bytes, what: str) -> Samples:
+    """The same of a file's path or content, with the name that an error calls it by."""
+    try:
+        source = io.BytesIO(file) if isinstance(file, bytes) else file
+        samples, rate = soundfile.read(source, dtype="float32", always_2d=True)
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "error_string", error)  # libsndfile's own words, without the name of a buffer
+        raise AudioError(f"{what} cannot be read: {reason}", "Mend or remove its row in the manifest") from None
+    mono = samples.mean(axis=1)
+    if not len(mono):
+        raise AudioError(f"{what} is empty", "Remove its row from the manifest")
+    return mono if rate == SAMPLE_RATE else np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), dtype=np.float32)
+
+
+class DecodedClips:
+    """Decoded clips as 16-bit samples in one file, about 115 MB an hour: whoever needs a clip first decodes it for all.
+
+    The file is sparse and has a place for every clip, so that the workers of a DataLoader fill it side by side without
+    a lock: two that decode the same clip write the same bytes. It lives no longer than this object; the operating
+    system keeps in memory what fits.
+
+    Args:
+        clips: that will be asked for.
+        folder: for the file; None for the system's temporary folder.
+    """
+
+    def __init__(self, clips: Iterable[Clip], folder: Path | None = None) -> None:
+        self._place: dict[Path, tuple[int, int, int]] = {}
+        end = 0
+        for clip in clips:
+            if clip.path not in self._place and np.isfinite(clip.duration_s):
+                room = round(clip.duration_s * SAMPLE_RATE) + _SLACK
+                self._place[clip.path] = (len(self._place), end, room)
+                end += room
+        # shared memory, so that every worker sees what the others have written
+        self._lengths = torch.zeros(len(self._place), dtype=torch.int64).share_memory_()
+        handle, name = tempfile.mkstemp(prefix=".decoded-", dir=folder)
+        os.close(handle)
+        self._file, self._descriptor, self._owner = name, -1, os.getpid()
+        self._finalizer = weakref.finalize(self, _remove, name, os.getpid())
+
+    def load(self, path: Path) -> Samples:
+        """The clip's samples, mono float32 at 16 kHz.
+
+        Raises:
+            AudioError: it cannot be read or is empty.
+        """
+        number, start, room = self._place.get(path, (-1, 0, 0))
+        length = int(self._lengths[number]) if number >= 0 else 0
+        if length:
+            kept = np.frombuffer(os.pread(self._open(), 2 * length, 2 * start), dtype=np.int16)
+            if len(kept) == length:
+                return kept.astype(np.float32) / np.float32(32767)
+        samples = np.rint(np.clip(load_audio(path), -1, 1) * 32767).astype(np.int16)
+        if 0 < len(samples) <= room:
+            try:
+                whole = os.pwrite(self._open(), samples.tobytes(), 2 * start) == samples.nbytes
+            except OSError:  # the disk is full: the clip is decoded again when it is needed again
+                whole = False
+            if whole:
+                self._lengths[number] = len(samples)
+        return samples.astype(np.float32) / np.float32(32767)
+
+    def _open(self) -> int:
+        if self._descriptor < 0:
+            self._descriptor = os.open(self._file, os.O_RDWR)
+        return self._descriptor
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A worker that is spawned opens the file anew."""
+        return {**self.__dict__, "_descriptor": -1, "_finalizer": None}
+
+
+def _remove(name: str, owner: int) -> None:
+    """Deletes the file when the process that made it is done with it; a forked worker's end must not."""
+    if os.getpid() == owner:
+        Path(name).unlink(missing_ok=True)

@@ -1,0 +1,68 @@
+"""How long a run will take, found out by taking its first steps with its own model, data and settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from training.config import Task, TrainConfig
+from training.dataset import SpeechDataset
+from training.run import prepared
+
+TRIED_STEPS = 5
+_EVALUATION_SHARE = 0.4
+"""What a second of audio costs when it is only measured, as a share of what it costs in training: no backward pass."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What lies ahead."""
+
+    steps: int
+    seconds_per_step: float
+    seconds: float
+    """Of the whole run, its evaluations included."""
+
+
+class _Clock(TrainerCallback):  # type: ignore[misc]
+    """Notes when each step ends."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.times.append(time.monotonic())
+
+
+def expected_time(task: Task, config: TrainConfig) -> Expected:
+    """Takes the first steps of a run, in a folder that is removed.
+
+    Raises:
+        EdgeVoiceError: data, model and recipe do not fit together.
+    """
+    settings = config.trainer
+    few = dataclasses.replace(
+        settings, max_steps=TRIED_STEPS, epochs=0.0, evaluate_every=10**6, evaluate_by_epoch=False
+    )
+    clock = _Clock()
+    with tempfile.TemporaryDirectory() as scratch:
+        with prepared(task, dataclasses.replace(config, trainer=few), Path(scratch) / "run") as run:
+            run.trainer.add_callback(clock)
+            run.trainer.train()
+        batches = len(run.trainer.get_train_dataloader()) if isinstance(run.datasets["train"], SpeechDataset) else 0
+    # the first step also sets up what the others find ready
+    per_step = (clock.times[-1] - clock.times[0]) / (len(clock.times) - 1)
+    per_epoch = math.ceil(batches / settings.gradient_accumulation_steps)
+    steps = math.ceil(settings.epochs * per_epoch) if settings.epochs else settings.max_steps
+    evaluations = settings.epochs if settings.evaluate_by_epoch else steps // settings.evaluate_every
+    measured_s = sum(clip.duration_s for clips in run.corpus.dev.values() for clip in clips)
+    audio_per_step = settings.batch_seconds * settings.gradient_accumulation_steps
+    evaluation = _EVALUATION_SHARE * per_step * measured_s / audio_per_step
+    return Expected(steps, per_step, steps * per_step + (evaluations + 1) * evaluation)

@@ -1,0 +1,139 @@
+"""Data sets of the Hugging Face hub, and folders laid out like one: tables with the recordings in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevoice.errors import ConfigError
+from edgevoice.text import normalise, plain
+from training.manifest import Clip, Columns, split_name
+
+_PARQUET = "refs/convert/parquet"
+"""The branch in which the hub keeps every data set as plain tables, also those that come with a script."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One split of a data set, its recordings as they are stored."""
+
+    dataset: str
+    """As `Clip.dataset`: the data set's name without its owner, and the configuration."""
+    name: str
+    """As it was asked for, and its split."""
+    split: str
+    rows: Any
+    """A `datasets.Dataset`, or an `IterableDataset` where it is read while it is needed."""
+    audio: str
+    """The column of the recordings."""
+    columns: Mapping[str, str]
+    """What a clip needs -> the column that has it."""
+
+    def clip(self, row: Mapping[str, Any], number: int, path: Path, seconds: float) -> Clip:
+        """A row as a clip, whose recording is that file and lasts that long."""
+        return Clip(
+            path=path,
+            text=normalise(self.cell(row, "text")),
+            intent=self.cell(row, "intent"),
+            speaker=self.cell(row, "speaker"),
+            split=split_name(self.cell(row, "split") or self.split),
+            duration_s=seconds,
+            dataset=self.dataset,
+            origin=f"{self.name}, row {number}",
+        )
+
+    def cell(self, row: Mapping[str, Any], need: str) -> str:
+        """What a row says of "text", "intent", ...; "" where it says nothing."""
+        column = self.columns.get(need)
+        value = row[column] if column else None
+        names = getattr(self.rows.features[column], "int2str", None) if column else None
+        if value is None or (names and value < 0):  # a ClassLabel's number is -1 where it is kept secret
+            return ""
+        return str(names(value) if names else value).strip()
+
+    def recording(self, row: Mapping[str, Any]) -> bytes:
+        """The file's content, wherever it lies.
+
+        Raises:
+            OSError: it cannot be had.
+        """
+        from datasets.utils.file_utils import xopen
+
+        stored = row[self.audio]
+        if stored["bytes"] is not None:
+            return bytes(stored["bytes"])
+        with xopen(stored["path"], "rb") as stream:
+            return bytes(stream.read())
+
+    def names(self, need: str) -> list[str] | None:
+        """All labels that a column can have, where the data set says so."""
+        column = self.columns.get(need)
+        return getattr(self.rows.features[column], "names", None) if column else None
+
+
+def set_name(name: str, config: str) -> str:
+    """The `Clip.dataset` of a configuration's clips."""
+    return f"{Path(name).resolve().name}{'-' if config else ''}{config}"
+
+
+def read_tables(spec: str, columns: Columns, *, streaming: bool = False) -> list[Table]:
+    """The tables of NAME[:CONFIG[,CONFIG...]], split by split.
+
+    Raises:
+        ConfigError: there is no such data set, configuration or column, or it cannot be had without the network.
+    """
+    name, _, configs = spec.partition(":")
+    return [
+        _table(name, config or "", str(split), rows, columns)
+        for config in (configs.split(",") if configs else [None])
+        for split, rows in _load(name, config, streaming=streaming).items()
+    ]
+
+
+def _load(name: str, config: str | None, *, streaming: bool) -> Mapping[Any, Any]:
+    import datasets
+    from datasets.exceptions import DatasetNotFoundError
+
+    options: dict[str, Any] = {"streaming": True} if streaming else {}
+    try:
+        try:
+            return datasets.load_dataset(name, config, **options)  # type: ignore[no-any-return]
+        except RuntimeError as error:
+            if "scripts are no longer supported" not in str(error):
+                raise
+            return datasets.load_dataset(name, config, revision=_PARQUET, **options)  # type: ignore[no-any-return]
+    except (DatasetNotFoundError, FileNotFoundError, ConnectionError) as error:
+        raise ConfigError(
+            f"The data set '{plain(name)}' is no folder, is not in the cache and cannot be had from the hub: "
+            f"{_first_line(error)}",
+            "Check the name and the network, or name a folder or a manifest with --data",
+        ) from None
+    except (ImportError, ValueError) as error:
+        # recordings that are files of their own on the hub; an unknown configuration, with those there are
+        raise ConfigError(f"The data set '{plain(name)}' cannot be loaded: {_first_line(error)}") from None
+
+
+def _table(name: str, config: str, split: str, rows: Any, columns: Columns) -> Table:
+    import datasets
+
+    where = f"The data set {name}"
+    if rows.features is None:  # of a stream whose files do not say; its first rows do
+        rows = rows._resolve_features()  # noqa: SLF001 - nothing public does
+    names = list(rows.features)
+    audio = next((key for key, feature in rows.features.items() if isinstance(feature, datasets.Audio)), None)
+    if audio is None:
+        raise ConfigError(f"{where} has no audio (its columns: {', '.join(names)})", "Choose another")
+    return Table(
+        dataset=set_name(name, config),
+        name=f"{name}{':' if config else ''}{config}, {split}",
+        split=split,
+        rows=rows.cast_column(audio, datasets.Audio(decode=False)),
+        audio=audio,
+        columns=columns.find([column for column in names if column != audio], where),
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return plain(next(iter(str(error).splitlines()), type(error).__name__)).strip().rstrip(".")
