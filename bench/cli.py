@@ -1,34 +1,51 @@
-"""`edgevoice bench accuracy BUNDLE`."""
+"""`edgevoice bench accuracy|alarms BUNDLE`."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-EXAMPLE = """example:
+EXAMPLE = """examples:
   edgevoice bench accuracy models/banking-en --data corpus/banking-en/manifest.csv --split test
+  edgevoice bench alarms models/desk --data recordings/meetings/manifest.csv
 """
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command line; returns its exit code."""
     options = _parser().parse_args(arguments)
-    from bench.accuracy import measure, table
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     from edgevoice.errors import UsageError
 
     if options.output and not options.output.parent.is_dir():  # said now, not after an hour of measuring
         raise UsageError(f"There is no folder {options.output.parent}", "Choose another --output")
+    found, figures = _alarms(options) if options.what == "alarms" else _accuracy(options)
+    print(found)
+    if options.output:
+        options.output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _accuracy(options: argparse.Namespace) -> tuple[str, list[dict[str, object]]]:
+    from bench.accuracy import measure, table
+    from edgevoice.errors import UsageError
+
     rows = measure(
         options.bundle, options.data, splits=options.split, at_most=options.at_most, live_at_most=options.live
     )
     if not rows:
         raise UsageError("No clip has a text or an intent and one of the splits", "Name others with --split or --data")
-    print(table(rows))
-    if options.output:
-        options.output.write_text(json.dumps([row.as_dict() for row in rows], indent=1) + "\n", encoding="utf-8")
-    return 0
+    return table(rows), [row.as_dict() for row in rows]
+
+
+def _alarms(options: argparse.Namespace) -> tuple[str, list[dict[str, object]]]:
+    from bench.alarms import measure, table
+
+    rows = measure(options.bundle, options.data, minutes=options.minutes)
+    return table(rows), [row.as_dict() for row in rows]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,7 +55,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=["accuracy"], help="what to measure")
+    parser.add_argument(
+        "what",
+        choices=["accuracy", "alarms"],
+        help="error rates and intents on recordings that say theirs; false alarms per hour on speech without commands",
+    )
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
     parser.add_argument("--data", type=Path, action="append", required=True, help="manifest CSV (repeatable)")
     parser.add_argument("--split", action="append", help="splits to measure (dev, test and test-other-engines)")
@@ -50,5 +71,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CLIPS",
         help="also through detector, segmenter and windows; clips of a set",
     )
+    parser.add_argument("--minutes", type=float, default=30.0, help="of each set for alarms, from all over it (30)")
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
     return parser

@@ -53,7 +53,7 @@ def small_corpus(folder: Path) -> Path:
 
 def tiny_recipe(manifest: Path, encoder: dict[str, object], *assignments: str) -> TrainConfig:
     """Ten quick steps."""
-    mel = encoder["model_type"] == "wav2vec2-bert"
+    mel = encoder.get("model_type") == "wav2vec2-bert"
     features = ("model.features.kind=log_mel", "model.features.normalise=running", "model.features.stride=4")
     config = load_config(
         None,

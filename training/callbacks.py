@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import torch
@@ -32,6 +33,17 @@ class FreshBatches(TrainerCallback):  # type: ignore[misc]
             train_dataloader.dataset.draw_anew(state.global_step)
             if train_dataloader.batch_sampler is not None:  # a stream makes its own batches
                 train_dataloader.batch_sampler.begin_at(state.global_step)
+
+
+class StepTimes(TrainerCallback):  # type: ignore[misc]
+    """Notes when each step ended, in seconds of a clock that only goes forward."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Looks at the clock."""
+        self.ends.append(time.monotonic())
 
 
 class WeightAverage(TrainerCallback):  # type: ignore[misc]

@@ -89,7 +89,9 @@ def check_recordings(clips: Iterable[Clip]) -> None:
     Raises:
         ConfigError: one is not there or is no recording; its row is named.
     """
-    distinct = {clip.path: clip for clip in clips}
+    distinct: dict[Path, Clip] = {}
+    for clip in clips:
+        distinct.setdefault(clip.path, clip)
     with ThreadPoolExecutor() as pool:
         for clip, reason in zip(distinct.values(), pool.map(_fault, distinct), strict=True):
             if reason:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from transformers import TrainerCallback
-
+from training.callbacks import StepTimes
 from training.config import Task, TrainConfig
 from training.dataset import SpeechDataset
 from training.run import prepared
@@ -31,16 +28,6 @@ class Expected:
     """Of the whole run, its evaluations included."""
 
 
-class _Clock(TrainerCallback):  # type: ignore[misc]
-    """Notes when each step ends."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.times.append(time.monotonic())
-
-
 def expected_time(task: Task, config: TrainConfig) -> Expected:
     """Takes the first steps of a run, in a folder that is removed.
 
@@ -51,14 +38,14 @@ def expected_time(task: Task, config: TrainConfig) -> Expected:
     few = dataclasses.replace(
         settings, max_steps=TRIED_STEPS, epochs=0.0, evaluate_every=10**6, evaluate_by_epoch=False
     )
-    clock = _Clock()
+    clock = StepTimes()
     with tempfile.TemporaryDirectory() as scratch:
         with prepared(task, dataclasses.replace(config, trainer=few), Path(scratch) / "run") as run:
             run.trainer.add_callback(clock)
             run.trainer.train()
         batches = len(run.trainer.get_train_dataloader()) if isinstance(run.datasets["train"], SpeechDataset) else 0
     # the first step also sets up what the others find ready
-    per_step = (clock.times[-1] - clock.times[0]) / (len(clock.times) - 1)
+    per_step = (clock.ends[-1] - clock.ends[0]) / (len(clock.ends) - 1)
     per_epoch = math.ceil(batches / settings.gradient_accumulation_steps)
     steps = math.ceil(settings.epochs * per_epoch) if settings.epochs else settings.max_steps
     evaluations = settings.epochs if settings.evaluate_by_epoch else steps // settings.evaluate_every

@@ -239,7 +239,7 @@ def pretrained(auto: Any, checkpoint: str, *, resized: bool = True, **options: A
         ModelError: the weights cannot be had or read, or the checkpoint is of another kind than `auto`.
     """
     config = read_config(checkpoint)
-    known = getattr(auto, "_model_mapping", None)
+    known: Any = getattr(auto, "_model_mapping", None)
     if known is not None and type(config) not in known:
         raise _of_another_kind(checkpoint, config, auto)
     try:
@@ -250,7 +250,7 @@ def pretrained(auto: Any, checkpoint: str, *, resized: bool = True, **options: A
 
 def _of_another_kind(checkpoint: str, config: PretrainedConfig, auto: Any) -> ModelError:
     """What is said of a checkpoint that cannot have the head that is wanted: what it is, and what takes it."""
-    heads = {"captions": AutoModelForCTC, "intents": AutoModelForAudioClassification}
+    heads: dict[str, Any] = {"captions": AutoModelForCTC, "intents": AutoModelForAudioClassification}
     commands = {"captions": "ctc", "intents": "intent"}
     wanted = next((name for name, each in heads.items() if each is auto), "either head")
     fitting = [name for name, each in heads.items() if type(config) in each._model_mapping]  # noqa: SLF001
@@ -298,7 +298,7 @@ def _joint(
         return JointModel(_joint_config(encoder, config, vocabulary_size, blank, label_maps, weight))
     source = read_config(config.checkpoint)
     if isinstance(source, JointConfig):
-        sizes = {"vocab_size": vocabulary_size, "pad_token_id": blank}
+        sizes: dict[str, Any] = {"vocab_size": vocabulary_size, "pad_token_id": blank}
         model = pretrained(JointModel, config.checkpoint, **sizes, **label_maps)
         model.config.intent_weight = weight
         return model

@@ -89,9 +89,10 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
-            rows, length = inputs[self.data_collator.input_name].shape[:2]
+            collator: Any = self.data_collator
+            rows, length = inputs[collator.input_name].shape[:2]
             raise TrainingError(
-                f"Out of memory on a batch of {rows} clips, {length} {self.data_collator.unit} each with their padding "
+                f"Out of memory on a batch of {rows} clips, {length} {collator.unit} each with their padding "
                 f"(trainer.batch_seconds = {self.batch_seconds:g})",
                 f"The same learning in less memory: --set trainer.batch_seconds={self.batch_seconds / 2:g} "
                 f"--set trainer.gradient_accumulation_steps={2 * self.args.gradient_accumulation_steps}; "
@@ -102,7 +103,7 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """As the Trainer's, without its pickle of settings: `training.json` says more."""
         super()._save(output_dir, state_dict)
-        Path(output_dir or self.args.output_dir, "training_args.bin").unlink(missing_ok=True)
+        Path(output_dir or str(self.args.output_dir), "training_args.bin").unlink(missing_ok=True)
 
     def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """As the Trainer's, but frames of padding say nothing: they are no part of the clip."""

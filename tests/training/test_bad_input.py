@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +21,7 @@ import export.cli
 import training.cli
 from edgevoice.cli import main
 from edgevoice.errors import ConfigError, EdgeVoiceError, UsageError
+from tests.architectures import encoder, features
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
 from training.config import load_config
 from training.manifest import read_manifest
@@ -133,19 +137,84 @@ def test_what_cannot_be_trained_leaves_nothing(tmp_path, encoder, assignment, co
 
 
 def test_a_clip_that_is_not_there_is_found_before_training(tmp_path):
-    """Not after an hour, when its batch comes."""
+    """Not after an hour, when its batch comes; its line and column are named."""
     manifest = rewritten(small_corpus(tmp_path), path="gone.wav", duration_s="2")
-    with pytest.raises(ConfigError, match=r"gone\.wav is not there"):
+    with pytest.raises(ConfigError, match=r"manifest\.csv, line 2: .*gone\.wav \(column path\) is not there"):
         train("ctc", tiny_recipe(manifest, TINY_BERT), tmp_path / "run")
+    (manifest.parent / "gone.wav").write_text("no recording", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"line 2: .*gone\.wav cannot be read: Format not recognised"):
+        train("ctc", tiny_recipe(manifest, TINY_BERT), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("kind", "task", "complaint"),
+    [
+        ("whisper", "ctc", "is a whisper, which cannot be trained for captions. Use it with 'edgevoice train intent'"),
+        ("mctct", "intent", "is a mctct, which cannot be trained for intents. Use it with 'edgevoice train ctc'"),
+    ],
+)
+def test_a_checkpoint_of_the_wrong_kind_is_told_what_it_is(tmp_path, kind, task, complaint):
+    """And which command takes it."""
+    other = "intent" if task == "ctc" else "ctc"
+    recipe = tiny_recipe(small_corpus(tmp_path), encoder(kind), "trainer.max_steps=1", *features(kind))
+    train(other, recipe, tmp_path / "other")
+    again = tiny_recipe(small_corpus(tmp_path), {}, f"model.checkpoint={tmp_path / 'other'}")
+    with pytest.raises(EdgeVoiceError, match=re.escape(complaint)):
+        train(task, again, tmp_path / "run")
+
+
+def test_weights_that_are_a_pickle_are_not_loaded(tmp_path):
+    """Whatever it would do: safetensors only."""
+    train("ctc", tiny_recipe(small_corpus(tmp_path), TINY_WAV2VEC2, "trainer.max_steps=1"), tmp_path / "run")
+    (tmp_path / "run" / "model.safetensors").rename(tmp_path / "run" / "pytorch_model.bin")
+    shutil.rmtree(tmp_path / "run" / "checkpoint-1")
+    again = tiny_recipe(small_corpus(tmp_path), {}, f"model.checkpoint={tmp_path / 'run'}")
+    with pytest.raises(EdgeVoiceError, match=r"has no weights \(model\.safetensors\)"):
+        train("ctc", again, tmp_path / "again")
+
+
+def test_a_checkpoint_that_only_the_network_has(tmp_path):
+    """Which file, and how to get it."""
+    recipe = tiny_recipe(small_corpus(tmp_path), {}, "model.checkpoint=facebook/wav2vec2-base")
+    with pytest.raises(EdgeVoiceError, match=r"no .*preprocessor_config.json.*'hf download facebook/wav2vec2-base'"):
+        train("ctc", recipe, tmp_path / "run")
+
+
+MEMORY = """
+import resource, sys
+import torch, transformers.trainer, datasets, sklearn.metrics, training.run  # what is loaded anyway does not count
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 900 * 2**20,) * 2)
+from edgevoice.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="not Linux")
+def test_out_of_memory_names_the_batch_and_what_to_try(tmp_path):
+    """In a process that may not have more."""
+    encoder = {**TINY_WAV2VEC2, "conv_dim": [512, 512, 512]}
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in encoder.items())
+    (tmp_path / "recipe.toml").write_text(
+        f"[model.encoder]\n{lines}[trainer]\nbatch_seconds = 400.0\n", encoding="utf-8"
+    )
+    command = [sys.executable, "-c", MEMORY, "train", "ctc", "--config", str(tmp_path / "recipe.toml")]
+    command += ["--data", str(small_corpus(tmp_path)), "--output", str(tmp_path / "run")]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "2"}
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=110, check=False)
+    assert ended.returncode == 1, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert re.search(r"Out of memory on a batch of \d+ clips, \d+ samples each", ended.stderr), ended.stderr
+    assert "--set trainer.batch_seconds=200 --set trainer.gradient_accumulation_steps=2" in ended.stderr
 
 
 def test_more_text_than_frames_is_left_out(tmp_path):
     """CTC needs a frame for each token and one between two that are equal."""
     assert (frames_needed([]), frames_needed([1, 2]), frames_needed([1, 1, 2])) == (0, 2, 4)
     manifest = rewritten(small_corpus(tmp_path), text="far more than anybody can say " * 40)
-    for encoder in (TINY_BERT, TINY_WAV2VEC2):
+    for tiny in (TINY_BERT, TINY_WAV2VEC2):
         with pytest.raises(ConfigError, match="more text than the model has frames"):
-            train("ctc", tiny_recipe(manifest, encoder), tmp_path / "run")
+            train("ctc", tiny_recipe(manifest, tiny), tmp_path / "run")
 
 
 def test_dev_clips_of_unknown_intents_are_no_figure(tmp_path):

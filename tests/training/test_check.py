@@ -100,6 +100,30 @@ def test_a_split_of_which_nothing_can_be_used(tmp_path: Path) -> None:
     assert "error all sources: no clip of the split 'dev' can be used" in told(corpus(tmp_path, rows))
 
 
+@pytest.mark.slow
+def test_the_time_that_training_would_take(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Found out by taking steps: more of them take longer in proportion; nothing is left behind."""
+    config = corpus(tmp_path, GOOD)
+    before = set(tmp_path.iterdir())
+    arguments = [
+        "intent",
+        "--model",
+        "banking-en",
+        "--data",
+        config.sources[0],
+        "--set",
+        "data.split_by=column",
+        "--json",
+    ]
+    expected = []
+    for steps in (20, 2000):
+        assert run([*arguments, "--set", f"trainer.max_steps={steps}"]) == 0
+        expected.append(json.loads(capsys.readouterr().out)["expected"])
+    assert [each["steps"] for each in expected] == [20, 2000]
+    assert expected[1]["seconds"] > 10 * expected[0]["seconds"] > 0
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_the_report_and_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """Tables of lengths, labels and rates, the alphabet, and one line for each problem."""
     config = corpus(tmp_path, GOOD + "phone.wav,Zwölf!,pay,anna,train\n")

@@ -1,0 +1,112 @@
+"""What a recipe's settings do to a run."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoConfig
+
+from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
+from training.config import ModelConfig
+from training.loading import load_checkpoint
+from training.models import build_model
+from training.run import last_checkpoint, train
+
+
+def history(run: Path) -> list[dict[str, Any]]:
+    newest = last_checkpoint(run)
+    assert newest
+    entries: list[dict[str, Any]] = json.loads((newest / "trainer_state.json").read_text())["log_history"]
+    return entries
+
+
+def losses(run: Path) -> list[float]:
+    return [entry["loss"] for entry in history(run) if "loss" in entry]
+
+
+def trained(folder: Path, name: str, *assignments: str, task: Any = "intent") -> Path:
+    """A run of six steps or fewer, each of them logged."""
+    steps = ("trainer.max_steps=6", "trainer.evaluate_every=2", *assignments)
+    train(task, tiny_recipe(small_corpus(folder), TINY_WAV2VEC2, *steps), folder / name)
+    return folder / name
+
+
+def test_gradient_checkpointing_changes_memory_only(tmp_path: Path) -> None:
+    plain = trained(tmp_path, "plain")
+    assert losses(trained(tmp_path, "less", "trainer.gradient_checkpointing=true")) == pytest.approx(losses(plain))
+    joint = trained(tmp_path, "joint", "trainer.gradient_checkpointing=true", task="joint")
+    assert all(math.isfinite(loss) for loss in losses(joint))
+
+
+def test_accumulated_batches_make_one_step(tmp_path: Path) -> None:
+    """An epoch of eight batches and four of two: half the steps, so the schedule ends after half as many."""
+    assignments = ("trainer.epochs=2", "trainer.batch_seconds=8", "trainer.evaluate_by_epoch=true")
+    one = trained(tmp_path, "one", *assignments)
+    two = trained(tmp_path, "two", *assignments, "trainer.gradient_accumulation_steps=2")
+    steps = [max(entry["step"] for entry in history(run)) for run in (one, two)]
+    assert steps[1] == pytest.approx(steps[0] / 2, abs=1)
+
+
+def test_evaluation_by_epoch(tmp_path: Path) -> None:
+    """A figure and a checkpoint after each pass over the data."""
+    run = trained(tmp_path, "run", "trainer.epochs=3", "trainer.evaluate_by_epoch=true", "trainer.save_total_limit=9")
+    epochs = [entry["epoch"] for entry in history(run) if "eval_small_accuracy" in entry]
+    assert epochs == pytest.approx([1, 2, 3])
+    assert len(list(run.glob("checkpoint-*"))) == 3
+
+
+def test_early_stopping(tmp_path: Path) -> None:
+    """What does not get better ends, long before its last step."""
+    still = ("trainer.learning_rate=1e-12", "trainer.early_stopping=2", "trainer.max_steps=100")
+    assert max(entry["step"] for entry in history(trained(tmp_path, "run", *still))) == 6
+
+
+def test_warm_up(tmp_path: Path) -> None:
+    """The learning rate rises over the share that was asked for."""
+    run = trained(tmp_path, "run", "trainer.warmup_ratio=0.6", "trainer.evaluate_every=1", "trainer.max_steps=5")
+    rates = [entry["learning_rate"] for entry in history(run) if "learning_rate" in entry]
+    assert rates[0] < rates[1] < rates[2]
+    assert rates[-1] < max(rates)
+
+
+def test_half_precision_on_the_cpu(tmp_path: Path) -> None:
+    """Weights stay float32; what is learnt is about the same."""
+    run = trained(tmp_path, "run", "trainer.precision=bf16")
+    assert losses(run) == pytest.approx(losses(trained(tmp_path, "full")), rel=0.05)
+    assert {weight.dtype for weight in load_checkpoint(str(run)).model.state_dict().values()} == {torch.float32}
+
+
+def test_labels_are_kept_in_the_configuration(tmp_path: Path) -> None:
+    """Number to name and name to number, as every tool of the family reads them."""
+    config = AutoConfig.from_pretrained(trained(tmp_path, "run"))
+    assert config.id2label == {0: "long", 1: "short"}
+    assert config.label2id == {"long": 0, "short": 1}
+
+
+@pytest.mark.parametrize("encoder", [TINY_BERT, TINY_WAV2VEC2], ids=["bert", "wav2vec2"])
+def test_first_captions_then_both(tmp_path: Path, encoder: dict[str, Any]) -> None:
+    """A joint model goes on from a CTC checkpoint with its encoder and its CTC head."""
+    clips = small_corpus(tmp_path)
+    train("ctc", tiny_recipe(clips, encoder, "trainer.max_steps=4"), tmp_path / "captions")
+    first = load_checkpoint(str(tmp_path / "captions"))
+    model = build_model(
+        "joint",
+        ModelConfig(checkpoint=str(tmp_path / "captions")),
+        vocabulary_size=len(first.vocabulary),
+        blank=first.blank,
+        labels=["long", "short"],
+        intent_weight=0.5,
+    )
+    inputs = torch.randn(1, *((40, 320) if encoder is TINY_BERT else (32_000,)))
+    with torch.no_grad():
+        expected = first.model.eval()(inputs).logits
+        found = model.eval()(**{first.compute.input_name: inputs}).ctc_logits
+    assert torch.allclose(expected, found, atol=1e-5)
+    both = tiny_recipe(clips, {}, f"model.checkpoint={tmp_path / 'captions'}", "trainer.encoder_learning_rate=1e-4")
+    figures = train("joint", both, tmp_path / "both")
+    assert {"eval_small_wer", "eval_small_accuracy"} <= set(figures)
