@@ -43,27 +43,19 @@ def page(intents: Intents, minutes: float, judgement: Judgement, talk: Sequence[
         f"{judgement.false_accepts:.1%} of {judgement.others}",
         f"{judgement.noise_accepts:.1%} of {judgement.noises}",
     ]
-    return "\n".join(
-        [
-            "# From phrases alone",
-            "",
-            f"`python -m bench.phrases {phrases}` on {os.cpu_count()} CPU cores, with the voices of {engines} "
-            f"({speakers['train']} speakers to train on, {speakers['test']} others to judge by). The first table is on "
-            "whole clips: commands, other sentences and noises, all in voices that were not trained on; the other "
-            "sentences were not trained on either.",
-            "",
-            head,
-            "|---" * 7 + "|",
-            f"| {' | '.join(map(str, cells))} |",
-            "",
-            "People who say none of the intents, through the live path, in which a score is looked at every 320 ms. None "
-            "of them was trained on here; the bundled model, where this one began, was trained on most of "
-            "these sets, without their being any intent.",
-            "",
-            alarms.table(talk),
-            "",
-        ]
+    how = (
+        f"`python -m bench.phrases {phrases}` on {os.cpu_count()} CPU cores, with the voices of {engines} "
+        f"({speakers['train']} speakers to train on, {speakers['test']} others to judge by). The first table is on whole "
+        "clips: commands, other sentences and noises, all in voices that were not trained on; the other sentences were "
+        "not trained on either."
     )
+    live = (
+        "People who say none of the intents, through the live path, which looks at the scores every 320 ms. The intents "
+        "were not trained on any of these recordings; the bundled model, where they began, was, on most of them."
+    )
+    row = f"| {' | '.join(map(str, cells))} |"
+    blocks = ["# From phrases alone", how, "\n".join([head, "|---" * 7 + "|", row]), live, alarms.table(talk)]
+    return "\n\n".join(blocks) + "\n"
 
 
 def main(arguments: Sequence[str]) -> int:
