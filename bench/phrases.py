@@ -45,13 +45,14 @@ def page(intents: Intents, minutes: float, judgement: Judgement, talk: Sequence[
     ]
     how = (
         f"`python -m bench.phrases {phrases}` on {os.cpu_count()} CPU cores, with the voices of {engines} "
-        f"({speakers['train']} speakers to train on, {speakers['test']} others to judge by). The first table is on whole "
-        "clips: commands, other sentences and noises, all in voices that were not trained on; the other sentences were "
-        "not trained on either."
+        f"({speakers['train']} speakers to train on, {speakers['test']} others to judge by). The first table is on "
+        "whole clips: commands, other sentences and noises, all in voices that were not trained on; the other "
+        "sentences were not trained on either."
     )
     live = (
-        "People who say none of the intents, through the live path, which looks at the scores every 320 ms. The intents "
-        "were not trained on any of these recordings; the bundled model, where they began, was, on most of them."
+        "People who say none of the intents, through the live path, which looks at the scores every 320 ms. The "
+        "intents were not trained on any of these recordings; the bundled model, where they began, was, on most of "
+        "them."
     )
     row = f"| {' | '.join(map(str, cells))} |"
     blocks = ["# From phrases alone", how, "\n".join([head, "|---" * 7 + "|", row]), live, alarms.table(talk)]
