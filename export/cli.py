@@ -8,6 +8,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from training import network
+
 EXAMPLE = """examples:
   edgevoice export runs/banking-en --output models/mine
   edgevoice export runs/ctc --intent runs/intent --output models/mine
@@ -17,7 +19,8 @@ EXAMPLE = """examples:
 def main(arguments: Sequence[str]) -> int:
     """Runs the command line; returns its exit code."""
     options = _parser().parse_args(arguments)
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    checkpoints = [options.checkpoint, *([options.intent] if options.intent else [])]
+    network.allow(checkpoints)
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for noisy in ("optimum", "transformers", "torch"):
@@ -31,7 +34,6 @@ def main(arguments: Sequence[str]) -> int:
         raise UsageError(f"Unknown precision in '{options.precision}'", "Choose from fp32 and int8")
     if options.threshold is not None and not 0 <= options.threshold <= 1:
         raise UsageError(f"--threshold {options.threshold} is no probability", "Choose a number from 0 to 1")
-    checkpoints = [options.checkpoint, *([options.intent] if options.intent else [])]
     manifest = export(
         checkpoints,
         options.output,

@@ -13,6 +13,7 @@ import numpy as np
 from edgevoice.asr.bundle import FeatureSettings, from_plain
 from edgevoice.asr.features import log_mel, running_normalise
 from edgevoice.errors import ModelError
+from training import network
 from training.decoded import load_audio
 from training.features import described, make_extractor
 from training.manifest import Clip
@@ -101,9 +102,11 @@ def unreadable(checkpoint: str, what: str, error: Exception) -> ModelError:
     reason = next(iter(str(error).splitlines()), type(error).__name__)
     if Path(checkpoint).is_dir():
         remedy = "Name a folder that 'edgevoice train' wrote, or the hub id of a whole checkpoint"
-    else:
-        remedy = f"Where there is a network, fetch it with 'hf download {checkpoint}'; or name a checkpoint's folder"
-    return ModelError(f"The checkpoint '{checkpoint}' has no {what} that can be had: {reason}", remedy)
+        return ModelError(f"The checkpoint '{checkpoint}' has no {what} that can be read: {reason}", remedy)
+    fetch = f"Where there is a network, fetch it with 'hf download {checkpoint}'; or name a checkpoint's folder"
+    if network.off():
+        return ModelError(f"The {what} of '{checkpoint}' is not in the cache, and the hub cannot be reached", fetch)
+    return ModelError(f"The checkpoint '{checkpoint}' has no {what} that can be had: {reason}", fetch)
 
 
 def measure(settings: FeatureSettings, clips: Sequence[Clip], *, seed: int, count: int = 400) -> FeatureSettings:

@@ -10,6 +10,8 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from training import network
+
 logger = logging.getLogger(__name__)
 
 EXAMPLE = """examples:
@@ -33,14 +35,12 @@ MODULES = {
 def main(arguments: Sequence[str]) -> int:
     """Runs the command line; returns its exit code."""
     if arguments and arguments[0] in MODULES:
+        network.allow(_named(arguments[1:]))
         command: Callable[[Sequence[str]], int] = importlib.import_module(MODULES[arguments[0]]).run
         return command(arguments[1:])
     options = _parser().parse_args(arguments)
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    from training import hub
     from training.config import load_config
-    from training.run import train
 
     flags = []
     if options.max_steps is not None:
@@ -52,6 +52,11 @@ def main(arguments: Sequence[str]) -> int:
         config = dataclasses.replace(config, model=dataclasses.replace(config.model, checkpoint=options.model))
     if options.data:
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, sources=tuple(options.data)))
+    pushed = [options.push_to_hub] if options.push_to_hub else []
+    network.allow([config.model.checkpoint, *config.data.sources, *pushed])
+    from training import hub
+    from training.run import train
+
     if options.push_to_hub:
         hub.check_login(options.push_to_hub)
     try:
@@ -66,6 +71,12 @@ def main(arguments: Sequence[str]) -> int:
     if options.push_to_hub:
         print(f"pushed\t{hub.push(options.output, options.push_to_hub)}")
     return 0
+
+
+def _named(arguments: Sequence[str]) -> list[str]:
+    """The arguments that may name something to read; folders to be written are none."""
+    outputs = {"--output", "-o", "--work"}
+    return [each for before, each in zip(["", *arguments], arguments, strict=False) if before not in outputs]
 
 
 def _parser() -> argparse.ArgumentParser:

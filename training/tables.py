@@ -9,6 +9,7 @@ from typing import Any
 
 from edgevoice.errors import ConfigError
 from edgevoice.text import normalise, plain
+from training import network
 from training.manifest import Clip, Columns, split_name
 
 _PARQUET = "refs/convert/parquet"
@@ -105,14 +106,24 @@ def _load(name: str, config: str | None, *, streaming: bool) -> Mapping[Any, Any
                 raise
             return datasets.load_dataset(name, config, revision=_PARQUET, **options)  # type: ignore[no-any-return]
     except (DatasetNotFoundError, FileNotFoundError, ConnectionError) as error:
-        raise ConfigError(
-            f"The data set '{plain(name)}' is no folder, is not in the cache and cannot be had from the hub: "
-            f"{_first_line(error)}",
-            "Check the name and the network, or name a folder or a manifest with --data",
-        ) from None
+        raise _not_there(name, error) from None
     except (ImportError, ValueError) as error:
         # recordings that are files of their own on the hub; an unknown configuration, with those there are
         raise ConfigError(f"The data set '{plain(name)}' cannot be loaded: {_first_line(error)}") from None
+
+
+def _not_there(name: str, error: Exception) -> ConfigError:
+    """What is said of a data set that cannot be had: whether it is the name, or the network."""
+    shown = plain(name)
+    local = "Name a manifest, a folder or OWNER/NAME of the hub with --data"
+    if Path(name).is_dir():
+        return ConfigError(f"The folder {shown} holds neither recordings nor tables with them", local)
+    if not network.is_hub_name(name):
+        return ConfigError(f"There is no file or folder '{shown}'", local)
+    if network.off():
+        fetch = f"Where there is a network, fetch it with 'hf download --repo-type dataset {shown}'; or name a folder"
+        return ConfigError(f"The data set '{shown}' is not in the cache, and the hub cannot be reached", fetch)
+    return ConfigError(f"The data set '{shown}' cannot be had from the hub: {_first_line(error)}", "Check its name")
 
 
 def _table(name: str, config: str, split: str, rows: Any, columns: Columns) -> Table:

@@ -173,13 +173,6 @@ def test_weights_that_are_a_pickle_are_not_loaded(tmp_path):
         train("ctc", again, tmp_path / "again")
 
 
-def test_a_checkpoint_that_only_the_network_has(tmp_path):
-    """Which file, and how to get it."""
-    recipe = tiny_recipe(small_corpus(tmp_path), {}, "model.checkpoint=facebook/wav2vec2-base")
-    with pytest.raises(EdgeVoiceError, match=r"no .*preprocessor_config.json.*'hf download facebook/wav2vec2-base'"):
-        train("ctc", recipe, tmp_path / "run")
-
-
 MEMORY = """
 import resource, sys
 import torch, transformers.trainer, datasets, sklearn.metrics, training.run  # what is loaded anyway does not count
