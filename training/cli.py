@@ -39,7 +39,9 @@ def main(arguments: Sequence[str]) -> int:
         command: Callable[[Sequence[str]], int] = importlib.import_module(MODULES[arguments[0]]).run
         return command(arguments[1:])
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    alone = os.environ.get("RANK", "0") == "0"  # of several processes one speaks
+    level = logging.INFO if alone else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     from training.config import load_config
 
     flags = []
@@ -64,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         logger.info("stopped; the same command goes on from the last checkpoint in %s, if there is one", options.output)
         raise
-    if os.environ.get("RANK", "0") != "0":  # of several processes one speaks
+    if not alone:
         return 0
     for name, value in figures.items():
         print(f"{name}\t{value:.4f}")

@@ -23,7 +23,9 @@ _QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
     "DATASETS_VERBOSITY": "error",
     "TOKENIZERS_PARALLELISM": "false",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
 }
+"""What is of no use to whoever types a command: telemetry, and what the libraries tell their developers."""
 
 
 def allow(names: Iterable[str]) -> None:
