@@ -92,9 +92,12 @@ def banking(folder: Path, hours: float) -> list[Clip]:
 
 
 def compare(data: str, clips: Sequence[Clip], recipe: str, checkpoint: str, folder: Path) -> Result:
-    """Trains with a recipe and judges the best checkpoint on the test clips."""
+    """Trains with a recipe and judges the best checkpoint on the test clips; what is done already is not done again."""
+    done = folder / "result.json"
+    if done.is_file():
+        return Result(**json.loads(done.read_text(encoding="utf-8")))
     if folder.exists():
-        raise UsageError(f"{folder} is there already", "Delete it, or choose another --work")
+        raise UsageError(f"{folder} holds a run that was broken off", "Delete it, or choose another --work")
     folder.mkdir(parents=True)
     manifest = _write(clips, folder / "clips" / "manifest.csv")
     config = load_config(Path(RECIPES[recipe]), ["data.split_by=column"])
@@ -117,7 +120,9 @@ def compare(data: str, clips: Sequence[Clip], recipe: str, checkpoint: str, fold
     steps = max(json.loads(state.read_text())["global_step"] for state in run.glob("checkpoint-*/trainer_state.json"))
     count = sum(clip.split == "train" for clip in clips)
     heard = {kind: (len(hits), float(np.mean(hits))) for kind, hits in sorted(right.items())}
-    return Result(data, recipe, count, steps, minutes, len(trained.labels), heard)
+    result = Result(data, recipe, count, steps, minutes, len(trained.labels), heard)
+    done.write_text(json.dumps(dataclasses.asdict(result)), encoding="utf-8")
+    return result
 
 
 def table(results: Iterable[Result]) -> str:
@@ -159,13 +164,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--model", default=BUNDLED_NAME)
     parser.add_argument("--hours", type=float, default=0.7, help="training audio of the banking intents (0.7)")
+    parser.add_argument("--only", action="append", choices=[DIGITS, BANKING], help="one of the data sets")
     parser.add_argument("--work", type=Path, default=Path("runs/recipes"))
     parser.add_argument("--output", type=Path, default=Path("docs/benchmarks/recipes.md"))
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    sets = {DIGITS: digits(options.shared), BANKING: banking(options.work / "corpus", options.hours)}
     results = []
-    for data, clips in sets.items():
+    for data in options.only or (DIGITS, BANKING):
+        clips = digits(options.shared) if data == DIGITS else banking(options.work / "corpus", options.hours)
         for recipe, name in RECIPES.items():
             folder = options.work / f"{data.split()[-1]}-{name}"
             results.append(compare(data, clips, recipe, options.model, folder))

@@ -137,8 +137,26 @@ def from_phrases(config: PhrasesConfig) -> Judgement:
     export([str(run)], config.output, options)
     _step(6, "judgement on voices and other sentences that were not trained on")
     judgement = judge(config.output, [clip for file in manifests for clip in read_manifest(file)])
+    _write_card(config.output, intents, judgement)
     logger.info("done in %s", spoken_time(time.monotonic() - began))
     return judgement
+
+
+def _write_card(bundle: Path, intents: Intents, judgement: Judgement) -> None:
+    """The bundle's README.md, and the figures in its manifest."""
+    from edgevoice.asr.bundle import read_manifest as read_bundle_manifest
+    from export.build import seal
+
+    figures = "\n".join(f"- {line.replace(chr(9), ': ')}" for line in judgement.lines())
+    (bundle / "README.md").write_text(
+        f"# {intents.name}\n\nIntents: {', '.join(intents.phrases)}.\n\nMade from phrases alone with `edgevoice train "
+        f"from-phrases`: trained on synthetic voices, judged on others.\n\n{figures}\n\nRun it: `edgevoice live "
+        "--model THIS`\n",
+        encoding="utf-8",
+    )
+    manifest = read_bundle_manifest(bundle)
+    training = {**manifest.training, "judgement": dataclasses.asdict(judgement)}
+    seal(bundle, dataclasses.replace(manifest, training=training))
 
 
 def _claim(config: PhrasesConfig) -> None:

@@ -90,7 +90,10 @@ def test_one_command_from_phrases_to_a_bundle(tmp_path: Path, phrases: Path) -> 
     shown = result.stdout.decode()
     assert f"edgevoice live --model {output}" in shown
     assert "accuracy" in shown
-    assert "false accepts" in shown
+    told = [line for line in shown.splitlines() if line.startswith(("right", "false accepts"))]
+    assert len(told) == 2
+    card = (output / "README.md").read_text(encoding="utf-8")
+    assert all(line.replace("\t", ": ") in card for line in told)
     again = cli("train", "from-phrases", phrases, "--output", output)
     assert again.returncode == 2
     assert b"is not empty" in again.stderr
