@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 
 from edgevoice.config import SAMPLE_RATE
-from edgevoice.errors import UsageError
+from edgevoice.errors import ConfigError, UsageError
 from edgevoice.text import plain
 from training.config import DataConfig, Task, load_config
 from training.corpus import read_sets, usable_clips
@@ -98,6 +98,8 @@ def check(task: Task, config: DataConfig, seed: int, jobs: int = 2) -> Findings:
     Raises:
         ConfigError: a source cannot be read at all.
     """
+    if config.streaming:
+        raise ConfigError("A data set that is streamed is not looked through beforehand", "Leave out data.streaming")
     clips = [clip for each in read_sets(config, seed, measured=False) for clip in each]
     # libsndfile decodes without holding Python's lock
     with ThreadPoolExecutor(jobs) as pool, Meter("clips decoded", len(clips)) as meter:

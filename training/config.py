@@ -202,8 +202,9 @@ def _check(config: TrainConfig) -> None:
     for name, value in positive.items():
         if not value > 0:
             raise ValueError(f"{name}: {value} is not more than 0")
-    if data.streaming and trainer.epochs:
-        raise ValueError("trainer.epochs: a stream has no known length; set trainer.max_steps instead")
+    if data.streaming and (trainer.epochs or trainer.evaluate_by_epoch):
+        name = "trainer.epochs" if trainer.epochs else "trainer.evaluate_by_epoch"
+        raise ValueError(f"{name}: a stream has no known length; count steps (trainer.max_steps, evaluate_every)")
     for name, pair in dataclasses.asdict(config.augmentation or Augmentation()).items():
         if isinstance(pair, tuple) and not (len(pair) == 2 and pair[0] <= pair[1]):
             raise ValueError(f"augmentation.{name}: {list(pair)} is no range [low, high]")

@@ -7,6 +7,7 @@ import os
 import tempfile
 import weakref
 from collections.abc import Iterable
+from multiprocessing import reduction
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +54,14 @@ class DecodedClips:
     """Decoded clips as 16-bit samples in one file, about 115 MB an hour: whoever needs a clip first decodes it for all.
 
     The file is sparse and has a place for every clip, so that the workers of a DataLoader fill it side by side without
-    a lock: two that decode the same clip write the same bytes. It lives no longer than this object; the operating
-    system keeps in memory what fits.
+    a lock: two that decode the same clip write the same bytes. It lies in the system's temporary folder but has no name
+    there, so that nothing is left of it, however the processes end; what fits, the operating system keeps in memory.
 
     Args:
         clips: that will be asked for.
-        folder: for the file; None for the system's temporary folder.
     """
 
-    def __init__(self, clips: Iterable[Clip], folder: Path | None = None) -> None:
+    def __init__(self, clips: Iterable[Clip]) -> None:
         self._place: dict[Path, tuple[int, int, int]] = {}
         end = 0
         for clip in clips:
@@ -71,10 +71,9 @@ class DecodedClips:
                 end += room
         # shared memory, so that every worker sees what the others have written
         self._lengths = torch.zeros(len(self._place), dtype=torch.int64).share_memory_()
-        handle, name = tempfile.mkstemp(prefix=".decoded-", dir=folder)
-        os.close(handle)
-        self._file, self._descriptor, self._owner = name, -1, os.getpid()
-        self._finalizer = weakref.finalize(self, _remove, name, os.getpid())
+        self._descriptor, name = tempfile.mkstemp(prefix="edgevoice-decoded-")
+        Path(name).unlink()
+        weakref.finalize(self, os.close, self._descriptor)
 
     def load(self, path: Path) -> Samples:
         """The clip's samples, mono float32 at 16 kHz.
@@ -85,30 +84,24 @@ class DecodedClips:
         number, start, room = self._place.get(path, (-1, 0, 0))
         length = int(self._lengths[number]) if number >= 0 else 0
         if length:
-            kept = np.frombuffer(os.pread(self._open(), 2 * length, 2 * start), dtype=np.int16)
+            kept = np.frombuffer(os.pread(self._descriptor, 2 * length, 2 * start), dtype=np.int16)
             if len(kept) == length:
                 return kept.astype(np.float32) / np.float32(32767)
         samples = np.rint(np.clip(load_audio(path), -1, 1) * 32767).astype(np.int16)
         if 0 < len(samples) <= room:
             try:
-                whole = os.pwrite(self._open(), samples.tobytes(), 2 * start) == samples.nbytes
+                whole = os.pwrite(self._descriptor, samples.tobytes(), 2 * start) == samples.nbytes
             except OSError:  # the disk is full: the clip is decoded again when it is needed again
                 whole = False
             if whole:
                 self._lengths[number] = len(samples)
         return samples.astype(np.float32) / np.float32(32767)
 
-    def _open(self) -> int:
-        if self._descriptor < 0:
-            self._descriptor = os.open(self._file, os.O_RDWR)
-        return self._descriptor
-
     def __getstate__(self) -> dict[str, Any]:
-        """A worker that is spawned opens the file anew."""
-        return {**self.__dict__, "_descriptor": -1, "_finalizer": None}
+        """For a worker that is spawned instead of forked: it is handed the open file."""
+        return {**self.__dict__, "_descriptor": reduction.DupFd(self._descriptor)}
 
-
-def _remove(name: str, owner: int) -> None:
-    """Deletes the file when the process that made it is done with it; a forked worker's end must not."""
-    if os.getpid() == owner:
-        Path(name).unlink(missing_ok=True)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Takes the open file over."""
+        self.__dict__.update(state, _descriptor=state["_descriptor"].detach())
+        weakref.finalize(self, os.close, self._descriptor)

@@ -45,7 +45,8 @@ NOT_SAID = Path()
 
 @dataclass
 class Tally:
-    """What the workers have come upon, counted in memory that all of them share."""
+    """What the workers have come upon, counted in memory that all of them share; without a lock, so that it may miss a
+    clip or two that several come upon at the same moment."""
 
     reasons: tuple[str, ...]
     """Why clips are left out."""
