@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -83,6 +84,6 @@ def _row(model: AcousticModel, clips: Sequence[Clip], minutes: float) -> Row:
 
 
 def _spread(clips: Sequence[Clip], seconds: float) -> list[Clip]:
-    """Clips from all over the set that together last about so long."""
+    """Clips from all over the set that together last about so long, or less."""
     total = sum(clip.duration_s for clip in clips)
-    return list(clips[:: max(1, round(total / max(1e-9, seconds)))])
+    return list(clips[:: max(1, math.ceil(total / max(1e-9, seconds)))])

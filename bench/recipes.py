@@ -23,7 +23,7 @@ import numpy as np
 
 from edgevoice.errors import UsageError
 from edgevoice.paths import BUNDLED_NAME
-from training.config import load_config
+from training.config import CONFIGS, load_config
 from training.decoded import load_audio
 from training.loading import Checkpoint, load_checkpoint
 from training.manifest import Clip, Columns, read_manifest
@@ -93,9 +93,11 @@ def banking(folder: Path, hours: float) -> list[Clip]:
 
 def compare(data: str, clips: Sequence[Clip], recipe: str, checkpoint: str, folder: Path) -> Result:
     """Trains with a recipe and judges the best checkpoint on the test clips; what is done already is not done again."""
-    done = folder / "result.json"
+    done, recipe_text = folder / "result.json", (CONFIGS / f"{RECIPES[recipe]}.toml").read_text(encoding="utf-8")
     if done.is_file():
-        return Result(**json.loads(done.read_text(encoding="utf-8")))
+        kept = json.loads(done.read_text(encoding="utf-8"))
+        if kept.pop("recipe_text") == recipe_text:
+            return Result(**kept)
     if folder.exists():
         raise UsageError(f"{folder} holds a run that was broken off", "Delete it, or choose another --work")
     folder.mkdir(parents=True)
@@ -121,7 +123,8 @@ def compare(data: str, clips: Sequence[Clip], recipe: str, checkpoint: str, fold
     count = sum(clip.split == "train" for clip in clips)
     heard = {kind: (len(hits), float(np.mean(hits))) for kind, hits in sorted(right.items())}
     result = Result(data, recipe, count, steps, minutes, len(trained.labels), heard)
-    done.write_text(json.dumps(dataclasses.asdict(result)), encoding="utf-8")
+    kept = {**dataclasses.asdict(result), "recipe_text": recipe_text}
+    done.write_text(json.dumps(kept), encoding="utf-8")
     return result
 
 

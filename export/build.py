@@ -28,7 +28,7 @@ class ExportOptions:
 
     name: str = ""
     precisions: Sequence[str] = ("fp32", "int8")
-    reject_label: str = "none"
+    reject_label: str = calibrate.NONE
     """The label that stands for "no intent", if the model has it."""
     threshold: float | None = None
     """The smallest score that counts; where the checkpoint is calibrated, no threshold is lower. None for 0.5, or for
@@ -61,10 +61,18 @@ def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = Ex
         folder = Path(scratch) / "bundle"
         folder.mkdir()
         manifest = _build(loaded, folder, clips, options)
+        move_bundle(folder, output)
+    return manifest
+
+
+def move_bundle(folder: Path, output: Path) -> None:
+    """Puts a whole bundle in its place, and what was there out of the way; both lie on one disk or the bundle is copied
+    beside its place first."""
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as scratch:
+        beside = Path(shutil.move(folder, Path(scratch) / "new"))
         if output.exists():
             output.replace(Path(scratch) / "replaced")
-        folder.replace(output)
-    return manifest
+        beside.replace(output)
 
 
 def check_output(output: Path, *, replace: bool) -> None:
@@ -141,6 +149,8 @@ def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: E
     speech = next((c for c in loaded if c.vocabulary), None)
     classifier = next((c for c in loaded if c.labels), None)
     labels = classifier.labels if classifier else ()
+    if options.reject_label not in (*labels, calibrate.NONE):
+        raise UsageError(f"There is no label '{options.reject_label}'", f"Choose one of {', '.join(labels) or 'none'}")
     calibration = calibrate.load(Path(classifier.name)) if classifier else None
     calibrated = calibration.thresholds if calibration else {}
     return Manifest(

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from edgevoice.errors import ConfigError, ModelError
 from training.config import load_resolved
-from training.corpus import read_corpus
+from training.corpus import read_dev
 from training.decoded import load_audio
 from training.loading import load_checkpoint
 from training.meter import Meter
@@ -29,6 +29,8 @@ from training.meter import Meter
 Array = npt.NDArray[np.floating]
 
 FILE = "calibration.json"
+NONE = "none"
+"""The label that stands for no intent, where a checkpoint has it and nothing else is said."""
 LOWEST, HIGHEST = 0.5, 0.99
 """No threshold is lower: a dev set without a single mistake is no proof that there are none. None is higher: scores of
 1 are hardly ever given."""
@@ -124,22 +126,28 @@ def calibrate_run(
         ConfigError: it is no run, or none of the clips has one of its intents.
         ModelError: it holds no checkpoint, or one without intents.
     """
+    if not 0 < false_accept_rate < 1:
+        raise ConfigError(f"A false-accept rate of {false_accept_rate} is no rate", "Choose one between 0 and 1")
     task, config = load_resolved(folder)
     checkpoint = load_checkpoint(str(folder))
     if not checkpoint.labels:
         raise ModelError(f"The checkpoint {folder} has no intents", "Calibrate one that 'train intent' or 'joint' made")
-    data = dataclasses.replace(config.data, sources=tuple(sources) or config.data.sources, evaluate_at_most=1_000_000)
-    corpus = read_corpus(task, data, config.trainer.seed)
-    labels = {name: index for index, name in enumerate(checkpoint.labels)}
-    intents = [(clip, clip.intent or data.missing_intent) for clips in corpus.dev.values() for clip in clips]
-    known = [(clip, labels[intent]) for clip, intent in intents if intent in labels]
+    if reject_label not in (*checkpoint.labels, NONE):
+        labels = ", ".join(checkpoint.labels)
+        raise ConfigError(f"The checkpoint has no label '{reject_label}'", f"Choose one of {labels}")
+    data = config.data
+    if sources:
+        data = dataclasses.replace(data, sources=tuple(sources), streaming=False)
+    indices = {name: index for index, name in enumerate(checkpoint.labels)}
+    intents = [(clip, clip.intent or data.missing_intent) for clip in read_dev(task, data, config.trainer.seed)]
+    known = [(clip, indices[intent]) for clip, intent in intents if intent in indices]
     logits = []
     with Meter("clips to calibrate on", len(known)) as meter:
         for clip, _ in known:
             logits.append(checkpoint.encode(load_audio(clip.path)[: data.crop]).intent_logits)
             meter.advance()
     found = calibrate(
-        np.array(logits, dtype=np.float32).reshape(-1, len(labels)),
+        np.array(logits, dtype=np.float32).reshape(-1, len(indices)),
         np.array([label for _, label in known], dtype=np.int64),
         checkpoint.labels,
         reject_label,
@@ -221,7 +229,7 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("checkpoint", type=Path, help="folder of a run; calibration.json is written into it")
     parser.add_argument("--data", action="append", metavar="SOURCE", help="dev clips of other data than the run's own")
-    parser.add_argument("--reject-label", default="none", help="the label that stands for no intent (none)")
+    parser.add_argument("--reject-label", default=NONE, help="the label that stands for no intent (none)")
     parser.add_argument(
         "--false-accept-rate",
         type=float,

@@ -62,13 +62,21 @@ class WeightAverage(TrainerCallback):  # type: ignore[misc]
         """Moves the average; before an evaluation or a save, puts it into the model."""
         with torch.no_grad():
             self._move(model, state.global_step)
-            if (control.should_evaluate or control.should_save) and not self.current:
-                self.current = {name: p.detach().clone() for name, p in model.named_parameters()}
-                self._load(model, self.average)
+        self._swap_in(model, control)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        """Where evaluation comes by the epoch, it is only here that it is known to come."""
+        self._swap_in(model, control)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """Puts the working weights back."""
         self._restore(model)
+
+    def _swap_in(self, model: Any, control: Any) -> None:
+        if (control.should_evaluate or control.should_save) and self.average and not self.current:
+            with torch.no_grad():
+                self.current = {name: p.detach().clone() for name, p in model.named_parameters()}
+                self._load(model, self.average)
 
     def _move(self, model: Any, step: int) -> None:
         decay = min(self.decay, (1 + step) / (10 + step))

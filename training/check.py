@@ -20,10 +20,11 @@ import soundfile
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError, UsageError
 from edgevoice.text import plain
+from training.checkpoint import check_start
 from training.config import DataConfig, Task, load_config
 from training.corpus import read_sets, usable_clips
 from training.manifest import Clip
-from training.meter import Meter, spoken_time
+from training.meter import Meter
 
 if TYPE_CHECKING:
     from training.estimate import Expected
@@ -245,10 +246,6 @@ def report(findings: Findings) -> str:
         lines += ["", f"resampled to {SAMPLE_RATE} Hz   {listed}"]
     if findings.characters:
         lines += ["", f"written with   {findings.characters} ({len(findings.characters)} characters)"]
-    if findings.expected:
-        ahead = findings.expected
-        each = f"{ahead.steps} steps of {ahead.seconds_per_step:.2f} s on this machine, with evaluations"
-        lines += ["", f"expected time  {spoken_time(ahead.seconds)} ({each})"]
     lines.append("")
     lines += [f"{problem.severity}: {plain(problem.where)}: {problem.what}" for problem in findings.problems]
     warnings = len(findings.problems) - findings.errors
@@ -278,10 +275,18 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError("There is no data to look at", "Name it with --data, or a recipe with --config")
     model = dataclasses.replace(config.model, checkpoint=options.model or config.model.checkpoint)
     config = dataclasses.replace(config, model=model, data=dataclasses.replace(config.data, sources=sources))
+    to_train = bool(model.checkpoint or model.encoder)
+    if model.checkpoint:
+        check_start(model.checkpoint)
     findings = check(options.task, config.data, config.trainer.seed, max(1, options.jobs))
-    if not findings.errors and (model.checkpoint or model.encoder):
+    if not options.json:
+        print(report(findings))
+    if to_train and not findings.errors:
         from training.estimate import expected_time  # which takes PyTorch
 
         findings = dataclasses.replace(findings, expected=expected_time(options.task, config))
-    print(json.dumps(dataclasses.asdict(findings), ensure_ascii=False) if options.json else report(findings))
+        if findings.expected and not options.json:
+            print(findings.expected.line())
+    if options.json:
+        print(json.dumps(dataclasses.asdict(findings), ensure_ascii=False))
     return 1 if findings.errors else 0

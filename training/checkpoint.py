@@ -13,6 +13,7 @@ import numpy as np
 from edgevoice.asr.bundle import FeatureSettings, from_plain
 from edgevoice.asr.features import log_mel, running_normalise
 from edgevoice.errors import ModelError
+from edgevoice.paths import known_models
 from training import network
 from training.decoded import load_audio
 from training.features import described, make_extractor
@@ -45,6 +46,12 @@ def check_name(checkpoint: str) -> None:
         )
 
 
+def check_start(checkpoint: str) -> None:
+    """Raises ModelError for what is neither a model that is here, nor a checkpoint, nor can be a hub id."""
+    if checkpoint not in known_models():
+        check_name(checkpoint)
+
+
 def load_features(checkpoint: str) -> FeatureSettings:
     """How a checkpoint (folder or hub id) wants its audio.
 
@@ -61,9 +68,9 @@ def load_features(checkpoint: str) -> FeatureSettings:
             if data.pop("feature_extractor_type", "") == OWN_EXTRACTOR:
                 settings: FeatureSettings = from_plain(FeatureSettings, data)
                 return settings
-            extractor = AutoFeatureExtractor.from_pretrained(str(own.parent))
+            extractor = AutoFeatureExtractor.from_pretrained(str(own.parent), trust_remote_code=False)
         else:
-            extractor = AutoFeatureExtractor.from_pretrained(checkpoint)
+            extractor = AutoFeatureExtractor.from_pretrained(checkpoint, trust_remote_code=False)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise unreadable(checkpoint, "feature extractor (preprocessor_config.json)", error) from None
     name = type(extractor).__name__
@@ -84,7 +91,7 @@ def load_tokenizer(checkpoint: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(beside(checkpoint, "tokenizer_config.json"))
+        return AutoTokenizer.from_pretrained(beside(checkpoint, "tokenizer_config.json"), trust_remote_code=False)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise unreadable(checkpoint, "tokenizer", error) from None
 

@@ -83,6 +83,23 @@ def read_corpus(task: Task, config: DataConfig, seed: int) -> Corpus:
     return Corpus(tuple(train), spread, left_out)
 
 
+def read_dev(task: Task, config: DataConfig, seed: int) -> list[Clip]:
+    """The clips that measure, all of them; there need be none to train on.
+
+    Raises:
+        ConfigError: a source is missing, or there are none.
+    """
+    if config.streaming:
+        streamed = open_stream(config, needs(task, config))
+        return list(usable_clips(task, config, list(streamed.dev)).clips)
+    dev = [clip for clips in read_sets(config, seed) for clip in clips if clip.split == "dev"]
+    usable = list(usable_clips(task, config, dev).clips)
+    if not usable:
+        raise ConfigError("No clip of the split 'dev' can be used", "Mark some rows of the manifest")
+    check_recordings(usable)
+    return usable
+
+
 def check_recordings(clips: Iterable[Clip]) -> None:
     """Opens every recording once, which takes a second for ten thousand: a run must not break off over one later.
 

@@ -50,6 +50,10 @@ def decode(file: str | bytes, what: str) -> Samples:
     return mono if rate == SAMPLE_RATE else np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), dtype=np.float32)
 
 
+_SPARED = 2 * 2**30
+"""Bytes of the disk that are left to others."""
+
+
 class DecodedClips:
     """Decoded clips as 16-bit samples in one file, about 115 MB an hour: whoever needs a clip first decodes it for all.
 
@@ -88,7 +92,7 @@ class DecodedClips:
             if len(kept) == length:
                 return kept.astype(np.float32) / np.float32(32767)
         samples = np.rint(np.clip(load_audio(path), -1, 1) * 32767).astype(np.int16)
-        if 0 < len(samples) <= room:
+        if 0 < len(samples) <= room and self._has_space():
             try:
                 whole = os.pwrite(self._descriptor, samples.tobytes(), 2 * start) == samples.nbytes
             except OSError:  # the disk is full: the clip is decoded again when it is needed again
@@ -96,6 +100,11 @@ class DecodedClips:
             if whole:
                 self._lengths[number] = len(samples)
         return samples.astype(np.float32) / np.float32(32767)
+
+    def _has_space(self) -> bool:
+        """Whether the disk can spare the room: what is decoded may be decoded again, a checkpoint must be written."""
+        disk = os.fstatvfs(self._descriptor)
+        return disk.f_bavail * disk.f_frsize > _SPARED
 
     def __getstate__(self) -> dict[str, Any]:
         """For a worker that is spawned instead of forked: it is handed the open file."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from training.callbacks import StepTimes
 from training.config import Task, TrainConfig
 from training.dataset import SpeechDataset
+from training.meter import spoken_time
 from training.run import prepared
 
 TRIED_STEPS = 5
@@ -26,6 +27,11 @@ class Expected:
     seconds_per_step: float
     seconds: float
     """Of the whole run, its evaluations included."""
+
+    def line(self) -> str:
+        """What a person is told."""
+        each = f"{self.steps} steps of {self.seconds_per_step:.2f} s on this machine, with evaluations"
+        return f"expected time  {spoken_time(self.seconds)} ({each})"
 
 
 def expected_time(task: Task, config: TrainConfig) -> Expected:
@@ -45,7 +51,7 @@ def expected_time(task: Task, config: TrainConfig) -> Expected:
             run.trainer.train()
         batches = len(run.trainer.get_train_dataloader()) if isinstance(run.datasets["train"], SpeechDataset) else 0
     # the first step also sets up what the others find ready
-    per_step = (clock.ends[-1] - clock.ends[0]) / (len(clock.ends) - 1)
+    per_step = (clock.ends[-1] - clock.ends[0]) / max(1, len(clock.ends) - 1)
     per_epoch = math.ceil(batches / settings.gradient_accumulation_steps)
     steps = math.ceil(settings.epochs * per_epoch) if settings.epochs else settings.max_steps
     evaluations = settings.epochs if settings.evaluate_by_epoch else steps // settings.evaluate_every

@@ -112,7 +112,7 @@ def from_phrases(config: PhrasesConfig) -> Judgement:
     Raises:
         EdgeVoiceError: the phrases, the voices or the folders do not allow it.
     """
-    from export.build import ExportOptions, check_output, export
+    from export.build import ExportOptions, check_output, export, move_bundle
 
     began = time.monotonic()
     intents = read_intents(config.phrases)
@@ -133,11 +133,12 @@ def from_phrases(config: PhrasesConfig) -> Judgement:
     found = calibrate.calibrate_run(run, NONE, config.false_accept_rate)
     logger.info("on %d dev clips: %.1f %% detected", found.clips, 100 * (found.accepted or 0))
     _step(5, "export and proof")
-    options = ExportOptions(name=intents.name, replace=config.replace, reject_label=NONE)
-    export([str(run)], config.output, options)
+    bundle = config.work / "bundle"  # the output is not there before all of it is
+    export([str(run)], bundle, ExportOptions(name=intents.name, replace=True, reject_label=NONE))
     _step(6, "judgement on voices and other sentences that were not trained on")
-    judgement = judge(config.output, [clip for file in manifests for clip in read_manifest(file)])
-    _write_card(config.output, intents, judgement)
+    judgement = judge(bundle, [clip for file in manifests for clip in read_manifest(file)])
+    _write_card(bundle, intents, judgement)
+    move_bundle(bundle, config.output)
     logger.info("done in %s", spoken_time(time.monotonic() - began))
     return judgement
 
@@ -170,11 +171,12 @@ def _claim(config: PhrasesConfig) -> None:
         "steps": config.steps,
     }
     note = config.work / "made-from.json"
-    if note.is_file() and json.loads(note.read_text(encoding="utf-8")) != made_from:
+    text = json.dumps(made_from, indent=1) + "\n"
+    if note.is_file() and note.read_text(encoding="utf-8") != text:
         logger.info("%s was made from something else, and is made anew", config.work)
         for name in (_SPEECH, _NOISE, _RUN):
             shutil.rmtree(config.work / name, ignore_errors=True)
-    note.write_text(json.dumps(made_from, indent=1) + "\n", encoding="utf-8")
+    note.write_text(text, encoding="utf-8")
 
 
 def write_sentences(file: Path, said: dict[str, list[str]], intents: Intents, seed: int) -> None:
@@ -193,7 +195,8 @@ def write_sentences(file: Path, said: dict[str, list[str]], intents: Intents, se
     rng = np.random.default_rng(seed)
     for split, texts in others.items():
         chosen = [texts[i] for i in rng.permutation(len(texts))[:count]]
-        rows += [(text, NONE, split) for text in dict.fromkeys([*chosen, *given])]
+        known = given if split != "test" else []  # what is judged by was not trained on
+        rows += [(text, NONE, split) for text in dict.fromkeys([*chosen, *known])]
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["text", "intent", "split"])

@@ -9,7 +9,7 @@ from edgevoice.errors import EdgeVoiceError, UsageError
 
 logger = logging.getLogger(__name__)
 
-KEPT_BACK = ["checkpoint-*/*", "tensorboard/*", "*.bin", "*.pt", "*.pth", "training.json"]
+KEPT_BACK = ["checkpoint-*/*", ".saving-*/*", "tensorboard/*", "*.bin", "*.pt", "*.pth", "training.json"]
 """What is of use for going on with the run only: pickles among it, and paths of this machine."""
 
 

@@ -99,5 +99,6 @@ def _task(name: str, config: Any) -> Task:
     if head.endswith(("ForSequenceClassification", "ForAudioClassification")):
         return "intent"
     raise ModelError(
-        f"The checkpoint '{name}' is a {head or config.model_type}, without a CTC or intent head", "Train one"
+        f"The checkpoint '{name}' is a {head or config.model_type}, without a CTC or intent head",
+        "Give it one with 'edgevoice train ctc', 'intent' or 'joint' and --model",
     )

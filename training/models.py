@@ -19,6 +19,7 @@ from transformers import (
 )
 from transformers.utils.generic import ModelOutput
 
+from edgevoice.asr.bundle import MANIFEST_NAME
 from edgevoice.errors import ConfigError, ModelError
 from training.checkpoint import check_name, unreadable
 from training.config import ModelConfig, Task
@@ -166,15 +167,23 @@ def build_model(
     if task == "joint":
         return _joint(config, vocabulary_size, blank, label_maps, intent_weight)
     options: dict[str, Any] = ctc if task == "ctc" else {**label_maps, "classifier_proj_size": config.classifier_size}
-    auto = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
+    auto: Any = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
     if config.checkpoint and isinstance(read_config(config.checkpoint), JointConfig):
-        return _one_head(auto, config.checkpoint, options)
+        return _frozen(_one_head(auto, config.checkpoint, options), config)
     if config.checkpoint:
-        model = pretrained(auto, config.checkpoint, **options)
-        if config.freeze_features and hasattr(model, "freeze_feature_encoder"):
-            model.freeze_feature_encoder()
-        return model
-    return auto.from_config(encoder_config(config, **options))
+        return _frozen(pretrained(auto, config.checkpoint, **options), config)
+    built = encoder_config(config, **options)
+    if not takes(auto, built):
+        raise _of_another_kind("The recipe's encoder", built, auto)
+    return auto.from_config(built)
+
+
+def _frozen(model: Any, config: ModelConfig) -> Any:
+    """A model of which the convolutions that hear raw audio stay as they were pretrained, if that is wanted."""
+    freeze = getattr(model.encoder if isinstance(model, JointModel) else model, "freeze_feature_encoder", None)
+    if config.freeze_features and freeze is not None:
+        freeze()
+    return model
 
 
 def encoder_config(config: ModelConfig, **options: Any) -> PretrainedConfig:
@@ -219,9 +228,14 @@ def read_config(checkpoint: str) -> PretrainedConfig:
     """
     check_name(checkpoint)
     try:
+        if (Path(checkpoint) / MANIFEST_NAME).is_file():
+            raise ModelError(
+                f"'{checkpoint}' is a bundle, not a checkpoint",
+                "Run it with 'edgevoice transcribe' or 'classify' and --model, or name the run that it was made from",
+            )
         if Path(checkpoint).is_dir() and not (Path(checkpoint) / "config.json").is_file():
             raise FileNotFoundError("there is no such file")  # Transformers would guess a type from the folder's name
-        return AutoConfig.from_pretrained(checkpoint)
+        return AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise unreadable(checkpoint, "configuration (config.json)", error) from None
 
@@ -239,26 +253,38 @@ def pretrained(auto: Any, checkpoint: str, *, resized: bool = True, **options: A
         ModelError: the weights cannot be had or read, or the checkpoint is of another kind than `auto`.
     """
     config = read_config(checkpoint)
-    known: Any = getattr(auto, "_model_mapping", None)
-    if known is not None and type(config) not in known:
-        raise _of_another_kind(checkpoint, config, auto)
+    if not takes(auto, config):
+        raise _of_another_kind(f"The checkpoint '{checkpoint}'", config, auto)
     try:
-        return auto.from_pretrained(checkpoint, use_safetensors=True, ignore_mismatched_sizes=resized, **options)
+        # Transformers must not offer to run code that lies beside the weights
+        safe = {"use_safetensors": True, "trust_remote_code": False}
+        return auto.from_pretrained(checkpoint, ignore_mismatched_sizes=resized, **safe, **options)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise unreadable(checkpoint, "weights (model.safetensors)", error) from None
 
 
-def _of_another_kind(checkpoint: str, config: PretrainedConfig, auto: Any) -> ModelError:
-    """What is said of a checkpoint that cannot have the head that is wanted: what it is, and what takes it."""
-    heads: dict[str, Any] = {"captions": AutoModelForCTC, "intents": AutoModelForAudioClassification}
-    commands = {"captions": "ctc", "intents": "intent"}
-    wanted = next((name for name, each in heads.items() if each is auto), "either head")
-    fitting = [name for name, each in heads.items() if type(config) in each._model_mapping]  # noqa: SLF001
-    taking = [f"'edgevoice train {commands[name]}'" for name in fitting]
-    what = f"The checkpoint '{checkpoint}' is a {config.model_type}, which cannot be trained for {wanted}"
-    if taking:
-        return ModelError(what, f"Use it with {' or '.join(taking)}, or choose one of the Wav2Vec2 family")
-    return ModelError(what, "Choose one of the Wav2Vec2 family")
+def takes(auto: Any, config: PretrainedConfig) -> bool:
+    """Whether an Auto class of Transformers knows a model of this configuration's type."""
+    known: Any = getattr(auto, "_model_mapping", None)
+    return known is None or type(config) in known
+
+
+_HEADS: dict[str, tuple[Any, str]] = {
+    "captions": (AutoModelForCTC, "ctc"),
+    "intents": (AutoModelForAudioClassification, "intent"),
+}
+"""What a model can be trained for -> the Auto class, and the task of `edgevoice train`."""
+
+
+def _of_another_kind(what: str, config: PretrainedConfig, auto: Any) -> ModelError:
+    """What is said of a model that cannot have the head that is wanted: what it is, and which command takes it."""
+    wanted = next(name for name, (each, _) in _HEADS.items() if each is auto)
+    fitting = [f"'edgevoice train {task}'" for each, task in _HEADS.values() if takes(each, config)]
+    said = f"{what} is a {config.model_type}, which cannot be trained for {wanted}"
+    choose = "one of the Wav2Vec2 family"
+    return ModelError(
+        said, f"Use it with {' or '.join(fitting)}, or choose {choose}" if fitting else f"Choose {choose}"
+    )
 
 
 def _one_head(auto: Any, checkpoint: str, options: dict[str, Any]) -> Any:
@@ -294,14 +320,19 @@ def _joint(
     config: ModelConfig, vocabulary_size: int, blank: int, label_maps: dict[str, Any], weight: float
 ) -> JointModel:
     if not config.checkpoint:
-        encoder = {"model_type": config.encoder.get("model_type"), **encoder_config(config).to_diff_dict()}
+        built = encoder_config(config)
+        if not takes(AutoModelForCTC, built):
+            raise _of_another_kind("The recipe's encoder", built, AutoModelForCTC)
+        encoder = {"model_type": config.encoder.get("model_type"), **built.to_diff_dict()}
         return JointModel(_joint_config(encoder, config, vocabulary_size, blank, label_maps, weight))
     source = read_config(config.checkpoint)
     if isinstance(source, JointConfig):
         sizes: dict[str, Any] = {"vocab_size": vocabulary_size, "pad_token_id": blank}
         model = pretrained(JointModel, config.checkpoint, **sizes, **label_maps)
         model.config.intent_weight = weight
-        return model
+        return _frozen(model, config)
+    if not takes(AutoModelForCTC, source):  # whose features have no length that captions could follow
+        raise _of_another_kind(f"The checkpoint '{config.checkpoint}'", source, AutoModelForCTC)
     encoder = {"model_type": source.model_type, **source.to_diff_dict()}
     model = JointModel(_joint_config(encoder, config, vocabulary_size, blank, label_maps, weight))
     if (source.architectures or [""])[0].endswith("ForCTC"):
@@ -310,9 +341,7 @@ def _joint(
         _copy_head(ctc_head_of(trained), model.ctc_head)
     else:
         model.encoder = pretrained(AutoModel, config.checkpoint)
-    if config.freeze_features and hasattr(model.encoder, "freeze_feature_encoder"):
-        model.encoder.freeze_feature_encoder()
-    return model
+    return _frozen(model, config)
 
 
 def _joint_config(

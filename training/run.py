@@ -7,6 +7,7 @@ import itertools
 import json
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from edgevoice.asr.bundle import FeatureSettings
 from edgevoice.errors import ConfigError, ModelError, UsageError
 from training import calibrate
 from training.attention import use_fast_relative_key
-from training.checkpoint import load_features, load_tokenizer, measure, save_features
+from training.checkpoint import check_start, load_features, load_tokenizer, measure, save_features
 from training.config import ModelConfig, Task, TrainConfig, save_config
 from training.corpus import Corpus, Room, intent_labels, read_corpus, with_known_intents, with_room_for_text
 from training.dataset import NoiseLibrary, Preparation, SpeechDataset
@@ -31,7 +32,7 @@ from training.manifest import read_manifest
 from training.models import build_model
 from training.report import Outcome, write_report
 from training.streaming import StreamDataset
-from training.trainer import build_trainer, measure_sets
+from training.trainer import build_trainer, measure_sets, memory_explained
 from training.vocabulary import build_tokenizer, canonical, spell
 from training.warm_start import checkpoint_folder
 
@@ -73,6 +74,8 @@ def prepared(task: Task, config: TrainConfig, output: Path) -> Iterator[Prepared
     """
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output} is no folder", "Choose another --output")
+    if config.model.checkpoint:
+        check_start(config.model.checkpoint)  # before data are fetched and read
     with tempfile.TemporaryDirectory() as scratch:
         unpacked = checkpoint_folder(config.model.checkpoint, Path(scratch))
         yield _prepare(task, config, dataclasses.replace(config.model, checkpoint=unpacked), output)
@@ -132,13 +135,15 @@ def _carry_out(run: Prepared, base: str, output: Path) -> dict[str, float]:
         if run.tokenizer is not None:
             run.tokenizer.save_pretrained(output)
         (output / calibrate.FILE).unlink(missing_ok=True)  # it is that of other weights
-    trainer.train(resume_from_checkpoint=str(run.last) if run.last else None)
+    with memory_explained(config.trainer):
+        trainer.train(resume_from_checkpoint=str(run.last) if run.last else None)
     if corpus.stream and not trainer.state.global_step:
         left_out = run.datasets["train"].tally.left_out
         raise ConfigError(f"No clip of {corpus.stream.name} can be trained on ({left_out or 'there is none'})")
     if trainer.is_world_process_zero():
         save_whole(trainer.model, output)
-    measured = measure_sets(run.task, trainer)
+    with memory_explained(config.trainer):
+        measured = measure_sets(run.task, trainer)
     figures = {f"eval_{name}_{key}": value for name, row in measured.figures.items() for key, value in row.items()}
     if not trainer.is_world_process_zero():
         return figures
@@ -163,6 +168,8 @@ def _carry_out(run: Prepared, base: str, output: Path) -> dict[str, float]:
 def save_whole(model: Any, folder: Path) -> None:
     """Writes a model's configuration and weights so that the folder never holds half of them: whoever is killed while
     writing leaves what was there before."""
+    for left in folder.glob(".saving-*"):  # by one that was killed meanwhile
+        shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as scratch:
         model.save_pretrained(scratch)
         # configuration first: weights without it would be refused, and the old ones fit the same run
@@ -173,7 +180,7 @@ def save_whole(model: Any, folder: Path) -> None:
 def _by_dataset(corpus: Corpus, trained: Any) -> dict[str, tuple[int, float]]:
     """Data set -> training clips and hours; of a stream, as often as they were heard."""
     if corpus.stream:
-        return {corpus.stream.name: trained.tally.trained_on}
+        return {f"{corpus.stream.name}, streamed in this sitting": trained.tally.trained_on}
     found: dict[str, tuple[int, float]] = {}
     for clip in corpus.train:
         count, hours = found.get(clip.dataset, (0, 0.0))
@@ -251,8 +258,10 @@ def last_checkpoint(output: Path) -> Path | None:
 def _is_whole(checkpoint: Path) -> bool:
     try:
         json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))  # it is written last
-        with safe_open(checkpoint / "model.safetensors", "pt"):
-            return True
+        for weights in checkpoint.glob("*.safetensors"):  # several where a model is larger than 5 GB
+            with safe_open(weights, "pt"):
+                pass
+        return any(checkpoint.glob("*.safetensors"))
     except (OSError, ValueError, SafetensorError):
         return False
 
@@ -260,8 +269,10 @@ def _is_whole(checkpoint: Path) -> bool:
 def _check_same_model(checkpoint: Path, model: Any, vocabulary: tuple[str, ...], labels: list[str]) -> None:
     """Raises UsageError where a run cannot go on, because its data or recipe now ask for another model."""
     stored = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
-    with safe_open(checkpoint / "model.safetensors", "pt") as weights:
-        shapes = {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
+    shapes: dict[str, tuple[int, ...]] = {}
+    for file in checkpoint.glob("*.safetensors"):
+        with safe_open(file, "pt") as weights:
+            shapes |= {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     changed = [
         *(["the task"] if stored.get("architectures") != [type(model).__name__] else []),

@@ -110,9 +110,14 @@ class Stream:
         passes = [
             (
                 table,
+                # one file at a time: drawing from several would join them to one, which no two workers could share
                 iter(
                     split_dataset_by_node(
-                        table.rows.shuffle(seed=int(rng.integers(2**31)), buffer_size=SHUFFLED_ROWS), part, parts
+                        table.rows.shuffle(
+                            seed=int(rng.integers(2**31)), buffer_size=SHUFFLED_ROWS, max_buffer_input_shards=1
+                        ),
+                        part,
+                        parts,
                     )
                 ),
             )
@@ -131,7 +136,7 @@ class Stream:
     def _read(self, table: Table, row: Mapping[str, Any], tally: Tally) -> tuple[Clip, Samples] | None:
         try:
             content = table.recording(row)
-            if is_held_back(table, row, content, self.held_back):
+            if is_held_back(table, row, self.held_back):
                 return None
             samples = decode(content, "A recording")
         except (OSError, AudioError) as error:
@@ -159,7 +164,8 @@ def open_stream(config: DataConfig, needs: Needs) -> Stream:
     for source in config.sources:
         if source.endswith((".csv", ".jsonl", ".json")):
             raise ConfigError(
-                f"--streaming reads data sets of the hub, and {source} is a manifest", "Leave out --streaming"
+                f"Only data sets of the hub can be streamed, and {source} is a manifest",
+                "Leave out --streaming (data.streaming)",
             )
         tables += read_tables(source, columns, streaming=True)
     measuring = [table for table in tables if split_name(table.split) == "dev"]
@@ -176,14 +182,14 @@ def open_stream(config: DataConfig, needs: Needs) -> Stream:
         logger.info("looking through the first rows of %s", table.name)
         for number, row in enumerate(table.rows.take(LOOKED_THROUGH)):
             clip = table.clip(row, number, NOT_SAID, 0.0)
-            if held_back and is_held_back(table, row, table.recording(row), held_back):
-                dev.append(_kept(table, row, number))
+            if is_held_back(table, row, held_back):
+                dev += _kept(table, row, number)
             else:
                 texts[clip.text] = None
                 intents[clip.intent] = None
     for table in measuring:
         rows = itertools.islice(table.rows, -(-config.evaluate_at_most // len(measuring)))
-        dev += [_kept(table, row, number) for number, row in enumerate(rows)]
+        dev += [clip for number, row in enumerate(rows) for clip in _kept(table, row, number)]
     return Stream(
         tables=tuple(training),
         config=config,
@@ -195,27 +201,31 @@ def open_stream(config: DataConfig, needs: Needs) -> Stream:
     )
 
 
-def is_held_back(table: Table, row: Mapping[str, Any], recording: bytes, share: float) -> bool:
-    """Whether a row measures instead of being trained on; all rows of a speaker alike."""
+def is_held_back(table: Table, row: Mapping[str, Any], share: float) -> bool:
+    """Whether a row measures instead of being trained on; all rows of a speaker alike. A row whose recording cannot be
+    had does neither."""
     if not share:
         return False
     speaker = table.cell(row, "speaker")
-    known = speaker not in ("", "unknown")
-    digest = hashlib.sha256(speaker.encode() if known else recording).digest()
+    try:
+        known = speaker not in ("", "unknown")
+        digest = hashlib.sha256(speaker.encode() if known else table.recording(row)).digest()
+    except OSError:
+        return False
     return int.from_bytes(digest[:4], "big") < share * 2**32
 
 
-def _kept(table: Table, row: Mapping[str, Any], number: int) -> Clip:
-    """A row that measures, as a file."""
-    recording = table.recording(row)
+def _kept(table: Table, row: Mapping[str, Any], number: int) -> list[Clip]:
+    """A row that measures, as a file; none where it cannot be read."""
+    try:
+        recording = table.recording(row)
+        seconds = len(decode(recording, "Its recording")) / SAMPLE_RATE
+    except (OSError, AudioError) as error:
+        logger.warning("%s, row %d does not measure: %s", table.name, number, error)
+        return []
     audio = {"bytes": recording, "path": row[table.audio]["path"]}
     target = clip_cache() / f"{table.dataset}-dev" / hashlib.sha256(recording).hexdigest()[:24]
-    path = stored(audio, target)
-    try:
-        seconds = len(decode(recording, f"The clip {path}")) / SAMPLE_RATE
-    except AudioError as error:
-        raise ConfigError(f"{table.name}, row {number}: {error.what}", "Choose another data set") from None
-    return table.clip(row, number, path, seconds)
+    return [table.clip(row, number, stored(audio, target), seconds)]
 
 
 class StreamDataset(IterableDataset[list[dict[str, Any]]]):
@@ -258,12 +268,11 @@ class StreamDataset(IterableDataset[list[dict[str, Any]]]):
         for number in itertools.count():
             pool: list[tuple[float, dict[str, Any]]] = []
             empty = True
-            # the data set itself shares its files out among the workers, so that their order must be the same in all
+            # the data set shares its files out among the workers by itself, so that all must have them in one order
             for clip, samples in self.stream.clips((*self.seed, number), self.part, self.parts, self.tally):
                 if not self.room(clip):
                     self.tally.leave_out("more text than frames")
                     continue
-                self.tally.take(clip.duration_s)
                 empty = False
                 pool.append((self.preparation.seconds(clip), self.preparation(samples, clip, rng)))
                 if sum(seconds for seconds, _ in pool) >= POOLED_BATCHES * self.seconds:
@@ -279,4 +288,6 @@ class StreamDataset(IterableDataset[list[dict[str, Any]]]):
         durations = [seconds for seconds, _ in pool]
         batches = of_similar_length(durations, self.seconds, np.argsort(durations))
         for place in rng.permutation(len(batches)):
+            for index in batches[place]:
+                self.tally.take(durations[index])
             yield [pool[index][1] for index in batches[place]]

@@ -62,9 +62,11 @@ class Table:
         """
         from datasets.utils.file_utils import xopen
 
-        stored = row[self.audio]
-        if stored["bytes"] is not None:
+        stored = row[self.audio] or {}
+        if stored.get("bytes") is not None:
             return bytes(stored["bytes"])
+        if not stored.get("path"):
+            raise FileNotFoundError("the row has no recording")
         with xopen(stored["path"], "rb") as stream:
             return bytes(stream.read())
 
@@ -121,7 +123,7 @@ def _not_there(name: str, error: Exception) -> ConfigError:
     if not network.is_hub_name(name):
         return ConfigError(f"There is no file or folder '{shown}'", local)
     if network.off():
-        fetch = f"Where there is a network, fetch it with 'hf download --repo-type dataset {shown}'; or name a folder"
+        fetch = "Run the same command once where there is a network, which keeps it; or name a folder or a manifest"
         return ConfigError(f"The data set '{shown}' is not in the cache, and the hub cannot be reached", fetch)
     return ConfigError(f"The data set '{shown}' cannot be had from the hub: {_first_line(error)}", "Check its name")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,34 @@ from training.progress import Progress
 from training.streaming import StreamDataset
 
 
+class OutOfMemory(Exception):
+    """A batch did not fit; the message describes it."""
+
+
 class TrainingError(EdgeVoiceError):
     """A run cannot go on."""
+
+
+@contextmanager
+def memory_explained(settings: TrainerConfig) -> Iterator[None]:
+    """Turns running out of memory, wherever in a run, into a sentence with what to try.
+
+    Raises:
+        TrainingError: in its place.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError, OutOfMemory) as error:
+        if not _is_out_of_memory(error):
+            raise
+        batch = f" on a batch of {error}" if isinstance(error, OutOfMemory) else ""
+        seconds, accumulated = settings.batch_seconds, settings.gradient_accumulation_steps
+        raise TrainingError(
+            f"Out of memory{batch} (trainer.batch_seconds = {seconds:g})",
+            f"The same learning in less memory: --set trainer.batch_seconds={seconds / 2:g} "
+            f"--set trainer.gradient_accumulation_steps={2 * accumulated}; "
+            "also --set trainer.gradient_checkpointing=true, or a smaller data.maximum_s",
+        ) from None
 
 
 class DurationTrainer(Trainer):  # type: ignore[misc]
@@ -91,13 +119,7 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
                 raise
             collator: Any = self.data_collator
             rows, length = inputs[collator.input_name].shape[:2]
-            raise TrainingError(
-                f"Out of memory on a batch of {rows} clips, {length} {collator.unit} each with their padding "
-                f"(trainer.batch_seconds = {self.batch_seconds:g})",
-                f"The same learning in less memory: --set trainer.batch_seconds={self.batch_seconds / 2:g} "
-                f"--set trainer.gradient_accumulation_steps={2 * self.args.gradient_accumulation_steps}; "
-                "also --set trainer.gradient_checkpointing=true, or a smaller data.maximum_s",
-            ) from None
+            raise OutOfMemory(f"{rows} clips, {length} {collator.unit} each with their padding") from None
         return loss
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
@@ -246,7 +268,8 @@ def _arguments(task: Task, settings: TrainerConfig, best: str, output: Path) -> 
 
 def _is_out_of_memory(error: BaseException) -> bool:
     """Whether a device's memory, or the machine's, is exhausted; PyTorch has a class of its own for the first only."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+    kinds = (MemoryError, OutOfMemory, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or any(said in str(error) for said in ("can't allocate memory", "out of memory"))
 
 
 def _workers(wanted: int) -> int:

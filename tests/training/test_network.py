@@ -58,7 +58,7 @@ def test_the_network_is_for_names_of_the_hub_only(monkeypatch: pytest.MonkeyPatc
     ("arguments", "said"),
     [
         (["train", "ctc", "--data", "{clips}", "--output", "run", "--model", "me/model"], "hf download me/model"),
-        (["train", "ctc", "--data", "me/data", "--output", "run"], "hf download --repo-type dataset me/data"),
+        (["train", "ctc", "--data", "me/data", "--output", "run"], "The data set 'me/data' is not in the cache"),
         (["train", "predict", "me/model", "a.wav"], "(config.json) of 'me/model' is not in the cache"),
         (["export", "me/model", "--output", "bundle"], "(config.json) of 'me/model' is not in the cache"),
     ],

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import datasets
+import numpy as np
 import pytest
+from torch.utils.data import DataLoader
 
+from edgevoice.asr.bundle import FeatureSettings
 from edgevoice.errors import ConfigError
 from export.parity import CLIPS
 from tests.small import TINY_WAV2VEC2, small_corpus, tiny_recipe
 from training.config import DataConfig
-from training.manifest import read_manifest
+from training.dataset import Preparation
+from training.decoded import Samples
+from training.features import Features
+from training.manifest import Clip, read_manifest
 from training.run import train
 from training.sources import clip_cache
-from training.streaming import Tally, open_stream
+from training.streaming import StreamDataset, Tally, open_stream
 
 COPIES = 6
 
@@ -45,6 +53,7 @@ def shards(tmp_path: Path) -> Path:
         for number, clip in enumerate(clips)
     ]
     rows[3]["audio"] = {"bytes": b"no recording", "path": "broken.wav"}
+    rows[5]["audio"] = None
     for number in range(4):
         table = datasets.Dataset.from_list(rows[number::4])
         table.cast_column("audio", datasets.Audio(decode=False)).to_parquet(
@@ -73,6 +82,35 @@ def test_what_measures_is_never_trained_on(shards: Path) -> None:
     assert 0.1 < len(measuring) / (len(measuring) + len(passes[0])) < 0.4
     assert stream.intents == ("long", "short")
     assert tally.left_out.keys() <= {"too short", "unreadable"}
+
+
+def test_workers_and_processes_share_the_files(shards: Path) -> None:
+    """Each reads some of them and leaves the others alone; together they read all, once."""
+    stream = open_stream(data(shards), "intent")
+    everything = Preparation(features=Features(FeatureSettings(kind="waveform", normalise="none")))
+
+    def heard(workers: int, part: int, parts: int) -> list[str]:
+        dataset = StreamDataset(
+            stream, Named(**vars(everything)), seconds=1e9, room=bool, seed=[1], part=part, parts=parts
+        )
+        loader = DataLoader(dataset, batch_size=None, num_workers=workers, collate_fn=list)
+        first = list(itertools.islice(iter(loader), max(1, workers)))
+        return [item["inputs"] for batch in first for item in batch]
+
+    alone = heard(0, 0, 1)
+    assert sorted(heard(2, 0, 1)) == sorted(alone)
+    halves = [heard(0, part, 2) for part in (0, 1)]
+    assert sorted(halves[0] + halves[1]) == sorted(alone)
+    assert all(halves)
+    quarters = [heard(2, part, 2) for part in (0, 1)]
+    assert [sorted(each) for each in quarters] == [sorted(each) for each in halves]
+
+
+class Named(Preparation):
+    """Passes a clip's speaker on in place of its sound."""
+
+    def __call__(self, samples: Samples, clip: Clip, rng: np.random.Generator) -> dict[str, Any]:
+        return {"inputs": clip.speaker}
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -109,7 +147,9 @@ def test_a_stream_that_holds_nothing_of_use_is_explained(shards: Path, tmp_path:
     manifest = small_corpus(tmp_path)
     with pytest.raises(ConfigError, match=r"trainer\.epochs: a stream has no known length"):
         tiny_recipe(manifest, TINY_WAV2VEC2, "data.streaming=true", "trainer.epochs=2")
-    with pytest.raises(ConfigError, match=r"--streaming reads data sets of the hub, and .*manifest\.csv is a manifest"):
+    with pytest.raises(
+        ConfigError, match=r"Only data sets of the hub can be streamed, and .*manifest\.csv is a manifest"
+    ):
         train("ctc", tiny_recipe(manifest, TINY_WAV2VEC2, "data.streaming=true"), tmp_path / "run")
     short = ["data.streaming=true", "data.dev_share=0.25", "data.maximum_s=0.51"]
     with pytest.raises(ConfigError, match="no split to measure on"):
