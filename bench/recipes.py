@@ -96,7 +96,7 @@ def compare(data: str, clips: Sequence[Clip], recipe: str, checkpoint: str, fold
     done, recipe_text = folder / "result.json", (CONFIGS / f"{RECIPES[recipe]}.toml").read_text(encoding="utf-8")
     if done.is_file():
         kept = json.loads(done.read_text(encoding="utf-8"))
-        if kept.pop("recipe_text") == recipe_text:
+        if kept.pop("recipe_text", "") == recipe_text:
             return Result(**kept)
     if folder.exists():
         raise UsageError(f"{folder} holds a run that was broken off", "Delete it, or choose another --work")

@@ -4,8 +4,9 @@ python -m bench.training --shared ../shared/data --output docs/benchmarks/traini
 
 Both train the same Wav2Vec2 for CTC, from the same weights, on the same clips, with as many seconds of speech in an
 average batch. Theirs (`run_speech_recognition_ctc.py`): all clips turned into arrays beforehand, which is not counted;
-batches of a fixed number of clips in random order, padded to the longest. Ours: `edgevoice train`, which decodes as it
-goes and fills batches by the second with clips of similar length. The two take turns.
+batches of a fixed number of clips, padded to the longest, in random order as the script has it by itself, and grouped
+by length as its published commands have it. Ours: `edgevoice train`, which decodes as it goes and fills batches by the
+second with clips of similar length. They take turns.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import torch
 from transformers import Trainer, TrainingArguments, Wav2Vec2FeatureExtractor, Wav2Vec2Processor
@@ -84,13 +86,14 @@ class _Counted:
         speed.seconds += times.ends[-1] - times.ends[0]
 
 
-def theirs(clips: Sequence[Clip], model: Any, tokenizer: Any, batch_clips: int, speed: Speed) -> None:
+def theirs(clips: Sequence[Clip], model: Any, tokenizer: Any, batch_clips: int, speed: Speed, *, grouped: bool) -> None:
     """One pass in the example script's way: a map over the data set, then the stock Trainer."""
     processor = Wav2Vec2Processor(Wav2Vec2FeatureExtractor(return_attention_mask=True), tokenizer)
     rows = [
         {
             "input_values": processor(load_audio(clip.path), sampling_rate=SAMPLE_RATE).input_values[0],
             "labels": tokenizer(clip.text).input_ids,
+            "input_length": round(clip.duration_s * SAMPLE_RATE),
         }
         for clip in clips
     ]
@@ -108,13 +111,17 @@ def theirs(clips: Sequence[Clip], model: Any, tokenizer: Any, batch_clips: int, 
             output_dir=folder,
             per_device_train_batch_size=batch_clips,
             num_train_epochs=1,
+            group_by_length=grouped,
+            length_column_name="input_length",
             use_cpu=not torch.cuda.is_available(),
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,
             logging_steps=10**6,
         )
-        data: Any = rows
+        data: Any = datasets.Dataset.from_list(rows)
+        data.set_format("numpy", columns=["input_values"], output_all_columns=True)
+        arguments.remove_unused_columns = False
         Trainer(model=model, args=arguments, train_dataset=data, data_collator=collate, callbacks=[times]).train()
     collate.add_to(speed, times)
 
@@ -130,8 +137,8 @@ def ours(config: TrainConfig, weights: dict[str, torch.Tensor], speed: Speed) ->
         run.trainer.data_collator.add_to(speed, times)
 
 
-def compare(clips: Sequence[Clip], batch_seconds: float, rounds: int, folder: Path) -> tuple[Speed, Speed]:
-    """Both ways on the same clips, taking turns: theirs, ours."""
+def compare(clips: Sequence[Clip], batch_seconds: float, rounds: int, folder: Path) -> tuple[Speed, Speed, Speed]:
+    """The ways on the same clips, taking turns: theirs in random order, theirs grouped by length, ours."""
     folder.mkdir(parents=True)
     manifest = folder / "manifest.csv"
     with manifest.open("w", newline="", encoding="utf-8") as stream:
@@ -151,6 +158,7 @@ def compare(clips: Sequence[Clip], batch_seconds: float, rounds: int, folder: Pa
             f"trainer.batch_seconds={batch_seconds}",
             "trainer.evaluate_every=1000000",
             "trainer.epochs=1",
+            "trainer.precision=fp32",
         ],
     )
     config.model.encoder.update(ENCODER)
@@ -159,21 +167,24 @@ def compare(clips: Sequence[Clip], batch_seconds: float, rounds: int, folder: Pa
     with prepared("ctc", config, folder / "run") as run:
         model, tokenizer = run.trainer.model, run.tokenizer
         weights = {name: value.clone() for name, value in model.state_dict().items()}
-    first, second = Speed(), Speed()
+    mixed, grouped, own = Speed(), Speed(), Speed()
     for _ in range(rounds):
-        model.load_state_dict(weights)
-        theirs(clips, model, tokenizer, batch_clips, first)
-        ours(config, weights, second)
-    return first, second
+        for speed in (mixed, grouped):
+            model.load_state_dict(weights)
+            theirs(clips, model, tokenizer, batch_clips, speed, grouped=speed is grouped)
+        ours(config, weights, own)
+    return mixed, grouped, own
 
 
-def table(rows: Mapping[str, tuple[Sequence[Clip], Speed, Speed]]) -> str:
+def table(rows: Mapping[str, tuple[Sequence[Clip], Speed, Speed, Speed]]) -> str:
     """The figures as a Markdown table; a set's mean length turns seconds of speech into clips."""
-    lines = ["| data | clips | examples' way, clips/s | edgevoice, clips/s | ratio |", "|---" * 5 + "|"]
-    for name, (clips, first, second) in rows.items():
+    head = "| data | clips | examples, random order | examples, grouped by length | edgevoice | ratio to either |"
+    lines = [head, "|---" * 6 + "|"]
+    for name, (clips, *speeds) in rows.items():
         mean = sum(clip.duration_s for clip in clips) / len(clips)
-        rates = f"{first.rate / mean:.2f} | {second.rate / mean:.2f} | {second.rate / first.rate:.2f}"
-        lines.append(f"| {name} | {len(clips)} | {rates} |")
+        rates = " | ".join(f"{speed.rate / mean:.2f} clips/s" for speed in speeds)
+        mixed, grouped, own = (speed.rate for speed in speeds)
+        lines.append(f"| {name} | {len(clips)} | {rates} | {own / mixed:.2f}, {own / grouped:.2f} |")
     return "\n".join(lines)
 
 
@@ -197,13 +208,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--output", type=Path, default=Path("docs/benchmarks/training.md"))
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING)
-    rows: dict[str, tuple[list[Clip], Speed, Speed]] = {}
+    rows: dict[str, tuple[list[Clip], Speed, Speed, Speed]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for name in SETS:
             clips = read_set(options.shared, name)
             rows[name] = (clips, *compare(clips, options.batch_seconds, options.rounds, Path(scratch) / name))
             print(table(rows).splitlines()[-1], flush=True)
-    lengths = [np.percentile([clip.duration_s for clip in clips], [5, 50, 95]) for clips, _, _ in rows.values()]
+    lengths = [np.percentile([clip.duration_s for clip in clips], [5, 50, 95]) for clips, *_ in rows.values()]
     spread = "; ".join(
         f"{name}: {low:.1f}, {mid:.1f} and {high:.1f} s" for name, (low, mid, high) in zip(rows, lengths, strict=True)
     )
@@ -211,9 +222,9 @@ def main(arguments: Sequence[str]) -> int:
     options.output.write_text(
         "# Speed of training\n\n"
         "`python -m bench.training`: the same Wav2Vec2 for CTC, weights, clips and seconds of speech in an average "
-        f"batch ({options.batch_seconds:g} s), {torch.get_num_threads()} threads; the stock Trainer as the "
-        "Transformers example script uses it, and `edgevoice train`, taking turns, "
-        f"{options.rounds} passes each. Lengths at the 5th, 50th and 95th percentile: {spread}.\n\n"
+        f"batch ({options.batch_seconds:g} s), float32, {torch.get_num_threads()} threads; the stock Trainer as the "
+        "Transformers example script uses it, without and with `--group_by_length`, and `edgevoice train`, taking "
+        f"turns, {options.rounds} passes each. Lengths at the 5th, 50th and 95th percentile: {spread}.\n\n"
         + table(rows)
         + "\n",
         encoding="utf-8",

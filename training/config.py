@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -94,20 +95,27 @@ class TrainerConfig:
     """How it is optimised; names as in `transformers.TrainingArguments` where they mean the same."""
 
     max_steps: int = 1000
+    """Optimiser steps."""
     epochs: float = 0.0
     """Passes over the training data, in place of `max_steps`; 0 to count steps."""
     batch_seconds: float = 60.0
     """Seconds of audio in a batch; clips of similar length go together."""
     gradient_accumulation_steps: int = 1
+    """Batches whose gradients are added up for one step."""
     learning_rate: float = 3e-4
+    """Peak learning rate."""
     encoder_learning_rate: float = 0.0
     """Peak learning rate of all but the heads, for an encoder that is trained already; 0 for that of the heads."""
     warmup_steps: int = 100
+    """Steps over which the learning rate rises from 0."""
     warmup_ratio: float = 0.0
     """Share of the run that warms up, in place of `warmup_steps`."""
     lr_scheduler_type: str = "linear"
+    """How the learning rate falls: "linear", "cosine", "constant_with_warmup", ..."""
     weight_decay: float = 0.01
+    """AdamW's, on all weights but those of norms and biases."""
     max_grad_norm: float = 1.0
+    """Gradients are scaled down to this length."""
     intent_weight: float = 0.5
     """Weight of the intent loss beside the CTC loss, for "joint"."""
     average_decay: float = 0.0
@@ -119,6 +127,7 @@ class TrainerConfig:
     early_stopping: int = 0
     """End the run after so many evaluations in a row without a better model; 0 to go on."""
     save_total_limit: int = 2
+    """Checkpoints that are kept, the best always among them."""
     best_metric: str = ""
     """For example "eval_banking-en_wer"; empty: the first dev set's WER (or accuracy, for "intent")."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -129,6 +138,7 @@ class TrainerConfig:
     """Processes that decode and augment while the model computes. -1 for as many as suit the device: one for each core
     but one, at most 8, beside a GPU; none on a CPU, whose cores the model needs itself."""
     seed: int = 1
+    """Of weights, splits, orders and augmentation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,28 +196,70 @@ def build(annotation: Any, tree: Any, name: str = "") -> Any:
         raise TypeError(f"{name}: {error}") from None
 
 
+_AT_LEAST: dict[str, float] = {
+    "trainer.epochs": 0,
+    "trainer.encoder_learning_rate": 0,
+    "trainer.warmup_steps": 0,
+    "trainer.weight_decay": 0,
+    "trainer.intent_weight": 0,
+    "trainer.early_stopping": 0,
+    "trainer.save_total_limit": 1,
+    "trainer.workers": -1,
+    "trainer.seed": 0,
+    "data.minimum_s": 0,
+    "data.crop_s": 0,
+    "data.lead_s": 0,
+    "vocabulary.size": 2,
+    "model.classifier_size": 1,
+}
+"""Key -> the smallest value it may have."""
+_MORE_THAN_0 = (
+    "trainer.max_steps",
+    "trainer.batch_seconds",
+    "trainer.gradient_accumulation_steps",
+    "trainer.evaluate_every",
+    "trainer.learning_rate",
+    "trainer.max_grad_norm",
+    "data.evaluate_at_most",
+    "model.features.stride",
+    "model.features.mel_bins",
+)
+_SHARES = ("data.dev_share", "data.test_share", "trainer.warmup_ratio", "trainer.average_decay")
+"""Keys whose value lies from 0 to less than 1."""
+
+
 def _check(config: TrainConfig) -> None:
     """Raises ValueError for what would only break later, perhaps after hours."""
-    data, trainer, features = config.data, config.trainer, config.model.features
-    positive = {
-        "trainer.max_steps": trainer.max_steps,
-        "trainer.batch_seconds": trainer.batch_seconds,
-        "trainer.gradient_accumulation_steps": trainer.gradient_accumulation_steps,
-        "trainer.evaluate_every": trainer.evaluate_every,
-        "trainer.learning_rate": trainer.learning_rate,
-        "data.evaluate_at_most": data.evaluate_at_most,
-        "model.features.stride": features.stride,
-        "model.features.mel_bins": features.mel_bins,
-    }
-    for name, value in positive.items():
-        if not value > 0:
-            raise ValueError(f"{name}: {value} is not more than 0")
+    values = {name: _value(config, name) for name in (*_AT_LEAST, *_MORE_THAN_0, *_SHARES)}
+    for name, value in values.items():
+        _must(not value < _AT_LEAST.get(name, -math.inf), name, value, f"less than {_AT_LEAST.get(name, 0):g}")
+        _must(name not in _MORE_THAN_0 or value > 0, name, value, "not more than 0")
+        _must(name not in _SHARES or 0 <= value < 1, name, value, "not from 0 to less than 1")
+    data, trainer = config.data, config.trainer
+    _must(data.maximum_s > data.minimum_s, "data.maximum_s", data.maximum_s, "not more than data.minimum_s")
     if data.streaming and (trainer.epochs or trainer.evaluate_by_epoch):
         name = "trainer.epochs" if trainer.epochs else "trainer.evaluate_by_epoch"
         raise ValueError(f"{name}: a stream has no known length; count steps (trainer.max_steps, evaluate_every)")
-    for name, pair in dataclasses.asdict(config.augmentation or Augmentation()).items():
-        if isinstance(pair, tuple) and not (len(pair) == 2 and pair[0] <= pair[1]):
-            raise ValueError(f"augmentation.{name}: {list(pair)} is no range [low, high]")
+    for key, value in dataclasses.asdict(config.augmentation or Augmentation()).items():
+        name = f"augmentation.{key}"
+        if isinstance(value, tuple):
+            if not (len(value) == 2 and value[0] <= value[1]):
+                raise ValueError(f"{name}: {list(value)} is no range [low, high]")
+            _must(key not in ("speed_range", "rt60_range") or value[0] > 0, name, value[0], "not more than 0")
+        else:
+            _must(not key.endswith("probability") or 0 <= value <= 1, name, value, "not from 0 to 1")
+
+
+def _value(config: TrainConfig, name: str) -> float:
+    value: Any = config
+    for part in name.split("."):
+        value = getattr(value, part)
+    return float(value)
+
+
+def _must(fits: bool, name: str, value: float, otherwise: str) -> None:  # noqa: FBT001 - an assertion's condition
+    if not fits:
+        raise ValueError(f"{name}: {value:g} is {otherwise}")
 
 
 def save_config(config: TrainConfig, task: Task, folder: Path) -> None:

@@ -62,7 +62,12 @@ def read_corpus(task: Task, config: DataConfig, seed: int) -> Corpus:
     train: list[Clip] = []
     dev: dict[str, list[Clip]] = {}
     left_out: dict[str, int] = {}
-    for clips in read_sets(config, seed):
+    sets = read_sets(config, seed)
+    names = {clip.dataset for clips in sets for clip in clips}
+    if set(config.repeat) - names:
+        wrong = min(set(config.repeat) - names)
+        raise ConfigError(f"data.repeat names the set '{wrong}'", f"The sets are {', '.join(sorted(names))}")
+    for clips in sets:
         chosen = usable_clips(task, config, [clip for clip in clips if clip.split == "train"])
         for reason, count in chosen.left_out.items():
             left_out[reason] = left_out.get(reason, 0) + count

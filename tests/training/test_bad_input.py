@@ -84,6 +84,14 @@ def test_short_and_long_rows_and_a_byte_order_mark_do_no_harm(tmp_path):
         ("", "max_steps=3", "is no assignment"),
         ("", "trainer.max_steps=many", r"trainer.max_steps: 'many' is no int"),
         ("", "trainer.max_steps=0", "trainer.max_steps: 0 is not more than 0"),
+        ("", "trainer.epochs=-1", "trainer.epochs: -1 is less than 0"),
+        ("", "trainer.seed=-1", "trainer.seed: -1 is less than 0"),
+        ("", "trainer.save_total_limit=0", "trainer.save_total_limit: 0 is less than 1"),
+        ("", "trainer.average_decay=2", "trainer.average_decay: 2 is not from 0 to less than 1"),
+        ("", "data.dev_share=1", "data.dev_share: 1 is not from 0 to less than 1"),
+        ("", "data.maximum_s=0.1", "data.maximum_s: 0.1 is not more than data.minimum_s"),
+        ("", "augmentation.speed_probability=7", "augmentation.speed_probability: 7 is not from 0 to 1"),
+        ("", "augmentation.speed_range=[0.0, 1.0]", "augmentation.speed_range: 0 is not more than 0"),
         ("", "trainer.evaluate_by_epoch=yes", "trainer.evaluate_by_epoch: 'yes' is neither true nor false"),
         ("", "trainer.precision=double", "trainer.precision: 'double' is none of 'auto', 'fp32', 'bf16', 'fp16'"),
         ("", "data.sources=a.csv", "data.sources: 'a.csv' is no list"),
@@ -122,6 +130,12 @@ def test_every_recipe_that_comes_along_is_known_by_its_name():
         (TINY_BERT, "trainer.best_metric=eval_other_wer", "Choose from eval_small_wer, eval_small_cer"),
         (TINY_BERT, "trainer.lr_scheduler_type=steep", "trainer does not fit"),
         (TINY_BERT, "data.noise=no.csv", "no.csv cannot be read"),
+        (TINY_BERT, "data.repeat={large = 2}", "data.repeat names the set 'large'. The sets are small"),
+        (
+            encoder("whisper"),
+            "data.lead_s=0",
+            "The recipe's encoder is a whisper, which cannot be trained for captions",
+        ),
         (TINY_BERT, "model.checkpoint=no/checkpoint/here", "There is no checkpoint 'no/checkpoint/here'"),
     ],
 )
@@ -161,6 +175,42 @@ def test_a_checkpoint_of_the_wrong_kind_is_told_what_it_is(tmp_path, kind, task,
     again = tiny_recipe(small_corpus(tmp_path), {}, f"model.checkpoint={tmp_path / 'other'}")
     with pytest.raises(EdgeVoiceError, match=re.escape(complaint)):
         train(task, again, tmp_path / "run")
+
+
+@pytest.mark.parametrize("kind", ["whisper", "audio-spectrogram-transformer"])
+def test_what_cannot_have_captions_cannot_be_joint(tmp_path, kind):
+    """From a recipe or from a checkpoint; nothing is written."""
+    recipe = tiny_recipe(small_corpus(tmp_path), encoder(kind), "trainer.max_steps=1", *features(kind))
+    with pytest.raises(EdgeVoiceError, match=r"cannot be trained for captions\. Use it with 'edgevoice train intent'"):
+        train("joint", recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_bundle_in_place_of_a_checkpoint(capfd):
+    """What it is, and what takes it."""
+    assert main(["train", "predict", "models/banking-en", "a.wav"]) == 1
+    assert "'models/banking-en' is a bundle, not a checkpoint. Run it with" in capfd.readouterr().err
+
+
+def test_code_that_lies_beside_weights_is_not_run(tmp_path):
+    """Nor is anybody asked whether it should be."""
+    folder = tmp_path / "evil"
+    folder.mkdir()
+    auto = {"AutoConfig": "evil.Config", "AutoModelForCTC": "evil.Model"}
+    (folder / "config.json").write_text(json.dumps({"model_type": "evil", "auto_map": auto}), encoding="utf-8")
+    (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n", encoding="utf-8")
+    (folder / "preprocessor_config.json").write_text(
+        json.dumps({"feature_extractor_type": "Evil", "auto_map": {"AutoFeatureExtractor": "evil.Extractor"}})
+    )
+    clip = next(Path("export/clips").glob("*.ogg")).resolve()
+    for arguments in (["predict", folder, clip], ["ctc", "--model", folder, "--data", small_corpus(tmp_path)]):
+        output = ["--output", tmp_path / "run"] if arguments[0] == "ctc" else []
+        command = [Path(sys.executable).with_name("edgevoice"), "train", *arguments, *output]
+        ended = subprocess.run(command, input="y\ny\ny\n", capture_output=True, text=True, timeout=100, check=False)
+        assert ended.returncode == 1
+        assert "Do you wish" not in ended.stdout + ended.stderr
+        assert len(ended.stderr.splitlines()) == 1, ended.stderr
+    assert not (tmp_path / "ran").exists()
 
 
 def test_weights_that_are_a_pickle_are_not_loaded(tmp_path):

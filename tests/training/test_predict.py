@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from transformers import pipeline
 
+from edgevoice.errors import ConfigError
 from export.build import ExportOptions, export
 from export.parity import CLIPS, load_clips
 from tests.small import TINY_WAV2VEC2, small_corpus, tiny_recipe
@@ -49,6 +50,19 @@ def test_calibration_lies_beside_the_weights_and_goes_into_the_bundle(
     assert found
     manifest = export([str(run_folder)], tmp_path / "bundle", ExportOptions(precisions=("fp32",)))
     assert (manifest.temperature, manifest.thresholds) == (found.temperature, dict(found.thresholds))
+
+
+def test_calibration_on_other_clips(intents: Path, tmp_path: Path) -> None:
+    """A manifest of nothing but dev clips will do; a label that there is not is said, with those there are."""
+    rows = (intents.parent / "small" / "manifest.csv").read_text(encoding="utf-8").splitlines()
+    only_dev = tmp_path / "manifest.csv"
+    only_dev.write_text("\n".join([rows[0], *(row for row in rows if row.endswith(",dev"))]), encoding="utf-8")
+    run_folder = shutil.copytree(intents, tmp_path / "run")
+    assert calibrate.run([str(run_folder), "--data", str(only_dev)]) == 0
+    with pytest.raises(ConfigError, match=r"no label 'nothing'\. Choose one of long, short"):
+        calibrate.run([str(run_folder), "--data", str(only_dev), "--reject-label", "nothing"])
+    with pytest.raises(ConfigError, match=r"false-accept rate of 2\.0 is no rate"):
+        calibrate.run([str(run_folder), "--false-accept-rate", "2"])
 
 
 def test_the_command(intents: Path, capsys: pytest.CaptureFixture) -> None:

@@ -60,6 +60,17 @@ def test_evaluation_by_epoch(tmp_path: Path) -> None:
     assert len(list(run.glob("checkpoint-*"))) == 3
 
 
+def test_averaged_weights_are_what_is_measured_by_epoch_too(tmp_path: Path) -> None:
+    """An average that hardly moves stays near the weights it began with, whatever the steps did."""
+    assignments = ("trainer.epochs=2", "trainer.evaluate_by_epoch=true", "trainer.learning_rate=0.05")
+    moved = history(trained(tmp_path, "moved", *assignments))
+    still = history(trained(tmp_path, "still", *assignments, "trainer.average_decay=0.9"))
+    first, second = (
+        [entry["eval_small_loss"] for entry in each if "eval_small_loss" in entry] for each in (moved, still)
+    )
+    assert first != pytest.approx(second)
+
+
 def test_early_stopping(tmp_path: Path) -> None:
     """What does not get better ends, long before its last step."""
     still = ("trainer.learning_rate=1e-12", "trainer.early_stopping=2", "trainer.max_steps=100")

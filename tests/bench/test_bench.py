@@ -49,11 +49,11 @@ def test_alarms_are_counted_through_the_live_path(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.slow
-def test_two_ways_of_training_take_turns(tmp_path: Path) -> None:
-    """Both go through all the speech but their first batch."""
+@pytest.mark.timeout(300)
+def test_ways_of_training_take_turns(tmp_path: Path) -> None:
+    """All go through all the speech but their first batch."""
     clips = [clip for clip in read_manifest(CLIPS) if clip.text]
-    first, second = compare(clips, 8.0, 1, tmp_path / "compare")
+    speeds = compare(clips, 25.0, 1, tmp_path / "compare")
     whole = sum(clip.duration_s for clip in clips)
-    assert 0.4 * whole < first.heard_s < whole
-    assert 0.4 * whole < second.heard_s < whole
-    assert table({"few": (clips, first, second)}).splitlines()[-1].startswith(f"| few | {len(clips)} | ")
+    assert all(0.3 * whole < speed.heard_s < whole for speed in speeds)
+    assert table({"few": (clips, *speeds)}).splitlines()[-1].startswith(f"| few | {len(clips)} | ")
