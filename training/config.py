@@ -81,6 +81,9 @@ class DataConfig:
     """Cut every clip to its first so many seconds, as the audio-classification guide does; 0 to hear them out."""
     lead_s: float = 0.0
     """Up to this much near-silence is put before a training clip, as the live segmenter's pre-roll does."""
+    tail_s: float = 0.0
+    """The same behind it, as the silence does that ends a segment. Clips that were cut closely need both: a model that
+    has only ever heard speech takes the silence around it for part of a word."""
     evaluate_at_most: int = 200
     """Clips of each dev set used while training."""
 
@@ -209,6 +212,7 @@ _AT_LEAST: dict[str, float] = {
     "data.minimum_s": 0,
     "data.crop_s": 0,
     "data.lead_s": 0,
+    "data.tail_s": 0,
     "vocabulary.size": 2,
     "model.classifier_size": 1,
 }

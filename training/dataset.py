@@ -42,6 +42,7 @@ class Preparation:
     augmentation: Augmentation | None = None
     noise: NoiseLibrary = NoiseLibrary()
     lead_s: float = 0.0
+    tail_s: float = 0.0
     crop: int | None = None
 
     def __call__(self, samples: Samples, clip: Clip, rng: np.random.Generator) -> dict[str, Any]:
@@ -60,13 +61,14 @@ class Preparation:
     def _damaged(self, samples: Samples, rng: np.random.Generator) -> Samples:
         if self.augmentation is None:
             return samples
-        if self.lead_s:
-            samples = np.concatenate([self._near_silence(rng), samples])
+        if self.lead_s or self.tail_s:
+            before, behind = (self._near_silence(seconds, rng) for seconds in (self.lead_s, self.tail_s))
+            samples = np.concatenate([before, samples, behind])
         return self.augmentation.apply(samples, rng, self.noise.noises, self.noise.impulse_responses)
 
-    def _near_silence(self, rng: np.random.Generator) -> Samples:
-        """What the pre-roll brings live: digital silence (a muted line) or faint noise, -90 to -50 dBFS."""
-        count = int(rng.uniform(0, self.lead_s) * SAMPLE_RATE)
+    def _near_silence(self, at_most_s: float, rng: np.random.Generator) -> Samples:
+        """What surrounds speech live: digital silence (a muted line) or faint noise, -90 to -50 dBFS."""
+        count = int(rng.uniform(0, at_most_s) * SAMPLE_RATE)
         level = 0.0 if rng.random() < 0.3 else 10 ** (rng.uniform(-90, -50) / 20)
         return np.asarray(rng.standard_normal(count) * level, dtype=np.float32)
 

@@ -226,7 +226,11 @@ def _best_metric(task: Task, config: TrainConfig, corpus: Corpus) -> str:
 def _datasets(config: TrainConfig, preparation: Preparation, corpus: Corpus, room: Room) -> dict[str, Any]:
     """What is trained on, under "train", and each dev set by its name."""
     damaging = dataclasses.replace(
-        preparation, augmentation=config.augmentation, noise=_noise(config.data.noise), lead_s=config.data.lead_s
+        preparation,
+        augmentation=config.augmentation,
+        noise=_noise(config.data.noise),
+        lead_s=config.data.lead_s,
+        tail_s=config.data.tail_s,
     )
     part, parts = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
     seed = config.trainer.seed
