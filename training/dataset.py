@@ -55,8 +55,9 @@ class Preparation:
         return item
 
     def seconds(self, clip: Clip) -> float:
-        """How much of a clip is heard."""
-        return min(clip.duration_s, self.crop / SAMPLE_RATE) if self.crop else clip.duration_s
+        """How long a clip is when it is heard, with all the silence that may be put around it."""
+        cut = min(clip.duration_s, self.crop / SAMPLE_RATE) if self.crop else clip.duration_s
+        return cut + (self.lead_s + self.tail_s if self.augmentation is not None else 0.0)
 
     def _damaged(self, samples: Samples, rng: np.random.Generator) -> Samples:
         if self.augmentation is None:
