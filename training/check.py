@@ -34,7 +34,7 @@ SILENT_DBFS = -60.0
 FULL_SCALE, CLIPPED_SHARE = 0.999, 0.002
 """A clip is clipped where more than this share of its samples is at full scale."""
 FEW = 8
-"""A label with fewer training clips than this is hardly learnt."""
+"""A label with fewer training clips than this is hardly learnt, where nothing else is said."""
 
 Severity = Literal["error", "warning"]
 
@@ -93,8 +93,15 @@ class Findings:
         return sum(problem.severity == "error" for problem in self.problems)
 
 
-def check(task: Task, config: DataConfig, seed: int, jobs: int = 2) -> Findings:
+def check(task: Task, config: DataConfig, seed: int, jobs: int = 2, few: int = FEW) -> Findings:
     """Decodes every clip of the recipe's sources.
+
+    Args:
+        task: that they are for.
+        config: the sources and their limits.
+        seed: of splits that are drawn.
+        jobs: threads that decode.
+        few: a label with fewer training clips is pointed out.
 
     Raises:
         ConfigError: a source cannot be read at all.
@@ -110,7 +117,7 @@ def check(task: Task, config: DataConfig, seed: int, jobs: int = 2) -> Findings:
             meter.advance()
     problems = [
         *_clip_problems(task, config, heard),
-        *_label_problems(task, config.missing_intent, clips),
+        *_label_problems(task, config.missing_intent, clips, few),
         *_leaks(heard),
     ]
     usable = [dataclasses.replace(each.clip, duration_s=each.seconds) for each in heard if not each.error]
@@ -161,14 +168,16 @@ def _clip_problems(task: Task, config: DataConfig, heard: Iterable[Heard]) -> It
             yield Problem("warning", "no text; it is left out", where)
         if task == "intent" and not each.clip.intent and not config.missing_intent:
             yield Problem("warning", "no intent; it is left out", where)
+        if task == "joint" and not each.clip.text and not each.clip.intent:
+            yield Problem("warning", "neither text nor intent; it is left out", where)
 
 
-def _label_problems(task: Task, missing_intent: str, clips: Sequence[Clip]) -> Iterable[Problem]:
+def _label_problems(task: Task, missing_intent: str, clips: Sequence[Clip], few: int) -> Iterable[Problem]:
     if task == "ctc":
         return
     counts = Counter(clip.intent for clip in clips if clip.intent and clip.split == "train")
     for label, count in sorted(counts.items()):
-        if count < FEW:
+        if count < few:
             yield Problem("warning", f"{count} training clips, too few to learn from", f"label '{label}'")
     for label in sorted({clip.intent for clip in clips if clip.intent and clip.split == "dev"} - set(counts)):
         yield Problem("warning", "in dev, but never trained", f"label '{label}'")
@@ -267,6 +276,7 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--model", help="checkpoint or bundle to train, to find out how long that would take")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     parser.add_argument("--jobs", type=int, default=2, help="threads that decode (2)")
+    parser.add_argument("--few", type=int, default=FEW, help=f"point out labels with fewer training clips ({FEW})")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     options = parser.parse_args(arguments)
     config = load_config(options.config, options.set)
@@ -278,7 +288,7 @@ def run(arguments: Sequence[str]) -> int:
     to_train = bool(model.checkpoint or model.encoder)
     if model.checkpoint:
         check_start(model.checkpoint)
-    findings = check(options.task, config.data, config.trainer.seed, max(1, options.jobs))
+    findings = check(options.task, config.data, config.trainer.seed, max(1, options.jobs), options.few)
     if not options.json:
         print(report(findings))
     if to_train and not findings.errors:

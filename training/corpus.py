@@ -207,6 +207,8 @@ def with_room_for_text(corpus: Corpus, tokenizer: Any, model: Any, features: Fea
         raise ConfigError("Every clip has more text than the model has frames", "Use characters, or a smaller stride")
     if len(kept) == len(corpus.train):
         return corpus
+    without = list(dict.fromkeys(clip.origin or str(clip.path) for clip in corpus.train if not room(clip)))
+    logger.warning("more text than frames, so left out: %s", "; ".join(without[:5]) + ("; ..." if without[5:] else ""))
     reasons = {**corpus.left_out, "more text than frames": len(corpus.train) - len(kept)}
     return dataclasses.replace(corpus, train=kept, left_out=reasons)
 

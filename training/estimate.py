@@ -27,11 +27,14 @@ class Expected:
     seconds_per_step: float
     seconds: float
     """Of the whole run, its evaluations included."""
+    left_out: dict[str, int]
+    """Reason -> training clips that this model cannot be trained on."""
 
     def line(self) -> str:
         """What a person is told."""
         each = f"{self.steps} steps of {self.seconds_per_step:.2f} s on this machine, with evaluations"
-        return f"expected time  {spoken_time(self.seconds)} ({each})"
+        left = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
+        return f"expected time  {spoken_time(self.seconds)} ({each})" + (f"; left out: {left}" if left else "")
 
 
 def expected_time(task: Task, config: TrainConfig) -> Expected:
@@ -58,4 +61,4 @@ def expected_time(task: Task, config: TrainConfig) -> Expected:
     measured_s = sum(clip.duration_s for clips in run.corpus.dev.values() for clip in clips)
     audio_per_step = settings.batch_seconds * settings.gradient_accumulation_steps
     evaluation = _EVALUATION_SHARE * per_step * measured_s / audio_per_step
-    return Expected(steps, per_step, steps * per_step + (evaluations + 1) * evaluation)
+    return Expected(steps, per_step, steps * per_step + (evaluations + 1) * evaluation, run.corpus.left_out)

@@ -84,6 +84,13 @@ def test_captions_need_texts(tmp_path: Path) -> None:
     assert problem.endswith("(phone.wav): no text; it is left out")
 
 
+def test_what_is_few_can_be_said_and_a_clip_that_teaches_nothing_is_named(tmp_path: Path) -> None:
+    config = corpus(tmp_path, GOOD + "phone.wav,,,anna,train\n")
+    found = [f"{each.where}: {each.what}" for each in check("joint", config, 1, few=9).problems]
+    assert "label 'pay': 8 training clips, too few to learn from" in found
+    assert any(each.endswith("(phone.wav): neither text nor intent; it is left out") for each in found)
+
+
 def test_a_data_set_without_dev_clips_would_measure_nothing(tmp_path: Path) -> None:
     assert "error all sources: no clip belongs to the split 'dev'" in told(
         corpus(tmp_path, "good.wav,a,pay,anna,train\n" * 8)
