@@ -7,7 +7,7 @@ from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TARGET = DOCS / "training.md"
-TABLES = {"from-phrases": "from-phrases.md", "training-speed": "training.md", "recipes": "recipes.md"}
+TABLES = {"from-phrases": "from-phrases.md", "recipes": "recipes.md"}
 """Mark -> page of docs/benchmarks whose first table belongs there."""
 
 
