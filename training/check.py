@@ -294,9 +294,10 @@ def run(arguments: Sequence[str]) -> int:
     if to_train and not findings.errors:
         from training.estimate import expected_time  # which takes PyTorch
 
-        findings = dataclasses.replace(findings, expected=expected_time(options.task, config))
-        if findings.expected and not options.json:
-            print(findings.expected.line())
+        expected = expected_time(options.task, config)
+        findings = dataclasses.replace(findings, expected=expected)
+        if not options.json:
+            print(expected.line())
     if options.json:
         print(json.dumps(dataclasses.asdict(findings), ensure_ascii=False))
     return 1 if findings.errors else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -202,12 +203,14 @@ def with_room_for_text(corpus: Corpus, tokenizer: Any, model: Any, features: Fea
     if corpus.stream:
         return corpus  # whose clips are looked at one by one as they come
     room = Room(tokenizer, model, features)
-    kept = tuple(clip for clip in corpus.train if room(clip))
+    fits = [room(clip) for clip in corpus.train]
+    kept = tuple(itertools.compress(corpus.train, fits))
     if not kept:
         raise ConfigError("Every clip has more text than the model has frames", "Use characters, or a smaller stride")
     if len(kept) == len(corpus.train):
         return corpus
-    without = list(dict.fromkeys(clip.origin or str(clip.path) for clip in corpus.train if not room(clip)))
+    without = [clip.origin or str(clip.path) for clip, fitting in zip(corpus.train, fits, strict=True) if not fitting]
+    without = list(dict.fromkeys(without))  # a set that counts several times is named once
     logger.warning("more text than frames, so left out: %s", "; ".join(without[:5]) + ("; ..." if without[5:] else ""))
     reasons = {**corpus.left_out, "more text than frames": len(corpus.train) - len(kept)}
     return dataclasses.replace(corpus, train=kept, left_out=reasons)
