@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,9 +41,11 @@ class Row:
         return {**dataclasses.asdict(self), "minutes": round(self.minutes, 2), "per_hour": round(self.per_hour, 2)}
 
 
-def measure(bundle: Path, manifests: Sequence[Path], *, minutes: float = 30.0) -> list[Row]:
+def measure(
+    bundle: Path, manifests: Sequence[Path], *, minutes: float = 30.0, without: Collection[str] = ()
+) -> list[Row]:
     """One row for each manifest, on at most so many minutes of it. Clips whose intent the bundle knows are left out: to
-    announce them is no false alarm.
+    announce them is no false alarm. So are those of the speakers `without`.
 
     Raises:
         ModelError: the bundle has no intents.
@@ -52,9 +54,8 @@ def measure(bundle: Path, manifests: Sequence[Path], *, minutes: float = 30.0) -
     if not model.manifest.labels:
         raise ModelError(f"The model '{model.manifest.name}' has no intents", "Name one that has")
     known = {*model.manifest.labels} - {model.manifest.reject_label}
-    return [
-        _row(model, [clip for clip in read_manifest(file) if clip.intent not in known], minutes) for file in manifests
-    ]
+    read = [[clip for clip in read_manifest(file) if clip.speaker not in without] for file in manifests]
+    return [_row(model, [clip for clip in clips if clip.intent not in known], minutes) for clips in read]
 
 
 def table(rows: Iterable[Row]) -> str:

@@ -163,6 +163,7 @@ def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: E
         labels=labels,
         thresholds={label: max(limit, options.threshold or 0.0) for label, limit in calibrated.items()},
         default_threshold=0.5 if options.threshold is None else options.threshold,
+        early_threshold=calibration.early_threshold if calibration else 0.0,
         temperature=calibration.temperature if calibration else 1.0,
         reject_label=options.reject_label if options.reject_label in labels else "",
         training={_role(c): _summary(training_record(c.name)) for c in loaded},

@@ -5,6 +5,10 @@ divided by, fitted to the likelihood of clips that were not trained on. The thre
 false-accept rate, over all intents together: of the clips that mean none of them, the share that may be taken for one;
 and of those that mean one, the share that may be taken for another. Which intent has to be stricter is decided by what
 it costs: the threshold goes up where the fewest right detections are lost for each wrong one.
+
+While a speaker still speaks, the beginning of a sentence may sound like a command that it does not become. The live
+path looks at it every hop, and never withdraws what it announces, so it has many chances to be wrong. What may be
+announced early therefore has a threshold of its own, found the way it is used: on the beginnings of the same clips.
 """
 
 from __future__ import annotations
@@ -19,11 +23,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edgevoice.asr.intent import EARLY_SPEECH_S
+from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import ConfigError, ModelError
 from training.config import load_resolved
 from training.corpus import read_dev
 from training.decoded import load_audio
-from training.loading import load_checkpoint
+from training.loading import Checkpoint, load_checkpoint
 from training.meter import Meter
 
 Array = npt.NDArray[np.floating]
@@ -34,6 +40,8 @@ NONE = "none"
 LOWEST, HIGHEST = 0.5, 0.99
 """No threshold is lower: a dev set without a single mistake is no proof that there are none. None is higher: scores of
 1 are hardly ever given."""
+_WINDOW_S = 4.0
+"""The live path's longest window; what comes later in a segment is seen without its beginning."""
 _TEMPERATURES = np.geomspace(0.25, 8.0, 241)
 
 
@@ -56,6 +64,11 @@ class Calibration:
     """Share of the clips that mean none of the intents and are taken for one; None without such clips."""
     confused: float | None = None
     """Share of the clips with an intent that are detected as another; None without such clips."""
+    early_threshold: float = LOWEST
+    """The smallest score at which an intent is announced while the speaker still speaks; its own threshold must be
+    reached as well."""
+    early: float | None = None
+    """Share of the clips with an intent that are announced as theirs before they end; None where that was not tried."""
 
     def save(self, folder: Path) -> None:
         """Writes it beside the weights."""
@@ -79,9 +92,23 @@ def load(folder: Path) -> Calibration | None:
 
 
 def calibrate(
-    logits: Array, truth: npt.NDArray[np.integer], labels: Sequence[str], reject_label: str, false_accept_rate: float
+    logits: Array,
+    truth: npt.NDArray[np.integer],
+    labels: Sequence[str],
+    reject_label: str,
+    false_accept_rate: float,
+    beginnings: Sequence[Array] = (),
 ) -> Calibration:
     """The temperature and thresholds for logits [clips, labels] of clips with these labels [clips].
+
+    Args:
+        logits: of whole clips.
+        truth: the label of each.
+        labels: their names.
+        reject_label: the one that means none of the intents.
+        false_accept_rate: see `Calibration`; for whole clips, and once more for what is announced early.
+        beginnings: for each clip, the logits [updates, labels] after every hop of it; nothing where no intent is
+            announced early.
 
     Raises:
         ConfigError: there is nothing to go by.
@@ -99,6 +126,8 @@ def calibrate(
     best = scores.argmax(axis=1)
     detected = (scores.max(axis=1) >= limits[best]) & (best != reject)
     right, rejects = detected & (best == truth), truth == reject
+    held = np.stack([_held(softmax(each / temperature), limits, reject) for each in beginnings]) if beginnings else None
+    early = LOWEST if held is None else _early_limit(held, truth, reject, false_accept_rate)
     return Calibration(
         temperature=temperature,
         thresholds={name: float(limits[index]) for index, name in enumerate(labels) if index != reject},
@@ -107,6 +136,8 @@ def calibrate(
         accepted=_share(right[~rejects]),
         false_accepts=_share(detected[rejects]),
         confused=_share((detected & ~right)[~rejects]),
+        early_threshold=early,
+        early=None if held is None else _share((held[np.arange(len(truth)), truth] >= early)[~rejects]),
     )
 
 
@@ -141,10 +172,12 @@ def calibrate_run(
     indices = {name: index for index, name in enumerate(checkpoint.labels)}
     intents = [(clip, clip.intent or data.missing_intent) for clip in read_dev(task, data, config.trainer.seed)]
     known = [(clip, indices[intent]) for clip, intent in intents if intent in indices]
-    logits = []
+    logits, beginnings = [], []
     with Meter("clips to calibrate on", len(known)) as meter:
         for clip, _ in known:
-            logits.append(checkpoint.encode(load_audio(clip.path)[: data.crop]).intent_logits)
+            samples = load_audio(clip.path)[: data.crop]
+            logits.append(checkpoint.encode(samples).intent_logits)
+            beginnings.append(_beginnings(checkpoint, samples))
             meter.advance()
     found = calibrate(
         np.array(logits, dtype=np.float32).reshape(-1, len(indices)),
@@ -152,9 +185,45 @@ def calibrate_run(
         checkpoint.labels,
         reject_label,
         false_accept_rate,
+        beginnings,
     )
     found.save(folder)
     return found
+
+
+def _beginnings(checkpoint: Checkpoint, samples: Array) -> Array:
+    """Intent logits after every hop of a clip, as far as one window sees all of it: [updates, labels]."""
+    hop, longest = round(AsrSettings().hop_s * SAMPLE_RATE), round(_WINDOW_S * SAMPLE_RATE)
+    ends = range(hop, min(len(samples), longest), hop)
+    rows = [checkpoint.encode(samples[:end]).intent_logits for end in ends]
+    return np.array([row for row in rows if row is not None], dtype=np.float32).reshape(-1, len(checkpoint.labels))
+
+
+def _held(scores: Array, limits: Array, reject: int) -> Array:
+    """How sure a clip's updates [updates, labels] are of each label for two of them on end, the best pair of them:
+    [labels]; 0 for what would not be announced. See `edgevoice.asr.intent.IntentTracker.early`."""
+    best = scores.argmax(axis=1) if len(scores) else np.zeros(0, dtype=int)
+    held = np.zeros(len(limits))
+    heard_enough = range(max(1, round(EARLY_SPEECH_S / AsrSettings().hop_s) - 1), len(scores))
+    for update in heard_enough:
+        label = best[update]
+        score = scores[update - 1 : update + 1, label].min()
+        if label == best[update - 1] and label != reject and score >= limits[label]:
+            held[label] = max(held[label], score)
+    return held
+
+
+def _early_limit(held: Array, truth: npt.NDArray[np.integer], reject: int, false_accept_rate: float) -> float:
+    """The smallest score [clips, labels] at which no more clips than allowed are announced as what they do not mean."""
+    wrong = held.copy()
+    wrong[np.arange(len(truth)), truth] = 0.0
+    limit = LOWEST
+    for group in (truth == reject, truth != reject):
+        if group.any():
+            worst = np.sort(wrong[group].max(axis=1))[::-1]
+            allowed = int(false_accept_rate * len(worst))
+            limit = max(limit, _just_above(worst[allowed]) if worst[allowed] >= LOWEST else LOWEST)
+    return min(limit, 1.0)
 
 
 def fit_temperature(logits: Array, truth: npt.NDArray[np.integer]) -> float:
@@ -244,6 +313,7 @@ def run(arguments: Sequence[str]) -> int:
     shares = {"detected": found.accepted, "confused": found.confused, "false accepts": found.false_accepts}
     said = [f"{name}\t{'-' if share is None else f'{share:.3f}'}" for name, share in shares.items()]
     print("\t".join([f"temperature\t{found.temperature}", *said]))
+    print(f"announced early from\t{found.early_threshold:.4f}\t{'-' if found.early is None else f'{found.early:.3f}'}")
     return 0
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -34,6 +35,9 @@ class ModelConfig:
     """`model_type` and any other key of that type's Transformers configuration."""
     features: FeatureSettings = field(default_factory=lambda: FeatureSettings(kind="waveform", normalise="utterance"))
     """For a model built from `encoder`; a checkpoint brings its own. An empty `mean` is measured on the data."""
+    regularisation: dict[str, Any] = field(default_factory=dict)
+    """Dropout and masking (SpecAugment) by their names in Transformers' configurations, such as `mask_time_prob`,
+    `attention_dropout` or `layerdrop`; what is not named stays as the checkpoint or `encoder` has it."""
     classifier_size: int = 256
     """Width of the intent head's projection."""
     freeze_features: bool = True
@@ -84,6 +88,9 @@ class DataConfig:
     tail_s: float = 0.0
     """The same behind it, as the silence does that ends a segment. Clips that were cut closely need both: a model that
     has only ever heard speech takes the silence around it for part of a word."""
+    cut_others: float = 0.0
+    """The share of the training clips that mean no intent (`missing_intent`) of which only a beginning is heard, as
+    live, where intents are looked for while the sentence goes on; their text is not learnt then."""
     evaluate_at_most: int = 200
     """Clips of each dev set used while training."""
 
@@ -228,7 +235,9 @@ _MORE_THAN_0 = (
     "model.features.stride",
     "model.features.mel_bins",
 )
-_SHARES = ("data.dev_share", "data.test_share", "trainer.warmup_ratio", "trainer.average_decay")
+_REGULARISATION = re.compile("apply_spec_augment|mask_(time|feature)_(prob|length|min_masks)|.*dropout.*|.*layerdrop")
+"""Keys of Transformers' configurations that change how a model is trained and not what weights it has."""
+_SHARES = ("data.dev_share", "data.test_share", "data.cut_others", "trainer.warmup_ratio", "trainer.average_decay")
 """Keys whose value lies from 0 to less than 1."""
 
 
@@ -244,6 +253,9 @@ def _check(config: TrainConfig) -> None:
     if data.streaming and (trainer.epochs or trainer.evaluate_by_epoch):
         name = "trainer.epochs" if trainer.epochs else "trainer.evaluate_by_epoch"
         raise ValueError(f"{name}: a stream has no known length; count steps (trainer.max_steps, evaluate_every)")
+    for key in config.model.regularisation:
+        if not _REGULARISATION.fullmatch(key):
+            raise ValueError(f"model.regularisation: '{key}' is neither dropout nor masking")
     for key, value in dataclasses.asdict(config.augmentation or Augmentation()).items():
         name = f"augmentation.{key}"
         if isinstance(value, tuple):

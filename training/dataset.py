@@ -18,6 +18,8 @@ from training.features import Features
 from training.manifest import Clip
 from training.models import IGNORE
 
+_SHORTEST = SAMPLE_RATE // 2
+"""Samples of the shortest beginning: less holds hardly a word."""
 Durations = npt.NDArray[np.floating] | Sequence[float]
 
 
@@ -43,13 +45,17 @@ class Preparation:
     noise: NoiseLibrary = NoiseLibrary()
     lead_s: float = 0.0
     tail_s: float = 0.0
+    cut_others: float = 0.0
     crop: int | None = None
 
     def __call__(self, samples: Samples, clip: Clip, rng: np.random.Generator) -> dict[str, Any]:
         """ "inputs" and, as far as they are learnt, "labels" (token ids) and "intent"; damaged afresh on every call."""
-        item: dict[str, Any] = {"inputs": self.features(self._damaged(samples[: self.crop], rng))}
+        samples = samples[: self.crop]
+        beginning = self._beginning(samples, clip, rng)
+        item: dict[str, Any] = {"inputs": self.features(self._damaged(beginning, rng))}
         if self.tokenizer is not None:
-            item["labels"] = self.tokenizer(clip.text)["input_ids"]
+            # nobody knows how much of the text is in a part
+            item["labels"] = self.tokenizer(clip.text if len(beginning) == len(samples) else "")["input_ids"]
         if self.labels is not None:
             item["intent"] = self.labels.get(clip.intent or self.missing_intent, IGNORE)
         return item
@@ -58,6 +64,13 @@ class Preparation:
         """How long a clip is when it is heard, with all the silence that may be put around it."""
         cut = min(clip.duration_s, self.crop / SAMPLE_RATE) if self.crop else clip.duration_s
         return cut + (self.lead_s + self.tail_s if self.augmentation is not None else 0.0)
+
+    def _beginning(self, samples: Samples, clip: Clip, rng: np.random.Generator) -> Samples:
+        """All of a clip, or of one that means no intent perhaps only a beginning."""
+        means_none = (clip.intent or self.missing_intent) == self.missing_intent != ""
+        if self.augmentation is None or not means_none or rng.random() >= self.cut_others:
+            return samples
+        return samples[: max(_SHORTEST, int(len(samples) * rng.uniform()))]
 
     def _damaged(self, samples: Samples, rng: np.random.Generator) -> Samples:
         if self.augmentation is None:

@@ -16,7 +16,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,8 @@ from training.decoded import load_audio
 from training.manifest import Clip, read_manifest
 from training.meter import Meter, spoken_time
 from training.phrases import Intents, expand, read_intents
+from training.sources import read_source
+from training.splits import split
 from training.synthesis.plan import SynthesisConfig
 from training.warm_start import checkpoint_folder
 
@@ -43,6 +45,10 @@ NONE = "none"
 SENTENCES_PER_INTENT = 60
 OTHERS = Path(__file__).parent / "banking_en" / "sentences.csv"
 """Sentences of all kinds, in splits; those that resemble the user's own are left out."""
+OTHER_SPEECH = Path(__file__).parent / "other_speech" / "manifest.csv"
+"""Recordings of people who say something else: synthetic voices alone do not teach what a real one is like."""
+LONGEST_S, PIECE_S = 10.0, 5.0
+"""Recordings of over so many seconds are cut into pieces of so many."""
 OTHER_SHARE = 0.45
 """How much of the corpus means none of the intents: most of what a microphone hears all day."""
 RESEMBLANCE = 0.5
@@ -53,7 +59,7 @@ _EMPTY_WORDS = frozenset(
     "by with and or but if so as this that there here can could would will may might should please how what when where "
     "which who why want need like get have has had some any not no now just about up out".split()
 )
-_SPEECH, _NOISE, _RUN = "speech", "noise", "run"
+_SPEECH, _NOISE, _RECORDED, _RUN = "speech", "noise", "recorded", "run"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +77,8 @@ class PhrasesConfig:
     """Optimiser steps; 0 for those of the recipe."""
     false_accept_rate: float = 0.03
     """Share of speech that means none of the intents and may be taken for one."""
+    others: tuple[str, ...] = ()
+    """Sources (see `training.sources`) of the user's own recordings without a command, beside those that come along."""
     seed: int = 1
     jobs: int = 2
     replace: bool = False
@@ -91,6 +99,10 @@ class Judgement:
     """Sentences that mean none of the intents."""
     false_accepts: float
     """Share of them that are taken for one."""
+    people: int
+    """Recordings of real people who say none of the intents."""
+    people_accepts: float
+    """Share of them that are taken for one."""
     noises: int
     """Recordings without speech."""
     noise_accepts: float
@@ -99,10 +111,14 @@ class Judgement:
     def lines(self) -> list[str]:
         """What a person is told."""
         commands = f"{self.commands} commands in {self.voices} voices that were not trained on"
-        others = f"{self.others} other sentences in the same voices"
+        accepts = (
+            f"{self.false_accepts:.1%} of {self.others} other sentences in the same voices",
+            f"{self.people_accepts:.1%} of {self.people} recordings of other people",
+            f"{self.noise_accepts:.1%} of {self.noises} noises",
+        )
         return [
             f"right\t{self.accuracy:.1%} of {commands} ({self.confused:.1%} were taken for another intent)",
-            f"false accepts\t{self.false_accepts:.1%} of {others}, {self.noise_accepts:.1%} of {self.noises} noises",
+            f"false accepts\t{', '.join(accepts)}",
         ]
 
 
@@ -125,7 +141,8 @@ def from_phrases(config: PhrasesConfig) -> Judgement:
     write_sentences(config.work / "sentences.csv", said, intents, config.seed)
     _claim(config)
     _step(2, f"a corpus of {config.hours:g} h in all voices that are installed")
-    manifests = _corpus(config)
+    own = [text for texts in said.values() for text in texts]
+    manifests = [*_corpus(config), *recorded(config, own)]
     _step(3, f"training, going on from {config.checkpoint}")
     run = config.work / _RUN
     _train(config, manifests, run)
@@ -169,12 +186,13 @@ def _claim(config: PhrasesConfig) -> None:
         "seed": config.seed,
         "checkpoint": config.checkpoint,
         "steps": config.steps,
+        "others": list(config.others),
     }
     note = config.work / "made-from.json"
     text = json.dumps(made_from, indent=1) + "\n"
     if note.is_file() and note.read_text(encoding="utf-8") != text:
         logger.info("%s was made from something else, and is made anew", config.work)
-        for name in (_SPEECH, _NOISE, _RUN):
+        for name in (_SPEECH, _NOISE, _RECORDED, _RUN):
             shutil.rmtree(config.work / name, ignore_errors=True)
     note.write_text(text, encoding="utf-8")
 
@@ -193,10 +211,10 @@ def write_sentences(file: Path, said: dict[str, list[str]], intents: Intents, se
     given = expand(intents.reject, 400, seed)
     count = max(150, round(len(said) * SENTENCES_PER_INTENT * OTHER_SHARE / (1 - OTHER_SHARE)))
     rng = np.random.default_rng(seed)
-    for split, texts in others.items():
+    for name, texts in others.items():
         chosen = [texts[i] for i in rng.permutation(len(texts))[:count]]
-        known = given if split != "test" else []  # what is judged by was not trained on
-        rows += [(text, NONE, split) for text in dict.fromkeys([*chosen, *known])]
+        known = given if name != "test" else []  # what is judged by was not trained on
+        rows += [(text, NONE, name) for text in dict.fromkeys([*chosen, *known])]
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["text", "intent", "split"])
@@ -228,17 +246,22 @@ def judge(bundle: Path, clips: Iterable[Clip]) -> Judgement:
             heard.append((clip, best.label if best.score >= manifest.threshold(best.label) else NONE))
             meter.advance()
     commands = [(clip.intent, label) for clip, label in heard if clip.intent != NONE]
-    others = [label for clip, label in heard if clip.intent == NONE and clip.text]
-    noises = [label for clip, label in heard if not clip.text]
+    taken = [label != NONE for clip, label in heard if clip.intent == NONE]
+    of = [clip.dataset.rstrip("0123456789") for clip, _ in heard if clip.intent == NONE]
+    people, noises, others = (
+        [hit for hit, name in zip(taken, of, strict=True) if name == each] for each in (_RECORDED, _NOISE, _SPEECH)
+    )
     return Judgement(
         commands=len(commands),
         voices=len({clip.speaker for clip in tests if clip.intent != NONE}),
         accuracy=_share(meant == label for meant, label in commands),
         confused=_share(label not in (NONE, meant) for meant, label in commands),
         others=len(others),
-        false_accepts=_share(label != NONE for label in others),
+        false_accepts=_share(others),
+        people=len(people),
+        people_accepts=_share(people),
         noises=len(noises),
-        noise_accepts=_share(label != NONE for label in noises),
+        noise_accepts=_share(noises),
     )
 
 
@@ -273,6 +296,35 @@ def _corpus(config: PhrasesConfig) -> list[Path]:
         )
     )
     return [speech / "manifest.csv", _noises(config.work / _NOISE, config.seed)]
+
+
+def recorded(config: PhrasesConfig, own: Sequence[str]) -> Iterator[Path]:
+    """Manifests of recordings in which nobody says a command: those that come along, and the user's. Where a source
+    has no splits, a sixth of it is kept for the thresholds."""
+    for number, source in enumerate([str(OTHER_SPEECH), *config.others]):
+        folder = config.work / f"{_RECORDED}{number or ''}"
+        folder.mkdir(exist_ok=True)
+        clips = [piece for clip in read_source(source, labelled=False) for piece in _pieces(clip, folder)]
+        with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["path", "text", "intent", "speaker", "split", "duration_s"])
+            for clip in split(clips, "auto", 1 / 6, 0.0, config.seed):
+                if not any(resembles(clip.text, text) for text in own):
+                    row = [clip.path.resolve(), clip.text, NONE, clip.speaker, clip.split, clip.duration_s]
+                    writer.writerow(row)
+        yield folder / "manifest.csv"
+
+
+def _pieces(clip: Clip, folder: Path) -> Iterator[Clip]:
+    """A recording, such as that of a whole call, in pieces as long as sentences; of short ones, all."""
+    if clip.duration_s <= LONGEST_S:
+        yield dataclasses.replace(clip, intent=NONE)
+        return
+    samples, size = load_audio(clip.path), round(PIECE_S * SAMPLE_RATE)
+    for number, start in enumerate(range(0, len(samples) - size + 1, size)):
+        path = folder / f"{clip.path.stem}-{number:04d}.flac"
+        soundfile.write(path, samples[start : start + size], SAMPLE_RATE, subtype="PCM_16")
+        yield dataclasses.replace(clip, path=path, text="", intent=NONE, duration_s=PIECE_S)
 
 
 def _noises(folder: Path, seed: int) -> Path:
@@ -342,6 +394,12 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--model", default=BUNDLED_NAME, help=f"bundle or checkpoint to go on from ({BUNDLED_NAME})")
     parser.add_argument("--hours", type=float, default=1.5, help="hours of training audio (1.5)")
     parser.add_argument("--max-steps", type=int, default=0, help="optimiser steps (the recipe's)")
+    parser.add_argument(
+        "--others",
+        action="append",
+        metavar="SOURCE",
+        help="recordings without a command, such as your own room or calls: a folder or a manifest; may be given again",
+    )
     parser.add_argument("--false-accept-rate", type=float, default=0.03, help="of other speech, at most (0.03)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="processes that synthesise (2)")
@@ -359,6 +417,7 @@ def run(arguments: Sequence[str]) -> int:
             hours=options.hours,
             steps=options.max_steps,
             false_accept_rate=options.false_accept_rate,
+            others=tuple(options.others or ()),
             seed=options.seed,
             jobs=options.jobs,
             replace=options.force,

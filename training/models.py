@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from edgevoice.asr.bundle import MANIFEST_NAME
 from edgevoice.errors import ConfigError, ModelError
 from training.checkpoint import check_name, unreadable
 from training.config import ModelConfig, Task
+
+logger = logging.getLogger(__name__)
 
 IGNORE = -100
 """Label of padding (CTC) and of clips without an intent."""
@@ -168,9 +171,12 @@ def build_model(
         return _joint(config, vocabulary_size, blank, label_maps, intent_weight)
     options: dict[str, Any] = ctc if task == "ctc" else {**label_maps, "classifier_proj_size": config.classifier_size}
     auto: Any = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
-    if config.checkpoint and isinstance(read_config(config.checkpoint), JointConfig):
+    source = read_config(config.checkpoint) if config.checkpoint else None
+    if isinstance(source, JointConfig):
+        options |= _regularisation(config, source.encoder_config())
         return _frozen(_one_head(auto, config.checkpoint, options), config)
-    if config.checkpoint:
+    if source is not None:
+        options |= _regularisation(config, source)
         return _frozen(pretrained(auto, config.checkpoint, **options), config)
     built = encoder_config(config, **options)
     if not takes(auto, built):
@@ -184,6 +190,14 @@ def _frozen(model: Any, config: ModelConfig) -> Any:
     if config.freeze_features and freeze is not None:
         freeze()
     return model
+
+
+def _regularisation(config: ModelConfig, source: PretrainedConfig) -> dict[str, Any]:
+    """What the recipe says of dropout and masking, as far as models of this type have it."""
+    known = source.to_dict()
+    for key in sorted(set(config.regularisation) - set(known)):
+        logger.info("%s has no %s, which is left as it is", source.model_type, key)
+    return {key: value for key, value in config.regularisation.items() if key in known}
 
 
 def encoder_config(config: ModelConfig, **options: Any) -> PretrainedConfig:
@@ -200,7 +214,8 @@ def encoder_config(config: ModelConfig, **options: Any) -> PretrainedConfig:
         )
     try:
         unknown = set(encoder) - set(AutoConfig.for_model(model_type).to_dict())
-        built = AutoConfig.for_model(model_type, **encoder, **options)
+        options |= _regularisation(config, AutoConfig.for_model(model_type))
+        built = AutoConfig.for_model(model_type, **{**encoder, **options})
     except (ValueError, TypeError) as error:
         raise ConfigError(
             f"The encoder is not known: {str(error)[:120]}", "See training/configs for examples"
@@ -328,19 +343,21 @@ def _joint(
     source = read_config(config.checkpoint)
     if isinstance(source, JointConfig):
         sizes: dict[str, Any] = {"vocab_size": vocabulary_size, "pad_token_id": blank}
-        model = pretrained(JointModel, config.checkpoint, **sizes, **label_maps)
+        encoder = {**source.encoder, **_regularisation(config, source.encoder_config())}
+        model = pretrained(JointModel, config.checkpoint, encoder=encoder, **sizes, **label_maps)
         model.config.intent_weight = weight
         return _frozen(model, config)
     if not takes(AutoModelForCTC, source):  # whose features have no length that captions could follow
         raise _of_another_kind(f"The checkpoint '{config.checkpoint}'", source, AutoModelForCTC)
-    encoder = {"model_type": source.model_type, **source.to_diff_dict()}
+    regularisation = _regularisation(config, source)
+    encoder = {"model_type": source.model_type, **source.to_diff_dict(), **regularisation}
     model = JointModel(_joint_config(encoder, config, vocabulary_size, blank, label_maps, weight))
     if (source.architectures or [""])[0].endswith("ForCTC"):
-        trained = pretrained(AutoModelForCTC, config.checkpoint)
+        trained = pretrained(AutoModelForCTC, config.checkpoint, **regularisation)
         model.encoder = encoder_of(trained)[1]
         _copy_head(ctc_head_of(trained), model.ctc_head)
     else:
-        model.encoder = pretrained(AutoModel, config.checkpoint)
+        model.encoder = pretrained(AutoModel, config.checkpoint, **regularisation)
     return _frozen(model, config)
 
 

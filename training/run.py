@@ -230,6 +230,7 @@ def _datasets(config: TrainConfig, preparation: Preparation, corpus: Corpus, roo
         augmentation=config.augmentation,
         noise=_noise(config.data.noise),
         lead_s=config.data.lead_s,
+        cut_others=config.data.cut_others,
         tail_s=config.data.tail_s,
     )
     part, parts = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))

@@ -26,7 +26,7 @@ MANIFESTS = ("manifest.csv", "manifest.jsonl", "metadata.csv", "metadata.jsonl")
 _SPLIT_FOLDERS = ("train", "dev", "test", *SPLITS)
 
 
-def read_source(spec: str, columns: Columns = USUAL, *, measured: bool = True) -> list[Clip]:
+def read_source(spec: str, columns: Columns = USUAL, *, measured: bool = True, labelled: bool = True) -> list[Clip]:
     """The clips of one `--data`.
 
     Args:
@@ -35,6 +35,7 @@ def read_source(spec: str, columns: Columns = USUAL, *, measured: bool = True) -
             like one (`PolyAI/minds14:en-US,en-GB`).
         columns: which columns hold text, intent and speaker, where the usual names do not tell.
         measured: open every recording whose length is not said; otherwise its `duration_s` is NaN.
+        labelled: a folder's recordings must lie in folders named after labels.
 
     Raises:
         ConfigError: there is no such thing, or it does not hold what it must.
@@ -48,7 +49,7 @@ def read_source(spec: str, columns: Columns = USUAL, *, measured: bool = True) -
             read = {file: read_manifest(file, columns, measured=measured) for file in tables}
             return [clip for file, clips in read.items() for clip in _of_split(path, file, clips)]
         if not _is_hub_layout(path):
-            return _labelled_folders(path, measured=measured)
+            return _recordings(path, measured=measured, labelled=labelled)
     return list(_hub(spec, columns, measured=measured))
 
 
@@ -79,7 +80,7 @@ def _is_hub_layout(folder: Path) -> bool:
     return any(next(folder.glob(f"**/*.{kind}"), None) for kind in ("parquet", "arrow"))
 
 
-def _labelled_folders(folder: Path, *, measured: bool) -> list[Clip]:
+def _recordings(folder: Path, *, measured: bool, labelled: bool) -> list[Clip]:
     known = set(soundfile.available_formats()) | {"AIF", "OPUS", "OGA"}
     clips = []
     for file in sorted(folder.rglob("*")):
@@ -88,7 +89,7 @@ def _labelled_folders(folder: Path, *, measured: bool) -> list[Clip]:
             continue
         split = split_name(parts[0]) if parts[0].lower() in _SPLIT_FOLDERS and len(parts) > 1 else ""
         labels = parts[1:-1] if split else parts[:-1]
-        if not labels:
+        if not labels and labelled:
             raise ConfigError(
                 f"{file} lies in no folder named after a label", f"Make it {file.parent / 'LABEL' / file.name}"
             )
@@ -97,7 +98,7 @@ def _labelled_folders(folder: Path, *, measured: bool) -> list[Clip]:
             Clip(
                 path=file,
                 text=normalise(text.read_text(encoding="utf-8")) if text.is_file() else "",
-                intent=labels[0],
+                intent=labels[0] if labels else "",
                 speaker=labels[1] if len(labels) > 1 else "",
                 split=split,
                 duration_s=duration(file, "found in the folder") if measured else math.nan,
@@ -106,7 +107,10 @@ def _labelled_folders(folder: Path, *, measured: bool) -> list[Clip]:
             )
         )
     if not clips:
-        raise ConfigError(f"The folder {folder} holds no recordings", "It needs a folder of recordings for each label")
+        way_out = (
+            "It needs a folder of recordings for each label" if labelled else "It needs audio files, or a manifest"
+        )
+        raise ConfigError(f"The folder {folder} holds no recordings", way_out)
     return clips
 
 

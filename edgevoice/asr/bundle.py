@@ -94,6 +94,8 @@ class Manifest:
     thresholds: dict[str, float] = field(default_factory=dict)
     """Label -> smallest score that counts as detected; labels not named have `default_threshold`."""
     default_threshold: float = 0.5
+    early_threshold: float = 0.0
+    """The smallest score at which an intent is announced before its speaker has finished; the label's own holds too."""
     temperature: float = 1.0
     """Intent logits are divided by it before the softmax, so that a score of 0.9 is right nine times out of ten."""
     reject_label: str = ""

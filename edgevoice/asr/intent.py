@@ -56,7 +56,8 @@ class IntentTracker:
         self._announced = False
 
     def early(self, logits: Array | None, *, speech_s: float, at: float) -> Detected | None:
-        """An intent to announce now: the same label at or above its threshold in two consecutive updates.
+        """An intent to announce now: the same label at or above its threshold, and that for early announcements, in
+        two consecutive updates.
 
         Args:
             logits: [labels] over the segment so far.
@@ -66,7 +67,8 @@ class IntentTracker:
         if logits is None or not self._settings.early or self._announced:
             return None
         verdict = self._judge(logits, at)
-        label = verdict.label if isinstance(verdict, Detected) else ""
+        sure = isinstance(verdict, Detected) and verdict.score >= self._manifest.early_threshold
+        label = verdict.label if sure else ""
         held = bool(label) and label == self._candidate
         self._candidate = label
         if not held or not isinstance(verdict, Detected) or speech_s < EARLY_SPEECH_S:

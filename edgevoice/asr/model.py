@@ -141,6 +141,7 @@ def combined_manifest(captions: Manifest, intents: Manifest | None) -> Manifest:
         labels=intents.labels,
         thresholds=intents.thresholds,
         default_threshold=intents.default_threshold,
+        early_threshold=intents.early_threshold,
         temperature=intents.temperature,
         reject_label=intents.reject_label,
     )

@@ -1,5 +1,6 @@
 """Verdicts by table: each row is a segment, a list of updates and what came of it."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -20,8 +21,10 @@ def logits(label: str, score: float) -> np.ndarray:
     return np.array([math.log(score if each == label else rest) for each in LABELS], dtype=np.float32)
 
 
-def announced(updates: list[tuple[str, float]], speech_s: float = 2.0, **settings: float) -> list[str]:
-    tracker = IntentTracker(MANIFEST, IntentSettings(**settings))
+def announced(
+    updates: list[tuple[str, float]], speech_s: float = 2.0, manifest: Manifest = MANIFEST, **settings: float
+) -> list[str]:
+    tracker = IntentTracker(manifest, IntentSettings(**settings))
     verdicts = [tracker.early(logits(*update), speech_s=speech_s, at=1.0) for update in updates]
     return [verdict.label for verdict in verdicts if verdict]
 
@@ -46,6 +49,16 @@ def test_early_intents_by_table(updates, expected):
 
 def test_no_intent_is_early_before_enough_speech():
     assert announced([("pay", 0.9)] * 3, speech_s=0.5) == []
+
+
+def test_what_is_announced_early_has_to_be_surer():
+    """Both updates; the whole segment needs the label's own threshold only."""
+    stricter = dataclasses.replace(MANIFEST, early_threshold=0.85)
+    assert announced([("pay", 0.8)] * 4, manifest=stricter) == []
+    assert announced([("pay", 0.8), ("pay", 0.9)], manifest=stricter) == []
+    assert announced([("pay", 0.8), ("pay", 0.9), ("pay", 0.9)], manifest=stricter) == ["pay"]
+    assert announced([("freeze", 0.87)] * 4, manifest=stricter) == []
+    assert isinstance(IntentTracker(stricter, IntentSettings()).final(logits("pay", 0.7), speech_s=2, at=1), Detected)
 
 
 def test_early_intents_can_be_turned_off():

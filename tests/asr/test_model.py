@@ -148,10 +148,11 @@ def test_everything_about_intents_follows_the_bundle_that_has_them():
         labels=("q", "none"),
         thresholds={"q": 0.9},
         default_threshold=0.7,
+        early_threshold=0.8,
         temperature=2.5,
         reject_label="none",
     )
     both = combined_manifest(captions, intents)
     assert both.vocabulary == captions.vocabulary
-    for name in ("labels", "thresholds", "default_threshold", "temperature", "reject_label"):
+    for name in ("labels", "thresholds", "default_threshold", "early_threshold", "temperature", "reject_label"):
         assert getattr(both, name) == getattr(intents, name)

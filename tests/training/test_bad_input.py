@@ -92,6 +92,8 @@ def test_short_and_long_rows_and_a_byte_order_mark_do_no_harm(tmp_path):
         ("", "data.maximum_s=0.1", "data.maximum_s: 0.1 is not more than data.minimum_s"),
         ("", "augmentation.speed_probability=7", "augmentation.speed_probability: 7 is not from 0 to 1"),
         ("", "augmentation.speed_range=[0.0, 1.0]", "augmentation.speed_range: 0 is not more than 0"),
+        ("", "data.cut_others=1.5", "data.cut_others: 1.5 is not from 0 to less than 1"),
+        ("", "model.regularisation.hidden_size=8", "'hidden_size' is neither dropout nor masking"),
         ("", "trainer.evaluate_by_epoch=yes", "trainer.evaluate_by_epoch: 'yes' is neither true nor false"),
         ("", "trainer.precision=double", "trainer.precision: 'double' is none of 'auto', 'fp32', 'bf16', 'fp16'"),
         ("", "data.sources=a.csv", "data.sources: 'a.csv' is no list"),

@@ -70,6 +70,31 @@ def test_the_stricter_limit_goes_where_it_costs_least() -> None:
     assert choose_limits(scores, truth, 2, 0.5).tolist() == [LOWEST, 0.7001, LOWEST]
 
 
+def beginnings(*updates: tuple[int, float]) -> np.ndarray:
+    """Logits of a clip whose updates are this sure of these labels, of three."""
+    scores = np.array([[score if label == i else (1 - score) / 2 for i in range(3)] for label, score in updates])
+    return np.log(scores).reshape(-1, 3)
+
+
+def test_early_announcements_are_as_rarely_wrong_as_others() -> None:
+    """Found as the live path announces: by two updates on end, of at least 0.6 s, at the label's own threshold."""
+    right = [beginnings((0, 0.95), (0, 0.97))] * 2
+    unsure = [beginnings((0, 0.95), (2, 0.95), (0, 0.95)), beginnings((0, 0.99)), beginnings()]
+    wrong = [beginnings((0, 0.8), (0, 0.9)), beginnings((0, 0.7), (0, 0.99), (0, 0.75)), beginnings((1, 0.9), (1, 0.9))]
+    early = [*right, *unsure, *wrong]
+    truth = np.array([0, 0, 0, 0, 0, 1, 1, 1])
+    whole = np.log(np.array([[0.98, 0.01, 0.01] if label == 0 else [0.01, 0.98, 0.01] for label in truth]))
+    found = calibrate(whole * 1.0, truth, LABELS, "none", 0.05, early)
+    limits = {rate: calibrate(whole, truth, LABELS, "none", rate, early) for rate in (0.05, 0.34, 0.67)}
+    # the scores are sharpened by the temperature, in the same order
+    sharp = softmax(np.concatenate(wrong[:2]) / found.temperature)[:, 0]
+    assert limits[0.05].early_threshold == pytest.approx(min(sharp[0], sharp[1]), abs=2e-4)
+    assert limits[0.34].early_threshold == pytest.approx(min(sharp[3], sharp[4]), abs=2e-4)
+    assert limits[0.67].early_threshold == LOWEST
+    assert found.early == 0.4
+    assert calibrate(whole, truth, LABELS, "none", 0.05).early is None
+
+
 def test_the_whole(tmp_path) -> None:
     """The label for "none" has no threshold; the figures are those of the thresholds; what is saved is loaded."""
     logits, truth = drawn(3, 2000, 2.0)

@@ -6,11 +6,13 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from edgevoice.asr.bundle import load_bundle
 from tests.command_line import Cli
-from training.from_phrases import NONE, resembles, write_sentences
+from training.from_phrases import NONE, PhrasesConfig, recorded, resembles, write_sentences
 from training.manifest import read_manifest
 from training.phrases import read_intents
 
@@ -71,6 +73,29 @@ def test_the_sentences_of_a_corpus(tmp_path: Path, phrases: Path) -> None:
     assert not [text for each in others.values() for text in each if any(resembles(text, own) for own in texts)]
 
 
+def test_the_users_own_recordings(tmp_path: Path) -> None:
+    """Long ones are cut, sentences like a command are left out, and part is kept for the thresholds."""
+    room = tmp_path / "room"
+    room.mkdir()
+    noise = np.random.default_rng(1).normal(0, 0.01, 16_000 * 31).astype(np.float32)
+    soundfile.write(room / "day.wav", noise, 16_000)
+    for name, text in (("a", "switch the lights on please"), ("b", "what a lovely day")):
+        soundfile.write(room / f"{name}.wav", noise[:32_000], 16_000)
+        (room / f"{name}.txt").write_text(text)
+    work = tmp_path / "work"
+    work.mkdir()
+    config = PhrasesConfig(phrases=tmp_path, output=tmp_path, work=work, others=(str(room),))
+    come_along, own = (read_manifest(file) for file in recorded(config, ["turn on the lights"]))
+    assert {clip.intent for clip in [*come_along, *own]} == {NONE}
+    assert {clip.split for clip in come_along} == {"train", "dev", "test"}
+    assert not any("lights" in clip.text.split() for clip in come_along)
+    assert sorted(clip.duration_s for clip in own) == [2.0, *[5.0] * 6]
+    assert [clip.text for clip in own if clip.text] == ["what a lovely day"]
+    assert {clip.split for clip in own} == {"train", "dev"}
+    speakers = {name: {c.speaker for c in come_along if c.split == name} - {"unknown"} for name in ("train", "dev")}
+    assert not speakers["train"] & speakers["dev"]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_one_command_from_phrases_to_a_bundle(tmp_path: Path, phrases: Path) -> None:
@@ -90,6 +115,8 @@ def test_one_command_from_phrases_to_a_bundle(tmp_path: Path, phrases: Path) -> 
     assert {clip.intent for clip in read_manifest(tmp_path / "work" / "noise" / "manifest.csv")} == {NONE}
     shown = result.stdout.decode()
     assert f"edgevoice live --model {output}" in shown
+    assert 0.5 <= manifest.early_threshold <= 1
+    assert "recordings of other people" in shown
     told = [line for line in shown.splitlines() if line.startswith(("right", "false accepts"))]
     assert len(told) == 2
     card = (output / "README.md").read_text(encoding="utf-8")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,11 +17,13 @@ from transformers import AutoConfig, AutoModelForCTC
 from edgevoice.asr.bundle import FeatureSettings
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus
 from training.attention import use_fast_relative_key
+from training.augment import Augmentation
 from training.callbacks import SkipBadGradients, WeightAverage
 from training.checkpoint import load_features, measure, save_features
 from training.config import VocabularyConfig
-from training.dataset import Collator, DurationBatches
-from training.manifest import read_manifest
+from training.dataset import Collator, DurationBatches, Preparation
+from training.features import Features
+from training.manifest import Clip, read_manifest
 from training.metrics import collapse, ctc_metrics
 from training.models import IGNORE, JointConfig, JointModel
 from training.trainer import silence_padding
@@ -178,3 +182,32 @@ def test_frames_of_padding_say_nothing():
     logits[:, :, 2] = 5.0
     silence_padding(logits, torch.tensor([4, 1]), blank=1)
     assert logits.argmax(-1).tolist() == [[2, 2, 2, 2], [2, 1, 1, 1]]
+
+
+def test_sentences_that_mean_nothing_are_heard_as_they_grow() -> None:
+    """Some of them, to a random point, and then without their text; commands whole, and all when measuring."""
+    features = Features(FeatureSettings(kind="waveform", normalise="none"))
+    still = Augmentation(0, equalise_probability=0, room_probability=0, noise_probability=0, telephone_probability=0)
+    damaging = Preparation(
+        features=features,
+        tokenizer=lambda text: {"input_ids": list(text.encode())},
+        labels={"none": 0, "pay": 1},
+        missing_intent="none",
+        augmentation=dataclasses.replace(still, gain_range=(0.0, 0.0)),
+        cut_others=0.5,
+    )
+    samples, rng = np.ones(32_000, dtype=np.float32), np.random.default_rng(1)
+
+    def heard(preparation: Preparation, intent: str) -> list[tuple[int, int]]:
+        clip = Clip(path=Path(), text="hello", intent=intent, speaker="", split="", duration_s=2.0, dataset="")
+        items = [preparation(samples, clip, rng) for _ in range(200)]
+        return [(len(item["inputs"]), len(item["labels"])) for item in items]
+
+    whole = (32_000, 5)
+    assert set(heard(damaging, "pay")) == {whole}
+    for intent in ("none", ""):
+        cut = [each for each in heard(damaging, intent) if each != whole]
+        assert 70 < len(cut) < 130
+        assert all(8_000 <= length < 32_000 and not tokens for length, tokens in cut)
+    assert set(heard(dataclasses.replace(damaging, augmentation=None), "none")) == {whole}
+    assert set(heard(dataclasses.replace(damaging, missing_intent=""), "")) == {whole}

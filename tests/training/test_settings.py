@@ -11,10 +11,11 @@ import pytest
 import torch
 from transformers import AutoConfig
 
+from tests.architectures import encoder
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
 from training.config import ModelConfig
 from training.loading import load_checkpoint
-from training.models import build_model
+from training.models import JointModel, build_model
 from training.run import last_checkpoint, train
 
 
@@ -34,6 +35,37 @@ def trained(folder: Path, name: str, *assignments: str, task: Any = "intent") ->
     steps = ("trainer.max_steps=6", "trainer.evaluate_every=2", *assignments)
     train(task, tiny_recipe(small_corpus(folder), TINY_WAV2VEC2, *steps), folder / name)
     return folder / name
+
+
+def test_dropout_and_masking_are_the_recipes(tmp_path: Path) -> None:
+    """Of a model with random weights, and of one that goes on from a checkpoint, with either heads."""
+    set_to = {"mask_time_prob": 0.3, "hidden_dropout": 0.2, "layerdrop": 0.25}
+    sizes: dict[str, Any] = {"vocabulary_size": 30, "blank": 0, "labels": ["a", "b"], "intent_weight": 1.0}
+
+    def taken(model: Any) -> dict[str, float]:
+        config = model.encoder.config if isinstance(model, JointModel) else model.config
+        dropout = {each.p for each in model.modules() if isinstance(each, torch.nn.Dropout)}
+        assert 0.2 in dropout
+        return {key: getattr(config, key) for key in set_to}
+
+    for task in ("ctc", "intent", "joint"):
+        new = build_model(task, ModelConfig(encoder=TINY_WAV2VEC2, regularisation=set_to), **sizes)
+        assert taken(new) == set_to
+        plain = build_model(task, ModelConfig(encoder=TINY_WAV2VEC2), **sizes)
+        plain.save_pretrained(tmp_path / task)
+        for further in {task, "joint"} if task != "intent" else {task}:
+            start = ModelConfig(checkpoint=str(tmp_path / task), regularisation=set_to)
+            assert taken(build_model(further, start, **sizes)) == set_to
+    joint = ModelConfig(checkpoint=str(tmp_path / "joint"), regularisation=set_to)
+    assert taken(build_model("ctc", joint, **sizes)) == set_to
+
+
+def test_what_a_model_does_not_have_is_left_as_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A recipe is for all of the family; that a setting has no effect is said."""
+    with caplog.at_level("INFO"):
+        start = ModelConfig(encoder=encoder("audio-spectrogram-transformer"), regularisation={"layerdrop": 0.1})
+        build_model("intent", start, vocabulary_size=0, blank=0, labels=["a", "b"], intent_weight=1.0)
+    assert "audio-spectrogram-transformer has no layerdrop" in caplog.text
 
 
 def test_gradient_checkpointing_changes_memory_only(tmp_path: Path) -> None:

@@ -33,6 +33,18 @@ def record(file: Path, rate: int = 8000) -> Path:
     return file
 
 
+def test_recordings_that_need_no_label_may_lie_anywhere(tmp_path: Path) -> None:
+    """Of one's own room, say; where labels are learnt, they are asked for."""
+    files = [record(tmp_path / "calls" / name) for name in ("a.wav", "monday/b.wav")]
+    clips = read_source(str(tmp_path / "calls"), labelled=False)
+    assert [(clip.path, clip.intent) for clip in clips] == [(files[0], ""), (files[1], "monday")]
+    with pytest.raises(ConfigError, match="lies in no folder named after a label"):
+        read_source(str(tmp_path / "calls"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match=r"holds no recordings\. It needs audio files, or a manifest"):
+        read_source(str(tmp_path / "empty"), labelled=False)
+
+
 def test_json_lines_are_a_manifest(tmp_path: Path) -> None:
     """With the rows' own types; what is missing is empty."""
     record(tmp_path / "a.wav")
