@@ -245,6 +245,11 @@ def judge(bundle: Path, clips: Iterable[Clip]) -> Judgement:
             best = rank(logits, manifest)[0]
             heard.append((clip, best.label if best.score >= manifest.threshold(best.label) else NONE))
             meter.advance()
+    return tally(heard)
+
+
+def tally(heard: Sequence[tuple[Clip, str]]) -> Judgement:
+    """The figures of test clips and the labels they were taken for, `NONE` included."""
     commands = [(clip.intent, label) for clip, label in heard if clip.intent != NONE]
     taken = [label != NONE for clip, label in heard if clip.intent == NONE]
     of = [clip.dataset.rstrip("0123456789") for clip, _ in heard if clip.intent == NONE]
@@ -253,7 +258,7 @@ def judge(bundle: Path, clips: Iterable[Clip]) -> Judgement:
     )
     return Judgement(
         commands=len(commands),
-        voices=len({clip.speaker for clip in tests if clip.intent != NONE}),
+        voices=len({clip.speaker for clip, _ in heard if clip.intent != NONE}),
         accuracy=_share(meant == label for meant, label in commands),
         confused=_share(label not in (NONE, meant) for meant, label in commands),
         others=len(others),

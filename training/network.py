@@ -30,7 +30,10 @@ _QUIET = {
 
 def allow(names: Iterable[str]) -> None:
     """Keeps the libraries of this process off the network unless one of these names is to be had from the hub, and the
-    hub answers. Whoever has set HF_HUB_OFFLINE has decided already."""
+    hub answers. Whoever has set HF_HUB_OFFLINE, or what Transformers and Datasets have called it, has decided."""
+    decided = [os.environ[name] for name in ("TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE") if name in os.environ]
+    if decided:
+        os.environ.setdefault("HF_HUB_OFFLINE", decided[0])
     for variable, value in _QUIET.items():
         os.environ.setdefault(variable, value)
     if "HF_HUB_OFFLINE" not in os.environ and not (any(map(is_hub_name, names)) and _reachable()):

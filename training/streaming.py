@@ -9,6 +9,7 @@ over in training, whichever process comes upon them and in whatever order.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import logging
@@ -34,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 LOOKED_THROUGH = 2000
 """Rows of each table that are read before the training begins."""
+MIXED = 4
+"""Clips that measure are drawn from so many times as many rows."""
 SHUFFLED_ROWS = 256
 """Rows that wait, undecoded, to be drawn from; the files of a data set are shuffled besides."""
 POOLED_BATCHES = 8
@@ -134,11 +137,11 @@ class Stream:
                 yield read
 
     def _read(self, table: Table, row: Mapping[str, Any], tally: Tally) -> tuple[Clip, Samples] | None:
+        recording = functools.cache(functools.partial(table.recording, row))  # fetched once, and only if it is needed
+        if is_held_back(table.cell(row, "speaker"), recording, self.held_back):
+            return None
         try:
-            content = table.recording(row)
-            if is_held_back(table, row, self.held_back):
-                return None
-            samples = decode(content, "A recording")
+            samples = decode(recording(), "A recording")
         except (OSError, AudioError) as error:
             logger.warning("a row of %s is left out: %s", table.name, error)
             tally.leave_out(UNREADABLE)
@@ -182,14 +185,18 @@ def open_stream(config: DataConfig, needs: Needs) -> Stream:
         logger.info("looking through the first rows of %s", table.name)
         for number, row in enumerate(table.rows.take(LOOKED_THROUGH)):
             clip = table.clip(row, number, NOT_SAID, 0.0)
-            if is_held_back(table, row, held_back):
-                dev += _kept(table, row, number)
+            recording = functools.cache(functools.partial(table.recording, row))
+            if is_held_back(table.cell(row, "speaker"), recording, held_back):
+                dev += _kept(table, row, number, recording)
             else:
                 texts[clip.text] = None
                 intents[clip.intent] = None
     for table in measuring:
-        rows = itertools.islice(table.rows, -(-config.evaluate_at_most // len(measuring)))
-        dev += [clip for number, row in enumerate(rows) for clip in _kept(table, row, number)]
+        count = -(-config.evaluate_at_most // len(measuring))
+        # the first rows may all be of one label or speaker
+        mixed = table.rows.shuffle(seed=0, buffer_size=MIXED * count, max_buffer_input_shards=1)
+        for number, row in enumerate(itertools.islice(mixed, count)):
+            dev += _kept(table, row, number, functools.partial(table.recording, row))
     return Stream(
         tables=tuple(training),
         config=config,
@@ -201,24 +208,23 @@ def open_stream(config: DataConfig, needs: Needs) -> Stream:
     )
 
 
-def is_held_back(table: Table, row: Mapping[str, Any], share: float) -> bool:
+def is_held_back(speaker: str, recording: Callable[[], bytes], share: float) -> bool:
     """Whether a row measures instead of being trained on; all rows of a speaker alike. A row whose recording cannot be
     had does neither."""
     if not share:
         return False
-    speaker = table.cell(row, "speaker")
     try:
         known = speaker not in ("", "unknown")
-        digest = hashlib.sha256(speaker.encode() if known else table.recording(row)).digest()
+        digest = hashlib.sha256(speaker.encode() if known else recording()).digest()
     except OSError:
         return False
     return int.from_bytes(digest[:4], "big") < share * 2**32
 
 
-def _kept(table: Table, row: Mapping[str, Any], number: int) -> list[Clip]:
+def _kept(table: Table, row: Mapping[str, Any], number: int, fetch: Callable[[], bytes]) -> list[Clip]:
     """A row that measures, as a file; none where it cannot be read."""
     try:
-        recording = table.recording(row)
+        recording = fetch()
         seconds = len(decode(recording, "Its recording")) / SAMPLE_RATE
     except (OSError, AudioError) as error:
         logger.warning("%s, row %d does not measure: %s", table.name, number, error)

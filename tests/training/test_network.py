@@ -49,6 +49,9 @@ def test_the_network_is_for_names_of_the_hub_only(monkeypatch: pytest.MonkeyPatc
         hub = f"http://127.0.0.1:{server.getsockname()[1]}"
         assert not offline_after(["me/model"], monkeypatch, HF_ENDPOINT=hub)
         assert offline_after(["banking-en", "clips.csv"], monkeypatch, HF_ENDPOINT=hub)
+        for variable in ("TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
+            assert offline_after(["me/model"], monkeypatch, HF_ENDPOINT=hub, **{variable: "1"})
+            monkeypatch.delenv(variable)
     assert offline_after(["me/model"], monkeypatch, HF_ENDPOINT=hub)
     assert not offline_after(["me/model"], monkeypatch, HF_ENDPOINT=hub, HTTPS_PROXY="http://proxy:1")
     assert not offline_after(["me/model"], monkeypatch, HF_ENDPOINT=hub, HF_HUB_OFFLINE="0")
