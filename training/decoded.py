@@ -23,6 +23,7 @@ from training.manifest import Clip
 
 Samples = npt.NDArray[np.float32]
 
+_SCALE = np.float32(32768)
 _SLACK = SAMPLE_RATE // 20
 """Resampling and headers that round a duration may give this many samples more than was said."""
 
@@ -90,8 +91,8 @@ class DecodedClips:
         if length:
             kept = np.frombuffer(os.pread(self._descriptor, 2 * length, 2 * start), dtype=np.int16)
             if len(kept) == length:
-                return kept.astype(np.float32) / np.float32(32767)
-        samples = np.rint(np.clip(load_audio(path), -1, 1) * 32767).astype(np.int16)
+                return kept.astype(np.float32) / _SCALE
+        samples = np.clip(np.rint(load_audio(path) * _SCALE), -_SCALE, _SCALE - 1).astype(np.int16)
         if 0 < len(samples) <= room and self._has_space():
             try:
                 whole = os.pwrite(self._descriptor, samples.tobytes(), 2 * start) == samples.nbytes
@@ -99,7 +100,7 @@ class DecodedClips:
                 whole = False
             if whole:
                 self._lengths[number] = len(samples)
-        return samples.astype(np.float32) / np.float32(32767)
+        return samples.astype(np.float32) / _SCALE
 
     def _has_space(self) -> bool:
         """Whether the disk can spare the room: what is decoded may be decoded again, a checkpoint must be written."""

@@ -86,10 +86,15 @@ def stack(frames: Array, stride: int) -> Array:
 
 
 def log_mel(samples: Array, bins: int = 80) -> Array:
-    """Natural-log mel energies [frames, bins] of samples in -1..1; frame t covers samples 160 t .. 160 t + 399."""
+    """Natural-log mel energies [frames, bins] of samples in -1..1; frame t covers samples 160 t .. 160 t + 399.
+
+    They are those of the samples on 16 bits, which differ only where there is no sound: above 4 kHz a resampled
+    telephone line has nothing, and the logarithm of next to nothing may be anything. The noise of 16 bits is what every
+    recording has there, and what models are trained on.
+    """
     if len(samples) < WINDOW:
         return np.zeros((0, bins), dtype=np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(samples * np.float32(32768.0), WINDOW)[::HOP]
+    frames = np.lib.stride_tricks.sliding_window_view(np.rint(samples * np.float32(32768.0)), WINDOW)[::HOP]
     frames = frames - frames.mean(axis=1, keepdims=True)
     emphasised = np.empty_like(frames)
     emphasised[:, 1:] = frames[:, 1:] - _PREEMPHASIS * frames[:, :-1]

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import soxr
 
 from edgevoice.asr.bundle import FeatureSettings
 from edgevoice.asr.features import (
@@ -24,7 +25,12 @@ def audio(seconds: float, seed: int = 0) -> np.ndarray:
     """Noise with a slow envelope and a tone: all bands are busy, some frames are quiet."""
     generator, time = np.random.default_rng(seed), np.arange(int(seconds * 16000)) / 16000
     noise = generator.normal(0, 0.1, len(time)) * (1.2 + np.sin(2 * np.pi * 3 * time)) / 2
-    return (noise + 0.2 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+    return on_16_bits(noise + 0.2 * np.sin(2 * np.pi * 440 * time))
+
+
+def on_16_bits(samples: np.ndarray) -> np.ndarray:
+    """As a microphone or a file gives them."""
+    return (np.rint(samples * 32768) / 32768).astype(np.float32)
 
 
 def test_features_keep_one_core_busy_and_no_other():
@@ -64,6 +70,14 @@ def test_the_whole_input_is_that_of_the_seamless_extractor(seamless):
     np.testing.assert_allclose(
         stack(utterance_normalise_bins(log_mel(samples)), 2), expected[0][: ours.shape[1]], atol=2e-3
     )
+
+
+def test_a_telephone_line_sounds_the_same_resampled_and_stored():
+    """Above 4 kHz a resampled line has next to nothing, whose logarithm would be anything; on 16 bits it has their
+    noise, which is what models are trained on."""
+    line = soxr.resample(audio(1.0)[::2], 8_000, 16_000).astype(np.float32)
+    np.testing.assert_array_equal(log_mel(line), log_mel(on_16_bits(line)))
+    assert log_mel(line)[:, -10:].min() > 0  # of some 7 for quiet speech
 
 
 def test_utterance_normalisation_is_that_of_the_wav2vec2_extractor():

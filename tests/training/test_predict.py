@@ -45,11 +45,13 @@ def test_calibration_lies_beside_the_weights_and_goes_into_the_bundle(
     """Chosen on the dev clips of the sources."""
     run_folder = shutil.copytree(intents, tmp_path / "run")
     assert calibrate.run([str(run_folder), "--false-accept-rate", "0.2"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].startswith("temperature\t")
+    said = capsys.readouterr().out.splitlines()[-2:]
+    assert [line.partition("\t")[0] for line in said] == ["temperature", "announced early from"]
     found = calibrate.load(run_folder)
     assert found
     manifest = export([str(run_folder)], tmp_path / "bundle", ExportOptions(precisions=("fp32",)))
     assert (manifest.temperature, manifest.thresholds) == (found.temperature, dict(found.thresholds))
+    assert manifest.early_threshold == found.early_threshold
 
 
 def test_calibration_on_other_clips(intents: Path, tmp_path: Path) -> None:
