@@ -127,6 +127,15 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
         super()._save(output_dir, state_dict)
         Path(output_dir or str(self.args.output_dir), "training_args.bin").unlink(missing_ok=True)
 
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        """As the Trainer's, but of equals the later is the best: it has heard more, and a small dev set is full marks
+        long before all is learnt that helps with strangers."""
+        figure = metrics.get(str(self.args.metric_for_best_model))
+        if figure is not None and figure == self.state.best_metric:
+            self.state.best_metric = None
+        best: bool = super()._determine_best_metric(metrics, trial)
+        return best
+
     def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """As the Trainer's, but frames of padding say nothing: they are no part of the clip."""
         step: tuple[Any, Any, Any] = super().prediction_step(model, inputs, *args, **kwargs)

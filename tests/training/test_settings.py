@@ -153,3 +153,12 @@ def test_first_captions_then_both(tmp_path: Path, encoder: dict[str, Any]) -> No
     both = tiny_recipe(clips, {}, f"model.checkpoint={tmp_path / 'captions'}", "trainer.encoder_learning_rate=1e-4")
     figures = train("joint", both, tmp_path / "both")
     assert {"eval_small_wer", "eval_small_accuracy"} <= set(figures)
+
+
+def test_of_equals_the_later_is_the_best(tmp_path: Path) -> None:
+    """A small dev set is full marks long before the training is over."""
+    run = trained(tmp_path, "run", "trainer.learning_rate=1e-12", "trainer.best_metric=eval_small_accuracy")
+    newest = last_checkpoint(run)
+    assert newest
+    state = json.loads((newest / "trainer_state.json").read_text())
+    assert (state["best_global_step"], newest.name) == (6, "checkpoint-6")
