@@ -115,7 +115,7 @@ def main(arguments: Sequence[str]) -> int:
     sets = [work / name / "manifest.csv" for name in ("speech", "noise", "recorded")]
     announced, early = live(bundle, [clip for file in sets for clip in read_manifest(file) if clip.split == "test"])
     manifests = [options.shared / name / "manifest.csv" for name in TALK]
-    met = {clip.speaker for clip in read_manifest(OTHER_SPEECH)}
+    met = {clip.speaker for clip in read_manifest(OTHER_SPEECH)} - {"unknown"}
     talk = alarms.measure(bundle, manifests, minutes=options.minutes, without=met)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     command = f"python -m bench.phrases {options.phrases}" + (f" --seed {options.seed}" if options.seed != 1 else "")
