@@ -25,9 +25,12 @@ from edgevoice.config import AsrSettings, Settings
 from edgevoice.errors import UsageError
 from edgevoice.events import IntentDetected
 from edgevoice.pipeline import Pipeline
-from training.from_phrases import NONE, OTHER_SPEECH, Judgement, PhrasesConfig, from_phrases, tally
+from training.calibrate import NONE
+from training.from_phrases import PhrasesConfig, from_phrases
+from training.judgement import Judgement, tally, unheard_clips
 from training.manifest import Clip, read_manifest
 from training.meter import Meter
+from training.others import COME_ALONG
 from training.phrases import Intents, read_intents
 from training.voices import available, by_split
 
@@ -112,10 +115,9 @@ def main(arguments: Sequence[str]) -> int:
     bundle, work = options.work / "bundle", options.work / "work"
     judged = from_phrases(PhrasesConfig(phrases=options.phrases, output=bundle, work=work, seed=options.seed))
     minutes = (time.monotonic() - began) / 60
-    sets = [work / name / "manifest.csv" for name in ("speech", "noise", "recorded")]
-    announced, early = live(bundle, [clip for file in sets for clip in read_manifest(file) if clip.split == "test"])
+    announced, early = live(bundle, unheard_clips(work))
     manifests = [options.shared / name / "manifest.csv" for name in TALK]
-    met = {clip.speaker for clip in read_manifest(OTHER_SPEECH)} - {"unknown"}
+    met = {clip.speaker for clip in read_manifest(COME_ALONG)} - {"unknown"}
     talk = alarms.measure(bundle, manifests, minutes=options.minutes, without=met)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     command = f"python -m bench.phrases {options.phrases}" + (f" --seed {options.seed}" if options.seed != 1 else "")

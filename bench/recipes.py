@@ -27,7 +27,7 @@ from edgevoice.paths import BUNDLED_NAME
 from training.config import CONFIGS, load_config
 from training.decoded import load_audio
 from training.loading import Checkpoint, load_checkpoint
-from training.manifest import Clip, Columns, read_manifest
+from training.manifest import Clip, Columns, read_manifest, write_manifest
 from training.run import train
 from training.splits import split
 from training.synthesis.plan import SynthesisConfig, read_sentences
@@ -108,8 +108,8 @@ def compare(data: str, judge: str, clips: Sequence[Clip], recipe: str, checkpoin
             return Result(**kept)
     if folder.exists():
         raise UsageError(f"{folder} holds a run that was broken off", "Delete it, or choose another --work")
-    folder.mkdir(parents=True)
-    manifest = _write(clips, folder / "clips" / "manifest.csv")
+    (folder / "clips").mkdir(parents=True)
+    manifest = write_manifest(folder / "clips" / "manifest.csv", clips)
     config = load_config(Path(RECIPES[recipe]), ["data.split_by=column"])
     config = dataclasses.replace(
         config,
@@ -157,17 +157,6 @@ def _surrounded(samples: np.ndarray) -> np.ndarray:
     rng, count = np.random.default_rng(len(samples)), round(AROUND_S * SAMPLE_RATE)
     before, behind = 10 ** (AROUND_DBFS / 20) * rng.standard_normal((2, count))
     return np.concatenate([before, samples, behind]).astype(np.float32)
-
-
-def _write(clips: Sequence[Clip], file: Path) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["path", "text", "intent", "speaker", "split", "duration_s"])
-        for clip in clips:
-            row = [clip.path.resolve(), clip.text, clip.intent, clip.speaker, clip.split, clip.duration_s]
-            writer.writerow(row)
-    return file
 
 
 def _best(checkpoint: Checkpoint, samples: np.ndarray) -> str:

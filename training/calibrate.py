@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgevoice.asr.intent import EARLY_SPEECH_S
+from edgevoice.asr.bundle import WINDOWS_S
+from edgevoice.asr.intent import EARLY_SPEECH_S, sure_of_both
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import ConfigError, ModelError
 from training.config import load_resolved
@@ -40,8 +41,6 @@ NONE = "none"
 LOWEST, HIGHEST = 0.5, 0.99
 """No threshold is lower: a dev set without a single mistake is no proof that there are none. None is higher: scores of
 1 are hardly ever given."""
-_WINDOW_S = 4.0
-"""The live path's longest window; what comes later in a segment is seen without its beginning."""
 _TEMPERATURES = np.geomspace(0.25, 8.0, 241)
 
 
@@ -192,24 +191,24 @@ def calibrate_run(
 
 
 def _beginnings(checkpoint: Checkpoint, samples: Array) -> Array:
-    """Intent logits after every hop of a clip, as far as one window sees all of it: [updates, labels]."""
-    hop, longest = round(AsrSettings().hop_s * SAMPLE_RATE), round(_WINDOW_S * SAMPLE_RATE)
+    """Intent logits after every hop of a clip, as far as the longest window sees all of it: [updates, labels]."""
+    hop, longest = round(AsrSettings().hop_s * SAMPLE_RATE), round(max(WINDOWS_S) * SAMPLE_RATE)
     ends = range(hop, min(len(samples), longest), hop)
     rows = [checkpoint.encode(samples[:end]).intent_logits for end in ends]
-    return np.array([row for row in rows if row is not None], dtype=np.float32).reshape(-1, len(checkpoint.labels))
+    return np.array(rows, dtype=np.float32).reshape(-1, len(checkpoint.labels))
 
 
 def _held(scores: Array, limits: Array, reject: int) -> Array:
     """How sure a clip's updates [updates, labels] are of each label for two of them on end, the best pair of them:
     [labels]; 0 for what would not be announced. See `edgevoice.asr.intent.IntentTracker.early`."""
-    best = scores.argmax(axis=1) if len(scores) else np.zeros(0, dtype=int)
     held = np.zeros(len(limits))
-    heard_enough = range(max(1, round(EARLY_SPEECH_S / AsrSettings().hop_s) - 1), len(scores))
-    for update in heard_enough:
-        label = best[update]
-        score = scores[update - 1 : update + 1, label].min()
-        if label == best[update - 1] and label != reject and score >= limits[label]:
-            held[label] = max(held[label], score)
+    before: tuple[int, float] | None = None
+    for update, row in enumerate(scores):
+        label = int(row.argmax())
+        now = (label, float(row[label])) if label != reject and row[label] >= limits[label] else None
+        if (update + 1) * AsrSettings().hop_s >= EARLY_SPEECH_S:
+            held[label] = max(held[label], sure_of_both(before, now))
+        before = now
     return held
 
 

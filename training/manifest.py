@@ -115,6 +115,20 @@ def read_manifest(file: Path, columns: Columns = USUAL, *, measured: bool = True
     return [_clip(file, line, row, found, measured=measured) for line, row in rows]
 
 
+def write_manifest(file: Path, clips: Iterable[Clip]) -> Path:
+    """Writes what `read_manifest` reads, all of it or nothing; returns the file."""
+    part = file.with_name(f".{file.name}.part")
+    with part.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["path", "text", "intent", "speaker", "split", "duration_s"])
+        for clip in clips:
+            writer.writerow(
+                [clip.path.resolve(), clip.text, clip.intent, clip.speaker, clip.split, round(clip.duration_s, 3)]
+            )
+    part.replace(file)
+    return file
+
+
 def select(clips: Iterable[Clip], *, minimum_s: float, maximum_s: float, needs: Needs) -> Selection:
     """Leaves out what cannot be trained on, counting the reasons."""
     kept: list[Clip] = []

@@ -9,7 +9,6 @@ over in training, whichever process comes upon them and in whatever order.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import itertools
 import logging
@@ -137,7 +136,7 @@ class Stream:
                 yield read
 
     def _read(self, table: Table, row: Mapping[str, Any], tally: Tally) -> tuple[Clip, Samples] | None:
-        recording = functools.cache(functools.partial(table.recording, row))  # fetched once, and only if it is needed
+        recording = table.recording(row)
         if is_held_back(table.cell(row, "speaker"), recording, self.held_back):
             return None
         try:
@@ -185,7 +184,7 @@ def open_stream(config: DataConfig, needs: Needs) -> Stream:
         logger.info("looking through the first rows of %s", table.name)
         for number, row in enumerate(table.rows.take(LOOKED_THROUGH)):
             clip = table.clip(row, number, NOT_SAID, 0.0)
-            recording = functools.cache(functools.partial(table.recording, row))
+            recording = table.recording(row)
             if is_held_back(table.cell(row, "speaker"), recording, held_back):
                 dev += _kept(table, row, number, recording)
             else:
@@ -196,7 +195,7 @@ def open_stream(config: DataConfig, needs: Needs) -> Stream:
         # the first rows may all be of one label or speaker
         mixed = table.rows.shuffle(seed=0, buffer_size=MIXED * count, max_buffer_input_shards=1)
         for number, row in enumerate(itertools.islice(mixed, count)):
-            dev += _kept(table, row, number, functools.partial(table.recording, row))
+            dev += _kept(table, row, number, table.recording(row))
     return Stream(
         tables=tuple(training),
         config=config,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,12 +55,12 @@ class Table:
             return ""
         return str(names(value) if names else value).strip()
 
-    def recording(self, row: Mapping[str, Any]) -> bytes:
-        """The file's content, wherever it lies.
+    def recording(self, row: Mapping[str, Any]) -> Callable[[], bytes]:
+        """What gives the file's content, wherever it lies: fetched once, and only when it is asked for. It raises
+        OSError where it cannot be had."""
+        return functools.cache(functools.partial(self._fetch, row))
 
-        Raises:
-            OSError: it cannot be had.
-        """
+    def _fetch(self, row: Mapping[str, Any]) -> bytes:
         from datasets.utils.file_utils import xopen
 
         stored = row[self.audio] or {}

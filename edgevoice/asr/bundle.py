@@ -20,6 +20,8 @@ from edgevoice.errors import ModelError
 
 FORMAT = 1
 MANIFEST_NAME = "edgevoice.json"
+WINDOWS_S = (2.0, 4.0)
+"""Of the live path, unless a bundle has others."""
 LONGEST_WINDOW_S = 60.0
 """Attention over more would take gigabytes at every update."""
 _CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
@@ -100,7 +102,7 @@ class Manifest:
     """Intent logits are divided by it before the softmax, so that a score of 0.9 is right nine times out of ten."""
     reject_label: str = ""
     """The label that stands for "none of the intents"; empty when the model has no such class."""
-    windows: tuple[float, ...] = (2.0, 4.0)
+    windows: tuple[float, ...] = WINDOWS_S
     """Seconds of audio the streaming recogniser decodes at a time, shortest first."""
     streaming: Literal["window"] = "window"
     parity: dict[str, Any] = field(default_factory=dict)

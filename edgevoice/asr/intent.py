@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ EARLY_SPEECH_S = 0.6
 MINIMUM_SPEECH_S = 0.2
 """A segment with less speech than this is too short to have an intent."""
 RUNNERS_UP = 4
+
+L = TypeVar("L", str, int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,14 @@ class Rejected:
     runners_up: tuple[LabelScore, ...]
 
 
+def sure_of_both(earlier: tuple[L, float] | None, later: tuple[L, float] | None) -> float:
+    """How sure two consecutive updates are of the same label: the lower of their scores; 0 where they differ, or where
+    one of them detects nothing. It is what an early announcement goes by, live and when its threshold is chosen."""
+    if earlier is None or later is None or earlier[0] != later[0]:
+        return 0.0
+    return min(earlier[1], later[1])
+
+
 class IntentTracker:
     """Decides for one stream, segment by segment: `begin`, then `early` at every update, then `final`."""
 
@@ -52,7 +63,7 @@ class IntentTracker:
 
     def begin(self) -> None:
         """A new segment."""
-        self._candidate = ""
+        self._before: tuple[str, float] | None = None
         self._announced = False
 
     def early(self, logits: Array | None, *, speech_s: float, at: float) -> Detected | None:
@@ -67,11 +78,12 @@ class IntentTracker:
         if logits is None or not self._settings.early or self._announced:
             return None
         verdict = self._judge(logits, at)
-        sure = isinstance(verdict, Detected) and verdict.score >= self._manifest.early_threshold
-        label = verdict.label if sure else ""
-        held = bool(label) and label == self._candidate
-        self._candidate = label
-        if not held or not isinstance(verdict, Detected) or speech_s < EARLY_SPEECH_S:
+        before, self._before = self._before, None
+        if not isinstance(verdict, Detected):
+            return None
+        self._before = (verdict.label, verdict.score)
+        held = sure_of_both(before, self._before)
+        if not held or held < self._manifest.early_threshold or speech_s < EARLY_SPEECH_S:
             return None
         return self._announce(verdict, at)
 

@@ -12,8 +12,11 @@ import soundfile
 
 from edgevoice.asr.bundle import load_bundle
 from tests.command_line import Cli
-from training.from_phrases import NONE, PhrasesConfig, recorded, resembles, write_sentences
+from training import others
+from training.calibrate import NONE
+from training.from_phrases import write_sentences
 from training.manifest import read_manifest
+from training.others import resembles
 from training.phrases import read_intents
 
 PHRASES = """
@@ -74,26 +77,42 @@ def test_the_sentences_of_a_corpus(tmp_path: Path, phrases: Path) -> None:
 
 
 def test_the_users_own_recordings(tmp_path: Path) -> None:
-    """Long ones are cut, sentences like a command are left out, and part is kept for the thresholds."""
+    """Long ones are cut, sentences like a command are left out, and part is kept for the thresholds. Files of one name
+    in different folders stay different, and no rate or length of a recording changes what is heard."""
     room = tmp_path / "room"
-    room.mkdir()
-    noise = np.random.default_rng(1).normal(0, 0.01, 16_000 * 31).astype(np.float32)
-    soundfile.write(room / "day.wav", noise, 16_000)
+    second = np.sin(2 * np.pi * 440 * np.arange(44_100) / 44_100).astype(np.float32)
+    for name, loudness in (("kitchen", 0.1), ("study", 0.2)):
+        (room / name).mkdir(parents=True)
+        soundfile.write(room / name / "day.wav", loudness * np.tile(second, 31), 44_100)
     for name, text in (("a", "switch the lights on please"), ("b", "what a lovely day")):
-        soundfile.write(room / f"{name}.wav", noise[:32_000], 16_000)
+        soundfile.write(room / f"{name}.wav", 0.1 * np.tile(second, 2), 44_100)
         (room / f"{name}.txt").write_text(text)
-    work = tmp_path / "work"
-    work.mkdir()
-    config = PhrasesConfig(phrases=tmp_path, output=tmp_path, work=work, others=(str(room),))
-    come_along, own = (read_manifest(file) for file in recorded(config, ["turn on the lights"]))
-    assert {clip.intent for clip in [*come_along, *own]} == {NONE}
+    sources = others.recordings([str(room)], ["turn on the lights"])
+    clips = read_manifest(others.cut(sources, tmp_path / "recorded", seed=1))
+    own = [clip for clip in clips if tmp_path in clip.path.parents]
+    come_along = [clip for clip in clips if clip not in own]
+    assert {clip.intent for clip in clips} == {NONE}
     assert {clip.split for clip in come_along} == {"train", "dev", "test"}
     assert not any("lights" in clip.text.split() for clip in come_along)
-    assert sorted(clip.duration_s for clip in own) == [2.0, *[5.0] * 6]
-    assert [clip.text for clip in own if clip.text] == ["what a lovely day"]
     assert {clip.split for clip in own} == {"train", "dev"}
+    assert [clip.text for clip in own if clip.text] == ["what a lovely day"]
     speakers = {name: {c.speaker for c in come_along if c.split == name} - {"unknown"} for name in ("train", "dev")}
     assert not speakers["train"] & speakers["dev"]
+    assert sorted(clip.duration_s for clip in own) == [2.0, *[5.0] * 12]
+    heard = {clip.path: soundfile.read(clip.path) for clip in own if clip.duration_s == 5.0}
+    assert {(len(samples), rate) for samples, rate in heard.values()} == {(80_000, 16_000)}
+    loudness = [round(float(np.sqrt(2 * np.mean(samples**2))), 2) for samples, _ in heard.values()]
+    assert sorted(loudness) == [0.1] * 6 + [0.2] * 6
+
+
+def test_a_source_that_is_not_there_is_said_before_anything_is_made(tmp_path: Path, phrases: Path) -> None:
+    cli = Cli(tmp_path, Path(), {"PYTHONPATH": str(Path(__file__).parents[2]), "EDGEVOICE_MODEL": ""})
+    arguments = ["--others", str(tmp_path / "nowhere"), "--work", tmp_path / "work"]
+    result = cli("train", "from-phrases", phrases, "--output", tmp_path / "bundle", *arguments, timeout=60)
+    assert result.returncode == 2
+    assert "nowhere" in result.stderr.decode()
+    assert "Traceback" not in result.stderr.decode()
+    assert not (tmp_path / "work" / "speech").exists()
 
 
 @pytest.mark.slow
