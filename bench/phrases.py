@@ -3,7 +3,7 @@
 python -m bench.phrases docs/examples/desk.toml --output docs/benchmarks/from-phrases.md
 
 Runs `edgevoice train from-phrases` from nothing, then listens to recordings of people who say none of the intents,
-through the live path.
+through the live path; and to people who say them, where there are recordings of that.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench import alarms
@@ -27,15 +29,18 @@ from edgevoice.events import IntentDetected
 from edgevoice.pipeline import Pipeline
 from training.calibrate import NONE
 from training.from_phrases import PhrasesConfig, from_phrases
-from training.judgement import Judgement, tally, unheard_clips
+from training.judgement import Judgement, judge, tally, unheard_clips
 from training.manifest import Clip, read_manifest
 from training.meter import Meter
 from training.others import COME_ALONG
 from training.phrases import Intents, read_intents
+from training.spoken import spoken
 from training.voices import available, by_split
 
 TALK = ("speechocean762", "librispeech-test-other", "vctk-p239", "coffee-orders")
 """Recordings without any of the intents: read sentences, digits, orders in a cafe."""
+MANY = 2000
+"""Sentences of an intent: all of them."""
 
 
 def live(bundle: Path, clips: Sequence[Clip]) -> tuple[Judgement, float]:
@@ -55,11 +60,19 @@ def live(bundle: Path, clips: Sequence[Clip]) -> tuple[Judgement, float]:
     return tally(heard), sum(early) / max(1, len(early))
 
 
+def said_by_people(intents: Intents, manifest: Path) -> list[Clip]:
+    """The recordings in which somebody says a command word for word, with what it means."""
+    meanings = {text: name for name in intents.phrases for text in intents.sentences(name, MANY, 1)}
+    clips = read_manifest(manifest)
+    return [replace(clip, intent=meanings[text]) for clip in clips if (text := spoken(clip.text)) in meanings]
+
+
 def page(
     intents: Intents,
     minutes: float,
     judged: Mapping[str, Judgement],
     early: float,
+    people: Mapping[str, tuple[Judgement, Judgement]],
     talk: Sequence[alarms.Row],
     command: str,
 ) -> str:
@@ -84,7 +97,23 @@ def page(
         "intent.)"
     )
     shown = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return "\n\n".join(["# From phrases alone", how, shown, hours, alarms.table(talk)]) + "\n"
+    parts = ["# From phrases alone", how, shown, *_said_by_people(people), hours, alarms.table(talk)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _said_by_people(people: Mapping[str, tuple[Judgement, Judgement]]) -> list[str]:
+    if not people:
+        return []
+    rows = [
+        "| recordings | commands | right, whole | taken for another | right, live | taken for another |",
+        "|---" * 6 + "|",
+        *(
+            f"| {name} | {whole.commands} | {whole.accuracy:.1%} | {whole.confused:.1%} | {live.accuracy:.1%} | "
+            f"{live.confused:.1%} |"
+            for name, (whole, live) in people.items()
+        ),
+    ]
+    return ["Real people who say the commands; the model has heard synthetic voices say them.", "\n".join(rows)]
 
 
 def _cells(judged: Judgement) -> list[str]:
@@ -102,6 +131,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("phrases", type=Path)
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
+    parser.add_argument(
+        "--commands", action="append", default=[], metavar="SET", help="recordings in which people say the commands"
+    )
     parser.add_argument("--work", type=Path, default=Path("runs/bench-phrases"))
     parser.add_argument("--minutes", type=float, default=20.0, help="of each set of recordings (20)")
     parser.add_argument("--seed", type=int, default=1)
@@ -116,12 +148,17 @@ def main(arguments: Sequence[str]) -> int:
     judged = from_phrases(PhrasesConfig(phrases=options.phrases, output=bundle, work=work, seed=options.seed))
     minutes = (time.monotonic() - began) / 60
     announced, early = live(bundle, unheard_clips(work))
+    intents = read_intents(options.phrases)
+    people = {}
+    for name in options.commands:
+        clips = said_by_people(intents, options.shared / name / "manifest.csv")
+        people[name] = (judge(bundle, clips), live(bundle, clips)[0])
     manifests = [options.shared / name / "manifest.csv" for name in TALK]
     met = {clip.speaker for clip in read_manifest(COME_ALONG)} - {"unknown"}
     talk = alarms.measure(bundle, manifests, minutes=options.minutes, without=met)
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    command = f"python -m bench.phrases {options.phrases}" + (f" --seed {options.seed}" if options.seed != 1 else "")
-    text = page(read_intents(options.phrases), minutes, {"whole": judged, "live": announced}, early, talk, command)
+    command = shlex.join(["python", "-m", "bench.phrases", *arguments])
+    text = page(intents, minutes, {"whole": judged, "live": announced}, early, people, talk, command)
     options.output.write_text(text, encoding="utf-8")
     print(text)
     return 0

@@ -44,10 +44,10 @@ _EMPTY_WORDS = frozenset(
 
 
 def resembles(one: str, other: str) -> bool:
-    """Whether two sentences share so many words of meaning that they may mean the same."""
+    """Whether two sentences are equal, or share so many words of meaning that they may mean the same."""
     first, second = (set(text.split()) - _EMPTY_WORDS for text in (one, other))
     smaller = min(len(first), len(second))
-    return smaller > 0 and len(first & second) / smaller >= RESEMBLANCE
+    return one == other or (smaller > 0 and len(first & second) / smaller >= RESEMBLANCE)
 
 
 def sentences(own: Sequence[str]) -> dict[str, list[str]]:

@@ -47,6 +47,8 @@ def phrases(tmp_path: Path) -> Path:
         ("freeze my card", "what is the balance on my card", True),
         ("freeze my card", "how is the weather in spain", False),
         ("what is the", "how do i", False),
+        ("no", "no", True),
+        ("no", "now", False),
     ],
 )
 def test_sentences_that_may_mean_the_same(one: str, other: str, alike: bool) -> None:
