@@ -18,6 +18,7 @@ from training import synthesise, voices
 from training.synthesis import casting, plan
 from training.synthesis.corpus import MANIFEST_COLUMNS
 from training.synthesis.plan import SynthesisConfig, SynthesisError
+from training.synthesis.speaking import is_plausible
 from training.voices import Utterance, Voice
 
 needs_engines = pytest.mark.skipif(
@@ -183,6 +184,22 @@ def test_another_voice_steps_in_for_one_that_fails(
     assert not any(row["voice"].startswith("flite") for row in rows(config.output))
     listed = json.loads((config.output / "voices.json").read_text(encoding="utf-8"))["train"]
     assert sum(entry["failures"] for entry in listed if entry["engine"] == "flite") > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "plausible"),
+    [
+        ("no", 0.15, True),
+        ("no", 0.6, True),
+        ("no", 2.0, False),
+        ("cancel all timers", 0.2, False),
+        ("cancel all timers", 1.2, True),
+        ("cancel all timers", 7.0, False),
+    ],
+)
+def test_speech_has_the_length_of_its_text(text: str, seconds: float, plausible: bool) -> None:
+    """Single short words included; an engine that stuttered or broke off does not count."""
+    assert is_plausible(text, seconds) == plausible
 
 
 def test_a_machine_without_engines_is_told_what_to_install(

@@ -25,6 +25,7 @@ LOG = logging.getLogger(__name__)
 ATTEMPTS = 5
 ENGINE_TIMEOUT_S = 20.0
 PLAUSIBLE_TEMPO = (3.0, 32.0)  # characters per second; outside it the engine dropped or repeated something
+ONE_WORD_S = (0.2, 0.6)  # so much shorter or longer may it be, since a single short word has a tempo of its own
 
 
 @dataclass
@@ -87,6 +88,12 @@ def trim(samples: Audio, below_peak_db: float = 50.0) -> Audio:
     return np.ascontiguousarray(kept / np.abs(kept).max(), dtype=np.float32)
 
 
+def is_plausible(text: str, seconds: float) -> bool:
+    """Whether speech of that length can be the text, all of it and nothing more."""
+    slowest, fastest = (len(text) / tempo for tempo in PLAUSIBLE_TEMPO)
+    return fastest - ONE_WORD_S[0] < seconds < slowest + ONE_WORD_S[1]
+
+
 def _cast(draft: Draft, shard: Shard, scratch: Path) -> None:
     """Draw another voice than those that failed, as long as there is one."""
     usable = [voice for voice in shard.voices if voice.name not in draft.banned] or shard.voices
@@ -129,5 +136,4 @@ def _speech(draft: Draft) -> Audio | None:
         return None
     # Claiming another sample rate stretches the spectrum: formants, pitch and tempo all go up by the factor.
     speech = trim(soxr.resample(mono, rate * draft.delivery.vocal_tract, SAMPLE_RATE, quality="HQ"))
-    tempo = len(draft.sentence.text) / (speech.size / SAMPLE_RATE + 0.2)  # 0.2 s: one short word is no fault
-    return speech if PLAUSIBLE_TEMPO[0] < tempo < PLAUSIBLE_TEMPO[1] else None
+    return speech if is_plausible(draft.sentence.text, speech.size / SAMPLE_RATE) else None
