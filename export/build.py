@@ -174,6 +174,7 @@ def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: E
         default_threshold=0.5 if options.threshold is None else options.threshold,
         early_threshold=calibration.early_threshold if calibration else 0.0,
         temperature=calibration.temperature if calibration else 1.0,
+        reject_bias=calibration.reject_bias if calibration and reject == calibration.reject_label else 0.0,
         reject_label=reject if reject in labels else "",
         training={_role(c): _summary(training_record(c.name)) for c in loaded},
         licence=options.licence,

@@ -44,6 +44,7 @@ NONE = "none"
 LOWEST, HIGHEST = 0.5, 0.99
 """No threshold is lower: a dev set without a single mistake is no proof that there are none. None is higher: scores of
 1 are hardly ever given."""
+_BIASES = np.arange(0.0, 8.05, 0.1)
 _TEMPERATURES = np.geomspace(0.25, 8.0, 241)
 
 
@@ -73,10 +74,14 @@ class Calibration:
     """Share of the clips with an intent that are announced as theirs before they end; None where that was not tried."""
     reject_label: str = NONE
     """The label that means none of the intents, where the checkpoint has it."""
+    reject_bias: float = 0.0
+    """Subtracted from that label's logit, after the division by the temperature."""
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < math.inf:
             raise ValueError(f"a temperature of {self.temperature}")
+        if not 0 <= self.reject_bias < math.inf:
+            raise ValueError(f"a bias of {self.reject_bias}")
         if not all(0 <= limit <= 1 for limit in (*self.thresholds.values(), self.early_threshold)):
             raise ValueError("thresholds are scores from 0 to 1")
 
@@ -134,14 +139,17 @@ def calibrate(
     if not len(logits):
         raise ConfigError("There are 0 clips to calibrate on", "Give clips of a dev split that have intents")
     temperature = fit_temperature(logits, truth)
-    # rounded up as the manifest keeps them, and so never laxer than they were chosen
-    scores = softmax(logits / temperature)
     reject = labels.index(reject_label) if reject_label in labels else -1
+    bias = choose_bias(logits / temperature, truth, reject, false_accept_rate)
+    # rounded up as the manifest keeps them, and so never laxer than they were chosen
+    scores = adjusted(logits / temperature, reject, bias)
     limits = choose_limits(scores, truth, reject, false_accept_rate)
     best = scores.argmax(axis=1)
     detected = (scores.max(axis=1) >= limits[best]) & (best != reject)
     right, rejects = detected & (best == truth), truth == reject
-    held = np.stack([_held(softmax(each / temperature), limits, reject) for each in beginnings]) if beginnings else None
+    held = None
+    if beginnings:
+        held = np.stack([_held(adjusted(each / temperature, reject, bias), limits, reject) for each in beginnings])
     early = LOWEST if held is None else _early_limit(held, truth, reject, false_accept_rate)
     return Calibration(
         temperature=temperature,
@@ -152,6 +160,7 @@ def calibrate(
         false_accepts=_share(detected[rejects]),
         confused=_share((detected & ~right)[~rejects]),
         reject_label=reject_label,
+        reject_bias=bias,
         early_threshold=early,
         early=None if held is None else _share((held[np.arange(len(truth)), truth] >= early)[~rejects]),
     )
@@ -248,6 +257,38 @@ def fit_temperature(logits: Array, truth: npt.NDArray[np.integer]) -> float:
     return round(float(_TEMPERATURES[int(np.argmax(likelihoods))]), 4)
 
 
+def choose_bias(logits: Array, truth: npt.NDArray[np.integer], reject: int, false_accept_rate: float) -> float:
+    """How much the label that means nothing can lose before too many clips are detected as what they do not mean, at
+    the lowest thresholds there are.
+
+    Args:
+        logits: [clips, labels], divided by the temperature.
+        truth: label of each clip.
+        reject: the label that means none of the intents, or -1.
+        false_accept_rate: of the clips of that label, and of the others, the share that may be.
+    """
+    if reject < 0 or not (truth == reject).any():
+        return 0.0
+    chosen = 0.0
+    for bias in _BIASES:
+        scores = adjusted(logits, reject, bias)
+        best = scores.argmax(axis=1)
+        wrong = (best != truth) & (best != reject) & (scores.max(axis=1) >= LOWEST)
+        groups = (truth == reject, truth != reject)
+        if any(int((wrong & group).sum()) > int(false_accept_rate * int(group.sum())) for group in groups):
+            break
+        chosen = float(bias)
+    return round(chosen, 4)
+
+
+def adjusted(logits: Array, reject: int, bias: float) -> Array:
+    """Scores [clips, labels] of logits whose label that means nothing, unless -1, loses so much."""
+    lowered = logits.copy()
+    if reject >= 0:
+        lowered[:, reject] -= bias
+    return softmax(lowered)
+
+
 def choose_limits(scores: Array, truth: npt.NDArray[np.integer], reject: int, false_accept_rate: float) -> Array:
     """The smallest score that counts for each label: [labels].
 
@@ -328,6 +369,7 @@ def run(arguments: Sequence[str]) -> int:
     shares = {"detected": found.accepted, "confused": found.confused, "false accepts": found.false_accepts}
     said = [f"{name}\t{'-' if share is None else f'{share:.3f}'}" for name, share in shares.items()]
     print("\t".join([f"temperature\t{found.temperature}", *said]))
+    print(f"'{plain(found.reject_label)}' lowered by\t{found.reject_bias:.1f}")
     print(f"announced early from\t{found.early_threshold:.4f}\t{'-' if found.early is None else f'{found.early:.3f}'}")
     return 0
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -102,6 +103,9 @@ class Manifest:
     """Intent logits are divided by it before the softmax, so that a score of 0.9 is right nine times out of ten."""
     reject_label: str = ""
     """The label that stands for "none of the intents"; empty when the model has no such class."""
+    reject_bias: float = 0.0
+    """Subtracted from that label's logit, after the division by the temperature: how much likelier an intent is where
+    the model is used than it was in training."""
     windows: tuple[float, ...] = WINDOWS_S
     """Seconds of audio the streaming recogniser decodes at a time, shortest first."""
     streaming: Literal["window"] = "window"
@@ -252,6 +256,8 @@ def _check_values(manifest: Manifest) -> None:
         raise ValueError(f"a sample rate of {manifest.sample_rate} Hz, and only {SAMPLE_RATE} Hz can be run")
     if not manifest.temperature > 0:
         raise ValueError(f"a temperature of {manifest.temperature}")
+    if not math.isfinite(manifest.reject_bias):
+        raise ValueError(f"a bias of {manifest.reject_bias}")
     if not manifest.windows or not all(0 < seconds <= LONGEST_WINDOW_S for seconds in manifest.windows):
         raise ValueError(f"the windows must be more than 0 and at most {LONGEST_WINDOW_S:g} s long")
     for role, graph in manifest.graphs.items():

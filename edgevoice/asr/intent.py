@@ -124,7 +124,10 @@ class IntentTracker:
 
 def rank(logits: Array, manifest: Manifest) -> list[LabelScore]:
     """All labels with their calibrated scores, best first. `logits`: [labels]."""
-    return best_first(logits / np.float32(manifest.temperature), manifest.labels)
+    scaled = logits / np.float32(manifest.temperature)
+    if manifest.reject_label in manifest.labels:
+        scaled[manifest.labels.index(manifest.reject_label)] -= np.float32(manifest.reject_bias)
+    return best_first(scaled, manifest.labels)
 
 
 def best_first(logits: Array, labels: tuple[str, ...]) -> list[LabelScore]:

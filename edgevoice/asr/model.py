@@ -144,6 +144,7 @@ def combined_manifest(captions: Manifest, intents: Manifest | None) -> Manifest:
         early_threshold=intents.early_threshold,
         temperature=intents.temperature,
         reject_label=intents.reject_label,
+        reject_bias=intents.reject_bias,
     )
 
 

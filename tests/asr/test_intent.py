@@ -146,3 +146,16 @@ def test_a_temperature_makes_scores_less_or_more_certain():
     assert [each.label for each in cool] == [each.label for each in warm]
     assert cool[0].score == pytest.approx(math.exp(6) / (1 + math.exp(6) + math.exp(2)))
     assert warm[0].score == pytest.approx(math.exp(1.5) / (1 + math.exp(1.5) + math.exp(0.5)))
+
+
+def test_what_means_nothing_may_give_way():
+    """By the manifest's bias, after the temperature; what the caller gave stays as it was."""
+    given = np.log(np.array([0.3, 0.02, 0.02, 0.02, 0.02, 0.62], dtype=np.float32))
+    before = given.copy()
+    assert rank(given, MANIFEST)[0].label == "none"
+    biased = dataclasses.replace(MANIFEST, reject_bias=2.0)
+    best = rank(given, biased)[0]
+    assert best.label == "pay"
+    assert best.score == pytest.approx(0.3 / (0.38 + 0.62 * math.exp(-2)), abs=1e-4)
+    assert rank(given, dataclasses.replace(biased, reject_label=""))[0].label == "none"
+    np.testing.assert_array_equal(given, before)

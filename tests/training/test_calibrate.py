@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgevoice.errors import ConfigError
-from training.calibrate import HIGHEST, LOWEST, calibrate, choose_limits, fit_temperature, load, softmax
+from training.calibrate import (
+    HIGHEST,
+    LOWEST,
+    adjusted,
+    calibrate,
+    choose_bias,
+    choose_limits,
+    fit_temperature,
+    load,
+    softmax,
+)
 
 LABELS = ("freeze", "none", "pay")
 
@@ -61,6 +71,24 @@ def test_no_more_false_accepts_than_allowed(seed: int, clips: int, rate: float, 
             assert not fits(laxer)
 
 
+@settings(deadline=None)
+@given(seed=st.integers(0, 999), rate=st.floats(0.0, 0.3), wariness=st.floats(0.0, 5.0))
+def test_nothing_gives_way_as_far_as_the_rate_allows(seed: int, rate: float, wariness: float) -> None:
+    """And no further: a step more, and too many would be detected as what they do not mean. At worst all stays."""
+    logits, truth = drawn(seed, 200, 1.0)
+    logits[:, 1] += wariness
+    allowed = int(rate * (truth == 1).sum()), int(rate * (truth != 1).sum())
+
+    def fits(bias: float) -> bool:
+        found = wrong_detections(adjusted(logits, 1, bias), truth, np.full(3, LOWEST), 1)
+        return all(count <= most for count, most in zip(found, allowed, strict=True))
+
+    bias = choose_bias(logits, truth, 1, rate)
+    assert fits(bias) or bias == 0
+    assert not fits(bias + 0.1) or bias == 8.0
+    assert choose_bias(logits, truth, -1, rate) == 0
+
+
 def test_the_stricter_limit_goes_where_it_costs_least() -> None:
     """Both intents are mistaken once too often; raising the second loses one right detection, the first three."""
     rows = [(0, 0.6), (0, 0.62), (0, 0.64), (0, 0.9), (1, 0.9), (1, 0.6)]  # right
@@ -88,10 +116,13 @@ def test_early_announcements_are_as_rarely_wrong_as_others() -> None:
     whole = np.log(np.array([[0.98, 0.01, 0.01] if label == 0 else [0.01, 0.98, 0.01] for label in truth]))
     found = calibrate(whole * 1.0, truth, LABELS, "none", 0.05, early)
     limits = {rate: calibrate(whole, truth, LABELS, "none", rate, early) for rate in (0.05, 0.34, 0.67)}
-    # the scores are sharpened by the temperature, in the same order
-    sharp = softmax(np.concatenate(wrong[:2]) / found.temperature)[:, 0]
-    assert limits[0.05].early_threshold == pytest.approx(min(sharp[0], sharp[1]), abs=2e-4)
-    assert limits[0.34].early_threshold == pytest.approx(min(sharp[3], sharp[4]), abs=2e-4)
+    # the scores are made sharper, and those of "none" lower, in the same order
+    sharp = {
+        rate: adjusted(np.concatenate(wrong[:2]) / each.temperature, 1, each.reject_bias)[:, 0]
+        for rate, each in limits.items()
+    }
+    assert limits[0.05].early_threshold == pytest.approx(min(sharp[0.05][:2]), abs=2e-4)
+    assert limits[0.34].early_threshold == pytest.approx(min(sharp[0.34][3:]), abs=2e-4)
     assert limits[0.67].early_threshold == LOWEST
     assert found.early == 0.4
     assert calibrate(whole, truth, LABELS, "none", 0.05).early is None
@@ -102,7 +133,7 @@ def test_the_whole(tmp_path) -> None:
     logits, truth = drawn(3, 2000, 2.0)
     found = calibrate(logits, truth, LABELS, "none", 0.02)
     assert set(found.thresholds) == {"freeze", "pay"}
-    scores = softmax(logits / found.temperature)
+    scores = adjusted(logits / found.temperature, LABELS.index("none"), found.reject_bias)
     best, top = scores.argmax(axis=1), scores.max(axis=1)
     limits = np.array([found.thresholds["freeze"], np.inf, found.thresholds["pay"]])
     fired = top >= limits[best]
