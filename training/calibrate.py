@@ -258,24 +258,23 @@ def fit_temperature(logits: Array, truth: npt.NDArray[np.integer]) -> float:
 
 
 def choose_bias(logits: Array, truth: npt.NDArray[np.integer], reject: int, false_accept_rate: float) -> float:
-    """How much the label that means nothing can lose before too many clips are detected as what they do not mean, at
-    the lowest thresholds there are.
+    """How much the label that means nothing can lose before too many clips of it are detected as an intent, at the
+    lowest thresholds there are. Intents that are mistaken for each other are the thresholds' business.
 
     Args:
         logits: [clips, labels], divided by the temperature.
         truth: label of each clip.
         reject: the label that means none of the intents, or -1.
-        false_accept_rate: of the clips of that label, and of the others, the share that may be.
+        false_accept_rate: of the clips of that label, the share that may be.
     """
-    if reject < 0 or not (truth == reject).any():
+    rejects = logits[truth == reject]
+    if reject < 0 or not len(rejects):
         return 0.0
     chosen = 0.0
     for bias in _BIASES:
-        scores = adjusted(logits, reject, bias)
-        best = scores.argmax(axis=1)
-        wrong = (best != truth) & (best != reject) & (scores.max(axis=1) >= LOWEST)
-        groups = (truth == reject, truth != reject)
-        if any(int((wrong & group).sum()) > int(false_accept_rate * int(group.sum())) for group in groups):
+        scores = adjusted(rejects, reject, bias)
+        detected = (scores.argmax(axis=1) != reject) & (scores.max(axis=1) >= LOWEST)
+        if int(detected.sum()) > int(false_accept_rate * len(rejects)):
             break
         chosen = float(bias)
     return round(chosen, 4)

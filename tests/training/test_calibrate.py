@@ -74,14 +74,13 @@ def test_no_more_false_accepts_than_allowed(seed: int, clips: int, rate: float, 
 @settings(deadline=None)
 @given(seed=st.integers(0, 999), rate=st.floats(0.0, 0.3), wariness=st.floats(0.0, 5.0))
 def test_nothing_gives_way_as_far_as_the_rate_allows(seed: int, rate: float, wariness: float) -> None:
-    """And no further: a step more, and too many would be detected as what they do not mean. At worst all stays."""
+    """And no further: a step more, and too many clips would be taken for an intent. At worst all stays as it is."""
     logits, truth = drawn(seed, 200, 1.0)
     logits[:, 1] += wariness
-    allowed = int(rate * (truth == 1).sum()), int(rate * (truth != 1).sum())
 
     def fits(bias: float) -> bool:
-        found = wrong_detections(adjusted(logits, 1, bias), truth, np.full(3, LOWEST), 1)
-        return all(count <= most for count, most in zip(found, allowed, strict=True))
+        found, _ = wrong_detections(adjusted(logits, 1, bias), truth, np.full(3, LOWEST), 1)
+        return found <= int(rate * (truth == 1).sum())
 
     bias = choose_bias(logits, truth, 1, rate)
     assert fits(bias) or bias == 0
