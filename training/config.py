@@ -9,7 +9,7 @@ import math
 import re
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -172,7 +172,7 @@ def load_config(file: Path | None, assignments: typing.Sequence[str] = ()) -> Tr
     named = CONFIGS / f"{file}.toml"
     try:
         tree = tomllib.loads((named if named.is_file() else file).read_text(encoding="utf-8")) if file else {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"The recipe {file} cannot be read: {error}", f"See {CONFIGS} for examples") from None
     for assignment in assignments:
         _assign(tree, assignment)
@@ -243,6 +243,8 @@ _SHARES = ("data.dev_share", "data.test_share", "data.cut_others", "trainer.warm
 
 def _check(config: TrainConfig) -> None:
     """Raises ValueError for what would only break later, perhaps after hours."""
+    for name, number in _numbers(dataclasses.asdict(config)):
+        _must(math.isfinite(number), name, number, "no finite number")  # NaN would pass every comparison below
     values = {name: _value(config, name) for name in (*_AT_LEAST, *_MORE_THAN_0, *_SHARES)}
     for name, value in values.items():
         _must(not value < _AT_LEAST.get(name, -math.inf), name, value, f"less than {_AT_LEAST.get(name, 0):g}")
@@ -264,6 +266,21 @@ def _check(config: TrainConfig) -> None:
             _must(key not in ("speed_range", "rt60_range") or value[0] > 0, name, value[0], "not more than 0")
         else:
             _must(not key.endswith("probability") or 0 <= value <= 1, name, value, "not from 0 to 1")
+
+
+def _numbers(tree: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Every number of a configuration, with its dotted name."""
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from _numbers(value, f"{name}.{key}" if name else str(key))
+    elif isinstance(tree, (list, tuple)):
+        for value in tree:
+            yield from _numbers(value, name)
+    elif isinstance(tree, (int, float)):
+        try:
+            yield name, float(tree)
+        except OverflowError:  # a whole number of hundreds of digits
+            yield name, math.inf
 
 
 def _value(config: TrainConfig, name: str) -> float:

@@ -8,7 +8,7 @@
     city = ["Paris", "New York"]
 
 `|` joins the words or groups right beside it; within parentheses it parts whole alternatives; brackets hold what may be
-left out; `{name}` stands for any value of a slot. All of it is English, which is what the synthetic voices speak and the
+left out; `{name}` stands for any value of a slot. All of it is English: that is what the synthetic voices speak and the
 bundled model writes.
 """
 

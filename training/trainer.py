@@ -16,9 +16,9 @@ import numpy.typing as npt
 import torch
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from edgevoice.errors import ConfigError, EdgeVoiceError
+from edgevoice.errors import ConfigError
 from training import metrics
-from training.callbacks import FreshBatches, SkipBadGradients, WeightAverage
+from training.callbacks import FreshBatches, SkipBadGradients, TrainingError, WeightAverage
 from training.config import Task, TrainConfig, TrainerConfig
 from training.dataset import Collator, DurationBatches, own_draws
 from training.features import Features
@@ -29,10 +29,6 @@ from training.streaming import StreamDataset
 
 class OutOfMemory(Exception):
     """A batch did not fit; the message describes it."""
-
-
-class TrainingError(EdgeVoiceError):
-    """A run cannot go on."""
 
 
 @contextmanager

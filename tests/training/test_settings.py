@@ -13,6 +13,7 @@ from transformers import AutoConfig
 
 from tests.architectures import encoder
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
+from training.callbacks import TrainingError
 from training.config import ModelConfig
 from training.loading import load_checkpoint
 from training.models import JointModel, build_model
@@ -162,3 +163,11 @@ def test_of_equals_the_later_is_the_best(tmp_path: Path) -> None:
     assert newest
     state = json.loads((newest / "trainer_state.json").read_text())
     assert (state["best_global_step"], newest.name) == (6, "checkpoint-6")
+
+
+@pytest.mark.parametrize("assignment", ["trainer.learning_rate=1e37", "trainer.intent_weight=1e39"])
+def test_a_run_that_comes_apart_ends_with_a_sentence(tmp_path: Path, assignment: str) -> None:
+    """And not with figures of weights that mean nothing."""
+    with pytest.raises(TrainingError, match=r"came apart: at step .* no finite number .* lower trainer\.learning_rate"):
+        trained(tmp_path, "run", assignment, "trainer.warmup_steps=0", task="joint")
+    assert not (tmp_path / "run" / "metrics.json").exists()
