@@ -22,6 +22,8 @@ from training.splits import SplitBy
 
 Task = Literal["ctc", "intent", "joint"]
 CONFIGS = Path(__file__).parent / "configs"
+RECORD = "training.json"
+"""The resolved recipe in a run's folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,7 +300,7 @@ def _must(fits: bool, name: str, value: float, otherwise: str) -> None:  # noqa:
 def save_config(config: TrainConfig, task: Task, folder: Path) -> None:
     """Writes the resolved configuration to `folder/training.json`."""
     text = json.dumps({"task": task, **dataclasses.asdict(config)}, indent=1, ensure_ascii=False)
-    (folder / "training.json").write_text(text + "\n", encoding="utf-8")
+    (folder / RECORD).write_text(text + "\n", encoding="utf-8")
 
 
 def load_resolved(folder: Path) -> tuple[Task, TrainConfig]:
