@@ -43,7 +43,7 @@ class ModelConfig:
     classifier_size: int = 256
     """Width of the intent head's projection."""
     freeze_features: bool = True
-    """Keep the convolutional feature encoder of a pretrained checkpoint fixed."""
+    """Keep the convolutional feature encoder of a pretrained checkpoint fixed; the Transformers guides train it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,10 +126,15 @@ class TrainerConfig:
     """How the learning rate falls: "linear", "cosine", "constant_with_warmup", ..."""
     weight_decay: float = 0.01
     """AdamW's, on all weights but those of norms and biases."""
+    adam_beta2: float = 0.98
+    """AdamW's decay of its mean of squared gradients; Transformers' own is 0.999, which remembers for longer than many
+    runs here last."""
     max_grad_norm: float = 1.0
     """Gradients are scaled down to this length."""
     intent_weight: float = 0.5
     """Weight of the intent loss beside the CTC loss, for "joint"."""
+    label_smoothing: float = 0.05
+    """Share of a label that the intent loss spreads over all labels, for "joint"."""
     average_decay: float = 0.0
     """Exponential moving average of the weights, evaluated and saved in their place; 0 to switch off."""
     evaluate_every: int = 200
@@ -239,7 +244,15 @@ _MORE_THAN_0 = (
 )
 _REGULARISATION = re.compile("apply_spec_augment|mask_(time|feature)_(prob|length|min_masks)|.*dropout.*|.*layerdrop")
 """Keys of Transformers' configurations that change how a model is trained and not what weights it has."""
-_SHARES = ("data.dev_share", "data.test_share", "data.cut_others", "trainer.warmup_ratio", "trainer.average_decay")
+_SHARES = (
+    "data.dev_share",
+    "data.test_share",
+    "data.cut_others",
+    "trainer.warmup_ratio",
+    "trainer.average_decay",
+    "trainer.adam_beta2",
+    "trainer.label_smoothing",
+)
 """Keys whose value lies from 0 to less than 1."""
 
 

@@ -102,6 +102,7 @@ def _prepare(task: Task, config: TrainConfig, start: ModelConfig, output: Path) 
         blank=blank,
         labels=labels,
         intent_weight=config.trainer.intent_weight,
+        label_smoothing=config.trainer.label_smoothing,
     )
     use_fast_relative_key(model)
     compute = Features(features)

@@ -240,7 +240,7 @@ def _arguments(task: Task, settings: TrainerConfig, best: str, output: Path) -> 
             lr_scheduler_type=settings.lr_scheduler_type,
             weight_decay=settings.weight_decay,
             max_grad_norm=settings.max_grad_norm,
-            adam_beta2=0.98,
+            adam_beta2=settings.adam_beta2,
             eval_strategy="epoch" if settings.evaluate_by_epoch else "steps",
             eval_steps=settings.evaluate_every,
             save_strategy="epoch" if settings.evaluate_by_epoch else "steps",
