@@ -55,8 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         config = dataclasses.replace(config, model=dataclasses.replace(config.model, checkpoint=options.model))
     if options.data:
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, sources=tuple(options.data)))
-    pushed = [options.push_to_hub] if options.push_to_hub else []
-    network.allow([config.model.checkpoint, *config.data.sources, *pushed])
+    network.allow([config.model.checkpoint, *config.data.sources], needed=bool(options.push_to_hub))
     from training import hub
     from training.run import train
 
