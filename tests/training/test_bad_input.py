@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from transformers import Wav2Vec2CTCTokenizer
+from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
 
 import bench.cli
 import export.cli
@@ -259,6 +260,23 @@ def test_out_of_memory_names_the_batch_and_what_to_try(tmp_path):
     assert "Traceback" not in ended.stderr
     assert re.search(r"Out of memory on a batch of \d+ clips, \d+ samples each", ended.stderr), ended.stderr
     assert "--set trainer.batch_seconds=200 --set trainer.gradient_accumulation_steps=2" in ended.stderr
+
+
+def test_out_of_memory_while_measuring_does_not_blame_the_training_batches(tmp_path, monkeypatch):
+    """Which have nothing to do with it."""
+    forward = Wav2Vec2ForCTC.forward
+
+    @functools.wraps(forward)
+    def too_large(self, *arguments, **named):
+        if not self.training:
+            raise MemoryError
+        return forward(self, *arguments, **named)
+
+    monkeypatch.setattr(Wav2Vec2ForCTC, "forward", too_large)
+    recipe = tiny_recipe(small_corpus(tmp_path), TINY_WAV2VEC2, "trainer.max_steps=1", "trainer.evaluate_every=1")
+    with pytest.raises(EdgeVoiceError, match=r"Out of memory while measuring 8 clips, \d+ samples each") as caught:
+        train("ctc", recipe, tmp_path / "run")
+    assert "batch_seconds" not in str(caught.value)
 
 
 def test_more_text_than_frames_is_left_out(tmp_path):
