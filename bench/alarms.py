@@ -13,7 +13,7 @@ from edgevoice.asr.bundle import load_bundle
 from edgevoice.asr.model import AcousticModel, load_model
 from edgevoice.audio.file import FileSource
 from edgevoice.config import AsrSettings, Settings
-from edgevoice.errors import ModelError
+from edgevoice.errors import ModelError, UsageError
 from edgevoice.events import IntentDetected
 from edgevoice.pipeline import Pipeline
 from training.manifest import Clip, read_manifest
@@ -49,13 +49,20 @@ def measure(
 
     Raises:
         ModelError: the bundle has no intents.
+        UsageError: nothing of a manifest is left to listen to.
     """
+    if not 0 < minutes < math.inf:
+        raise UsageError(f"{minutes} minutes make no sense", "Choose how much to listen to, such as 30")
     model = load_model(load_bundle(bundle), None, AsrSettings(provider="cpu"))
     if not model.manifest.labels:
         raise ModelError(f"The model '{model.manifest.name}' has no intents", "Name one that has")
     known = {*model.manifest.labels} - {model.manifest.reject_label}
     read = [[clip for clip in read_manifest(file) if clip.speaker not in without] for file in manifests]
-    return [_row(model, [clip for clip in clips if clip.intent not in known], minutes) for clips in read]
+    left = [[clip for clip in clips if clip.intent not in known] for clips in read]
+    for file, clips in zip(manifests, left, strict=True):
+        if not clips:
+            raise UsageError(f"{file} has no speech without the model's intents", "Leave it out")
+    return [_row(model, clips, minutes) for clips in left]
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -70,13 +77,13 @@ def table(rows: Iterable[Row]) -> str:
 def _row(model: AcousticModel, clips: Sequence[Clip], minutes: float) -> Row:
     chosen = _spread(clips, minutes * 60)
     found: Counter[str] = Counter()
-    with Meter(f"{chosen[0].dataset if chosen else 'nothing'}", max(1e-9, sum(c.duration_s for c in chosen))) as meter:
+    with Meter(chosen[0].dataset, sum(clip.duration_s for clip in chosen)) as meter:
         for clip in chosen:
             events = Pipeline(FileSource(clip.path), model, Settings()).run()
             found.update(event.label for event in events if isinstance(event, IntentDetected))
             meter.advance(clip.duration_s)
     return Row(
-        dataset=chosen[0].dataset if chosen else "-",
+        dataset=chosen[0].dataset,
         clips=len(chosen),
         minutes=sum(clip.duration_s for clip in chosen) / 60,
         alarms=found.total(),

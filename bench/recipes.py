@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.script import script
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import UsageError
 from edgevoice.paths import BUNDLED_NAME
@@ -206,4 +207,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(script(main))

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from transformers import Trainer, TrainingArguments, Wav2Vec2FeatureExtractor, Wav2Vec2Processor
 
+from bench.script import script
 from edgevoice.config import SAMPLE_RATE
 from training.callbacks import StepTimes
 from training.config import TrainConfig, load_config
@@ -228,4 +229,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(script(main))

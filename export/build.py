@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -28,8 +29,8 @@ class ExportOptions:
 
     name: str = ""
     precisions: Sequence[str] = ("fp32", "int8")
-    reject_label: str = calibrate.NONE
-    """The label that stands for "no intent", if the model has it."""
+    reject_label: str = ""
+    """The label that stands for "no intent", if the model has it; empty for that of its calibration, or "none"."""
     threshold: float | None = None
     """The smallest score that counts; where the checkpoint is calibrated, no threshold is lower. None for 0.5, or for
     the calibrated ones as they are."""
@@ -56,7 +57,6 @@ def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = Ex
     _check_pairing(loaded)
     for checkpoint in loaded:
         check_runnable(checkpoint.features)
-    output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as scratch:
         folder = Path(scratch) / "bundle"
         folder.mkdir()
@@ -76,7 +76,15 @@ def move_bundle(folder: Path, output: Path) -> None:
 
 
 def check_output(output: Path, *, replace: bool) -> None:
-    """Raises UsageError where a bundle cannot, or must not, be written."""
+    """Makes the folder that a bundle goes into; raises UsageError where one cannot, or must not, be written."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-"):
+            pass
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}", "Choose another --output") from None
+    if output.resolve() == Path.cwd() or os.path.ismount(output):
+        raise UsageError(f"{output} cannot be replaced by a bundle", "Name a folder in it with --output")
     if not output.exists():
         return
     if not output.is_dir() or output.is_symlink():
@@ -149,10 +157,11 @@ def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: E
     speech = next((c for c in loaded if c.vocabulary), None)
     classifier = next((c for c in loaded if c.labels), None)
     labels = classifier.labels if classifier else ()
-    if options.reject_label not in (*labels, calibrate.NONE):
-        raise UsageError(f"There is no label '{options.reject_label}'", f"Choose one of {', '.join(labels) or 'none'}")
-    calibration = calibrate.load(Path(classifier.name)) if classifier else None
+    calibration = calibrate.load(classifier.name) if classifier else None
     calibrated = calibration.thresholds if calibration else {}
+    reject = options.reject_label or (calibration.reject_label if calibration else calibrate.NONE)
+    if reject not in (*labels, calibrate.NONE):
+        raise UsageError(f"There is no label '{reject}'", f"Choose one of {', '.join(labels) or 'none'}")
     return Manifest(
         name=options.name or Path(loaded[0].name).name,
         graphs=graphs,
@@ -165,7 +174,7 @@ def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: E
         default_threshold=0.5 if options.threshold is None else options.threshold,
         early_threshold=calibration.early_threshold if calibration else 0.0,
         temperature=calibration.temperature if calibration else 1.0,
-        reject_label=options.reject_label if options.reject_label in labels else "",
+        reject_label=reject if reject in labels else "",
         training={_role(c): _summary(training_record(c.name)) for c in loaded},
         licence=options.licence,
     )

@@ -70,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--precision", default="fp32,int8", help="variants to write: fp32,int8; int8 only if it holds")
     parser.add_argument("--clips", type=Path, help="manifest CSV of clips to compare on (thirteen come with edgevoice)")
     parser.add_argument("--extras", type=Path, help="folder whose files (card, sample) go into the bundle")
-    parser.add_argument("--reject-label", default="none", help="label that stands for no intent (none)")
+    parser.add_argument(
+        "--reject-label", default="", help="label that stands for no intent (that of the calibration, or none)"
+    )
     parser.add_argument(
         "--threshold", type=float, help="smallest score of a detected intent (0.5, or as it was calibrated)"
     )

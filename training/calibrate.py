@@ -16,17 +16,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from edgevoice.asr.bundle import WINDOWS_S
+from edgevoice.asr.bundle import WINDOWS_S, from_plain
 from edgevoice.asr.intent import EARLY_SPEECH_S, sure_of_both
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import ConfigError, ModelError
+from edgevoice.text import plain
+from training.checkpoint import beside, stored_file
 from training.config import load_resolved
 from training.corpus import read_dev
 from training.decoded import load_audio
@@ -50,7 +53,7 @@ class Calibration:
 
     temperature: float
     """Logits are divided by it before the softmax."""
-    thresholds: Mapping[str, float]
+    thresholds: dict[str, float]
     """Intent -> the smallest score at which it counts as detected; the label for "none" has none."""
     false_accept_rate: float
     """What was asked for: the largest share, of the clips that mean none of the intents and of those that mean another,
@@ -68,6 +71,14 @@ class Calibration:
     reached as well."""
     early: float | None = None
     """Share of the clips with an intent that are announced as theirs before they end; None where that was not tried."""
+    reject_label: str = NONE
+    """The label that means none of the intents, where the checkpoint has it."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"a temperature of {self.temperature}")
+        if not all(0 <= limit <= 1 for limit in (*self.thresholds.values(), self.early_threshold)):
+            raise ValueError("thresholds are scores from 0 to 1")
 
     def save(self, folder: Path) -> None:
         """Writes it beside the weights."""
@@ -75,19 +86,26 @@ class Calibration:
         (folder / FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def load(folder: Path) -> Calibration | None:
-    """The calibration beside a checkpoint's weights, if there is one.
+def load(checkpoint: str) -> Calibration | None:
+    """The calibration beside the weights of a checkpoint folder or hub id, if there is one.
 
     Raises:
         ConfigError: the file is damaged.
     """
-    file = folder / FILE
-    if not file.is_file():
+    file = stored_file(checkpoint, FILE)
+    if file is None:
         return None
     try:
-        return Calibration(**json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        found: Calibration = from_plain(Calibration, json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ConfigError(f"{file} cannot be read: {error}", "Calibrate the checkpoint again, or delete it") from None
+    return found
+
+
+def check_rate(rate: float) -> None:
+    """Raises ConfigError for what is no false-accept rate."""
+    if not 0 < rate < 1:
+        raise ConfigError(f"A false-accept rate of {rate} is no rate", "Choose one between 0 and 1")
 
 
 def calibrate(
@@ -112,11 +130,9 @@ def calibrate(
     Raises:
         ConfigError: there is nothing to go by.
     """
-    if not len(logits) or not 0 < false_accept_rate < 1:
-        raise ConfigError(
-            f"There are {len(logits)} clips to calibrate on, for a false-accept rate of {false_accept_rate}",
-            "Give clips of a dev split that have intents, and a rate between 0 and 1",
-        )
+    check_rate(false_accept_rate)
+    if not len(logits):
+        raise ConfigError("There are 0 clips to calibrate on", "Give clips of a dev split that have intents")
     temperature = fit_temperature(logits, truth)
     # rounded up as the manifest keeps them, and so never laxer than they were chosen
     scores = softmax(logits / temperature)
@@ -135,6 +151,7 @@ def calibrate(
         accepted=_share(right[~rejects]),
         false_accepts=_share(detected[rejects]),
         confused=_share((detected & ~right)[~rejects]),
+        reject_label=reject_label,
         early_threshold=early,
         early=None if held is None else _share((held[np.arange(len(truth)), truth] >= early)[~rejects]),
     )
@@ -156,14 +173,13 @@ def calibrate_run(
         ConfigError: it is no run, or none of the clips has one of its intents.
         ModelError: it holds no checkpoint, or one without intents.
     """
-    if not 0 < false_accept_rate < 1:
-        raise ConfigError(f"A false-accept rate of {false_accept_rate} is no rate", "Choose one between 0 and 1")
-    task, config = load_resolved(folder)
+    check_rate(false_accept_rate)
+    task, config = load_resolved(Path(beside(str(folder), "training.json")))
     checkpoint = load_checkpoint(str(folder))
     if not checkpoint.labels:
         raise ModelError(f"The checkpoint {folder} has no intents", "Calibrate one that 'train intent' or 'joint' made")
     if reject_label not in (*checkpoint.labels, NONE):
-        labels = ", ".join(checkpoint.labels)
+        labels = plain(", ".join(checkpoint.labels))
         raise ConfigError(f"The checkpoint has no label '{reject_label}'", f"Choose one of {labels}")
     data = config.data
     if sources:
@@ -308,7 +324,7 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     found = calibrate_run(options.checkpoint, options.reject_label, options.false_accept_rate, options.data or ())
     for name, value in found.thresholds.items():
-        print(f"{name}\t{value:.4f}")
+        print(f"{plain(name)}\t{value:.4f}")
     shares = {"detected": found.accepted, "confused": found.confused, "false accepts": found.false_accepts}
     said = [f"{name}\t{'-' if share is None else f'{share:.3f}'}" for name, share in shares.items()]
     print("\t".join([f"temperature\t{found.temperature}", *said]))

@@ -61,16 +61,14 @@ def load_features(checkpoint: str) -> FeatureSettings:
     from transformers import AutoFeatureExtractor
 
     check_name(checkpoint)
-    own = Path(beside(checkpoint, "preprocessor_config.json")) / "preprocessor_config.json"
+    place = beside(checkpoint, "preprocessor_config.json")
     try:
-        if own.is_file():
-            data = json.loads(own.read_text(encoding="utf-8"))
-            if data.pop("feature_extractor_type", "") == OWN_EXTRACTOR:
-                settings: FeatureSettings = from_plain(FeatureSettings, data)
-                return settings
-            extractor = AutoFeatureExtractor.from_pretrained(str(own.parent), trust_remote_code=False)
-        else:
-            extractor = AutoFeatureExtractor.from_pretrained(checkpoint, trust_remote_code=False)
+        own = stored_file(place, "preprocessor_config.json")
+        data = json.loads(own.read_text(encoding="utf-8")) if own else {}
+        if data.pop("feature_extractor_type", "") == OWN_EXTRACTOR:
+            settings: FeatureSettings = from_plain(FeatureSettings, data)
+            return settings
+        extractor = AutoFeatureExtractor.from_pretrained(place, trust_remote_code=False)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise unreadable(checkpoint, "feature extractor (preprocessor_config.json)", error) from None
     name = type(extractor).__name__
@@ -102,6 +100,22 @@ def beside(checkpoint: str, name: str) -> str:
     above = folder.resolve().parent
     in_run = folder.name.startswith("checkpoint-") and not (folder / name).is_file() and (above / name).is_file()
     return str(above) if in_run else checkpoint
+
+
+def stored_file(checkpoint: str, name: str) -> Path | None:
+    """A file of a checkpoint folder or hub id, fetched where there is a network; None where it has none, or where that
+    cannot be known."""
+    from transformers.utils.hub import cached_file
+
+    if Path(checkpoint).is_dir():
+        file = Path(checkpoint) / name
+        return file if file.is_file() else None
+    missing = {f"_raise_exceptions_for_{what}": False for what in ("missing_entries", "connection_errors")}
+    try:
+        found = cached_file(checkpoint, name, **missing)
+    except OSError:
+        return None
+    return Path(found) if found else None
 
 
 def unreadable(checkpoint: str, what: str, error: Exception) -> ModelError:

@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import json
 import logging
+import shlex
 import shutil
 import tempfile
 import time
@@ -22,7 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgevoice.errors import ConfigError
+from edgevoice.asr.features import check_runnable
+from edgevoice.errors import ConfigError, UsageError
 from edgevoice.paths import BUNDLED_NAME
 from training import calibrate, others
 from training.calibrate import NONE
@@ -31,8 +33,10 @@ from training.config import load_config
 from training.judgement import NOISES, PEOPLE, SPEECH, Judgement, judge, unheard_clips
 from training.manifest import Clip
 from training.meter import spoken_time
+from training.models import check_joint
 from training.phrases import Intents, expand, read_intents
 from training.synthesis.plan import SynthesisConfig
+from training.voices import available
 from training.warm_start import checkpoint_folder
 
 logger = logging.getLogger(__name__)
@@ -40,7 +44,13 @@ logger = logging.getLogger(__name__)
 SENTENCES_PER_INTENT = 60
 OTHER_SHARE = 0.45
 """How much of the sentences means none of the intents: most of what a microphone hears all day."""
+LONGEST_H = 1000.0
 _RUN = "run"
+_NOTE = "made-from.json"
+"""What the work folder is made from; a folder without it is somebody else's."""
+
+
+SentenceRow = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,17 +84,22 @@ def from_phrases(config: PhrasesConfig) -> Judgement:
     from export.build import ExportOptions, check_output, export, move_bundle
 
     began = time.monotonic()
+    # whatever can be wrong is said now, not after twenty minutes
+    _check(config)
     intents = read_intents(config.phrases)
-    check_output(config.output, replace=config.replace)  # said now, not after twenty minutes
+    check_output(config.output, replace=config.replace)
     with tempfile.TemporaryDirectory() as scratch:
-        load_features(checkpoint_folder(config.checkpoint, Path(scratch)))  # so is this
-    config.work.mkdir(parents=True, exist_ok=True)
+        start = checkpoint_folder(config.checkpoint, Path(scratch))
+        check_joint(start)
+        check_runnable(load_features(start))
+    _check_work(config)
     said = {name: intents.sentences(name, SENTENCES_PER_INTENT, config.seed) for name in intents.phrases}
     _step(1, f"{sum(map(len, said.values()))} sentences for {len(said)} intents, and others that mean none of them")
     own = [text for texts in said.values() for text in texts]
     people = others.recordings(config.others, own)
-    write_sentences(config.work / "sentences.csv", said, intents, config.seed)
-    _claim(config, people)
+    rows = sentence_rows(said, intents, config.seed)
+    _claim(config, rows, people)
+    _write_sentences(config.work / "sentences.csv", rows)
     _step(2, f"a corpus of {config.hours:g} h in all voices that are installed")
     manifests = _corpus(config, people)
     _step(3, f"training, going on from {config.checkpoint}")
@@ -104,6 +119,33 @@ def from_phrases(config: PhrasesConfig) -> Judgement:
     return judgement
 
 
+def _check(config: PhrasesConfig) -> None:
+    """Raises ConfigError for numbers that make no sense."""
+    calibrate.check_rate(config.false_accept_rate)
+    if not 0 < config.hours < LONGEST_H:
+        raise ConfigError(f"{config.hours:g} hours of audio cannot be made", f"Choose up to {LONGEST_H:g}, such as 1.5")
+    for name, number, least in (("steps", config.steps, 0), ("seed", config.seed, 0), ("jobs", config.jobs, 1)):
+        if number < least:
+            raise ConfigError(f"{number} {name} make no sense", f"Choose {least} or more")
+
+
+def _check_work(config: PhrasesConfig) -> None:
+    """Makes the work folder; raises UsageError where it cannot be one, or holds what somebody else put there."""
+    work, output = config.work.resolve(), config.output.resolve()
+    if work.is_relative_to(output) or output.is_relative_to(work):
+        raise UsageError(
+            f"The bundle {config.output} and the work folder {config.work} overlap", "Choose another --work"
+        )
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=work):
+            pass
+    except OSError as error:
+        raise UsageError(f"{config.work} cannot be written: {error.strerror}", "Choose another --work") from None
+    if any(work.iterdir()) and not (work / _NOTE).is_file():
+        raise UsageError(f"{config.work} holds files of something else", "Choose another --work")
+
+
 def _write_card(bundle: Path, intents: Intents, judgement: Judgement) -> None:
     """The bundle's README.md, and the figures in its manifest."""
     from edgevoice.asr.bundle import read_manifest as read_bundle_manifest
@@ -121,19 +163,19 @@ def _write_card(bundle: Path, intents: Intents, judgement: Judgement) -> None:
     seal(bundle, dataclasses.replace(manifest, training=training))
 
 
-def _claim(config: PhrasesConfig, people: Sequence[Sequence[Clip]]) -> None:
+def _claim(config: PhrasesConfig, sentences: Sequence[SentenceRow], people: Sequence[Sequence[Clip]]) -> None:
     """Notes what the work folder is made from; where that has changed, what was made there is made anew."""
-    sentences = (config.work / "sentences.csv").read_bytes()
     files = [(str(clip), clip.path.stat().st_size, clip.path.stat().st_mtime_ns) for clips in people for clip in clips]
     made_from = {
-        "sentences": hashlib.sha256(sentences).hexdigest(),
+        "sentences": hashlib.sha256(json.dumps(sentences).encode()).hexdigest(),
         "recordings": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
+        "voices": [voice.name for voice in available()],
         "hours": config.hours,
         "seed": config.seed,
         "checkpoint": config.checkpoint,
         "steps": config.steps,
     }
-    note = config.work / "made-from.json"
+    note = config.work / _NOTE
     text = json.dumps(made_from, indent=1) + "\n"
     if note.is_file() and note.read_text(encoding="utf-8") != text:
         logger.info("%s was made from something else, and is made anew", config.work)
@@ -142,8 +184,8 @@ def _claim(config: PhrasesConfig, people: Sequence[Sequence[Clip]]) -> None:
     note.write_text(text, encoding="utf-8")
 
 
-def write_sentences(file: Path, said: dict[str, list[str]], intents: Intents, seed: int) -> None:
-    """The sentences file of the synthesiser. The intents' own are in every split, since it is the voices that are held
+def sentence_rows(said: dict[str, list[str]], intents: Intents, seed: int) -> list[SentenceRow]:
+    """What is spoken: text, intent and split. The intents' own are in every split, since it is the voices that are held
     out; of the others each is in one. Every intent has as many rows, however few sentences it has."""
     own = [text for texts in said.values() for text in texts]
     rows = [
@@ -159,10 +201,12 @@ def write_sentences(file: Path, said: dict[str, list[str]], intents: Intents, se
         chosen = [texts[i] for i in rng.permutation(len(texts))[:count]]
         known = given if name != "test" else []  # what is judged by was not trained on
         rows += [(text, NONE, name) for text in dict.fromkeys([*chosen, *known])]
+    return rows
+
+
+def _write_sentences(file: Path, rows: Sequence[SentenceRow]) -> None:
     with file.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["text", "intent", "split"])
-        writer.writerows(rows)
+        csv.writer(stream).writerows([("text", "intent", "split"), *rows])
 
 
 def _corpus(config: PhrasesConfig, people: Sequence[Sequence[Clip]]) -> list[Path]:
@@ -218,7 +262,7 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("phrases", type=Path, help="TOML file of intents and their phrases")
     parser.add_argument("--output", "-o", type=Path, required=True, help="folder for the bundle")
-    parser.add_argument("--work", type=Path, help="folder for corpus and checkpoints (runs/NAME)")
+    parser.add_argument("--work", type=Path, help="folder for corpus and checkpoints (runs/NAME-phrases)")
     parser.add_argument("--model", default=BUNDLED_NAME, help=f"bundle or checkpoint to go on from ({BUNDLED_NAME})")
     parser.add_argument("--hours", type=float, default=1.5, help="hours of training audio (1.5)")
     parser.add_argument("--max-steps", type=int, default=0, help="optimiser steps (the recipe's)")
@@ -233,24 +277,25 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2, help="processes that synthesise (2)")
     parser.add_argument("--force", action="store_true", help="replace the bundle if there is one")
     options = parser.parse_args(arguments)
-    if not 0 < options.false_accept_rate < 1:
-        raise ConfigError(f"--false-accept-rate {options.false_accept_rate} is no rate", "Choose from 0 to 1")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    result = from_phrases(
-        PhrasesConfig(
-            phrases=options.phrases,
-            output=options.output,
-            work=options.work or Path("runs") / options.output.name,
-            checkpoint=options.model,
-            hours=options.hours,
-            steps=options.max_steps,
-            false_accept_rate=options.false_accept_rate,
-            others=tuple(options.others or ()),
-            seed=options.seed,
-            jobs=options.jobs,
-            replace=options.force,
-        )
+    config = PhrasesConfig(
+        phrases=options.phrases,
+        output=options.output,
+        work=options.work or Path("runs") / f"{options.output.resolve().name}-phrases",
+        checkpoint=options.model,
+        hours=options.hours,
+        steps=options.max_steps,
+        false_accept_rate=options.false_accept_rate,
+        others=tuple(options.others or ()),
+        seed=options.seed,
+        jobs=options.jobs,
+        replace=options.force,
     )
+    try:
+        result = from_phrases(config)
+    except KeyboardInterrupt:
+        logger.info("stopped; the same command goes on with what there is in %s", config.work)
+        raise
     print("\n".join(result.lines()))
-    print(f"run it\tedgevoice live --model {options.output}")
+    print(f"run it\tedgevoice live --model {shlex.quote(str(options.output))}")
     return 0

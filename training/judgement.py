@@ -20,6 +20,10 @@ SPEECH, PEOPLE, NOISES = "speech", "recorded", "noise"
 who say something else, and no speech at all."""
 
 
+POOR = 0.9
+"""With fewer commands right, or more of anything else taken for one than this leaves, advice is given."""
+
+
 @dataclass(frozen=True)
 class Judgement:
     """How the bundle does on voices and other sentences that it never heard, clip by clip."""
@@ -45,17 +49,23 @@ class Judgement:
     """Share of them that are taken for an intent."""
 
     def lines(self) -> list[str]:
-        """What a person is told."""
+        """What a person is told, and where the figures are poor, what helps."""
         commands = f"{self.commands} commands in {self.voices} voices that were not trained on"
-        accepts = (
-            f"{self.false_accepts:.1%} of {self.others} other sentences in the same voices",
-            f"{self.people_accepts:.1%} of {self.people} recordings of other people",
-            f"{self.noise_accepts:.1%} of {self.noises} noises",
+        counted = (
+            (self.false_accepts, self.others, "other sentences in the same voices"),
+            (self.people_accepts, self.people, "recordings of other people"),
+            (self.noise_accepts, self.noises, "noises"),
         )
-        return [
+        accepts = ", ".join(f"{share:.1%} of {count} {what}" for share, count, what in counted if count)
+        told = [
             f"right\t{self.accuracy:.1%} of {commands} ({self.confused:.1%} were taken for another intent)",
-            f"false accepts\t{', '.join(accepts)}",
+            *([f"false accepts\t{accepts}"] if accepts else []),
         ]
+        if self.accuracy < POOR:
+            told.append("what helps\tphrases that differ more from other intents', longer ones, or more of them")
+        if max(self.false_accepts, self.people_accepts, self.noise_accepts) > 1 - POOR:
+            told.append("what helps\trecordings of your own without a command (--others), a lower --false-accept-rate")
+        return told
 
 
 def unheard_clips(work: Path) -> list[Clip]:

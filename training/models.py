@@ -350,14 +350,12 @@ def _joint(
             raise _of_another_kind("The recipe's encoder", built, AutoModelForCTC)
         encoder = {"model_type": config.encoder.get("model_type"), **built.to_diff_dict()}
         return JointModel(_joint_config(encoder, config, sizes, label_maps, loss))
-    source = read_config(config.checkpoint)
+    source = check_joint(config.checkpoint)
     if isinstance(source, JointConfig):
         encoder = {**source.encoder, **_regularisation(config, source.encoder_config())}
         model = pretrained(JointModel, config.checkpoint, encoder=encoder, **sizes, **label_maps)
         model.config.update(loss)
         return _frozen(model, config)
-    if not takes(AutoModelForCTC, source):  # whose features have no length that captions could follow
-        raise _of_another_kind(f"The checkpoint '{config.checkpoint}'", source, AutoModelForCTC)
     regularisation = _regularisation(config, source)
     encoder = {"model_type": source.model_type, **source.to_diff_dict(), **regularisation}
     model = JointModel(_joint_config(encoder, config, sizes, label_maps, loss))
@@ -368,6 +366,18 @@ def _joint(
     else:
         model.encoder = pretrained(AutoModel, config.checkpoint, **regularisation)
     return _frozen(model, config)
+
+
+def check_joint(checkpoint: str) -> PretrainedConfig:
+    """The configuration of a checkpoint that a joint model can go on from.
+
+    Raises:
+        ModelError: it has none, or its features have no length that captions could follow.
+    """
+    source = read_config(checkpoint)
+    if not isinstance(source, JointConfig) and not takes(AutoModelForCTC, source):
+        raise _of_another_kind(f"The checkpoint '{checkpoint}'", source, AutoModelForCTC)
+    return source
 
 
 def _joint_config(

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import soundfile
+import soxr
 
-from edgevoice.audio.file import FileSource
-from edgevoice.audio.resample import Resampler
 from edgevoice.config import SAMPLE_RATE
-from edgevoice.errors import AudioError, ConfigError
+from edgevoice.errors import ConfigError
 from training.augment import coloured_noise, gain
 from training.calibrate import NONE
 from training.corpus import check_recordings
@@ -113,21 +112,24 @@ def _pieces(clip: Clip, stem: Path) -> Iterator[Clip]:
             path = stem.with_name(f"{stem.name}-{number:04d}.flac")
             soundfile.write(path, samples, SAMPLE_RATE, subtype="PCM_16")
             yield dataclasses.replace(clip, path=path, text="", duration_s=PIECE_S)
-    except AudioError as error:
-        raise ConfigError(f"{clip.origin or clip.path}: {error}", "Mend or remove the recording") from None
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        reason = getattr(error, "error_string", error)
+        raise ConfigError(f"{clip.origin or clip.path} cannot be read: {reason}", "Mend or remove it") from None
 
 
 def _blocks(path: Path, size: int) -> Iterator[npt.NDArray[np.float32]]:
     """A recording in blocks of [size] samples, read bit by bit: that of a day does not fit into memory."""
-    source = FileSource(path)
-    resampler = Resampler(source.sample_rate)
-    resampled = itertools.chain((resampler.process(block.samples) for block in source.blocks()), [None])
     kept = np.zeros(0, np.float32)
-    for samples in resampled:
-        kept = np.concatenate([kept, resampler.flush() if samples is None else samples])
-        while len(kept) >= size:
-            yield kept[:size]
-            kept = kept[size:]
+    with soundfile.SoundFile(path) as sound:
+        stream = soxr.ResampleStream(sound.samplerate, SAMPLE_RATE, num_channels=1, dtype="float32")
+        while True:
+            read = sound.read(sound.samplerate, dtype="float32", always_2d=True).mean(axis=1)
+            kept = np.concatenate([kept, stream.resample_chunk(read, last=not len(read))])
+            while len(kept) >= size:
+                yield kept[:size]
+                kept = kept[size:]
+            if not len(read):
+                return
 
 
 def _noise(rng: np.random.Generator) -> np.ndarray:

@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 
 import bench.cli
+from bench import recipes
+from bench.phrases import said_by_people
+from bench.recipes import digits
 from bench.training import compare, table
+from edgevoice.errors import UsageError
 from export.parity import CLIPS
 from training.manifest import read_manifest
+from training.phrases import read_intents
 
 
 def manifest(folder: Path, intents: list[str]) -> Path:
@@ -46,6 +51,50 @@ def test_alarms_are_counted_through_the_live_path(tmp_path: Path, capsys: pytest
     assert bench.cli.main(arguments) == 0
     (row,) = json.loads(figures.read_text())
     assert row["alarms"] >= 3
+
+
+@pytest.mark.parametrize("minutes", ["nan", "0"])
+def test_alarms_in_no_time_or_on_nothing_are_explained(tmp_path: Path, minutes: str) -> None:
+    file = manifest(tmp_path, ["freeze"])
+    with pytest.raises(UsageError, match="minutes make no sense"):
+        bench.cli.main(["alarms", "models/banking-en", "--data", str(file), "--minutes", minutes])
+    with pytest.raises(UsageError, match="no speech without the model's intents"):
+        bench.cli.main(["alarms", "models/banking-en", "--data", str(file)])
+
+
+def test_people_who_say_a_command_word_for_word(tmp_path: Path) -> None:
+    """Numbers are the words that are said; what is no command is left out."""
+    said = ["set a timer for 5 minutes", "Cancel all timers!", "what a day"]
+    rows = [[str(CLIPS), text, "1.0"] for text in said]
+    with (tmp_path / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([["path", "text", "duration_s"], *rows])
+    clips = said_by_people(read_intents(Path("bench/real_commands.toml")), tmp_path / "manifest.csv")
+    assert [clip.intent for clip in clips] == ["set_timer", "cancel_timer"]
+
+
+def test_every_speaker_judges_what_the_others_taught(tmp_path: Path) -> None:
+    """And is in no other split."""
+    (tmp_path / "fsdd").mkdir()
+    people = [f"fsdd-{name}" for name in ("ann", "bob", "cy")]
+    rows = [["a.wav", str(n % 5), who, "train", "0.5"] for who in people for n in range(40)]
+    with (tmp_path / "fsdd" / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([["path", "text_norm", "speaker", "split", "duration_s"], *rows])
+    corpora = digits(tmp_path)
+    assert set(corpora) == {"ann", "bob", "cy"}
+    for judge, clips in corpora.items():
+        assert {clip.speaker for clip in clips if clip.split == "test"} == {f"fsdd-{judge}"}
+        assert {clip.split for clip in clips if clip.speaker != f"fsdd-{judge}"} == {"train", "dev"}
+        assert {clip.intent for clip in clips} == set("01234")
+
+
+def test_all_judges_together_and_each(tmp_path: Path) -> None:
+    """Weighted by their clips."""
+    runs = [
+        recipes.Result("digits", judge, "ours", 100, 7, 10, {"as cut": (count, share)})
+        for judge, count, share in (("ann", 100, 0.9), ("bob", 300, 0.7))
+    ]
+    last = recipes.table(runs).splitlines()[-1]
+    assert last == "| digits | ours | 7 | 10 % | as cut | 75.0 % of 400 | ann 90.0 %, bob 70.0 % |"
 
 
 @pytest.mark.slow

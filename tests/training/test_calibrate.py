@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -107,9 +109,9 @@ def test_the_whole(tmp_path) -> None:
     assert found.false_accepts == pytest.approx(fired[truth == 1].mean(), abs=1e-4)
     assert found.accepted == pytest.approx((fired & (best == truth))[truth != 1].mean(), abs=1e-4)
     assert found.false_accepts < 0.1 < found.accepted
-    assert load(tmp_path) is None
+    assert load(str(tmp_path)) is None
     found.save(tmp_path)
-    assert load(tmp_path) == found
+    assert load(str(tmp_path)) == found
 
 
 def test_nothing_to_go_by() -> None:
@@ -119,7 +121,15 @@ def test_nothing_to_go_by() -> None:
         calibrate(np.zeros((2, 3)), np.zeros(2, dtype=int), LABELS, "none", 1.5)
 
 
-def test_a_damaged_file_is_explained(tmp_path) -> None:
-    (tmp_path / "calibration.json").write_text("{", encoding="utf-8")
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[1]", '{"temperature": "hot"}', '{"thresholds": {"pay": "x"}}', '{"temperature": 0}', '{"more": 1}'],
+)
+def test_a_damaged_file_is_explained(tmp_path, content):
+    logits, truth = drawn(3, 100, 2.0)
+    calibrate(logits, truth, LABELS, "none", 0.02).save(tmp_path)
+    file = tmp_path / "calibration.json"
+    whole = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**whole, **json.loads(content)}) if ":" in content else content, encoding="utf-8")
     with pytest.raises(ConfigError, match="cannot be read"):
-        load(tmp_path)
+        load(str(tmp_path))

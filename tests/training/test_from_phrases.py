@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from transformers import WhisperConfig
 
 from edgevoice.asr.bundle import load_bundle
+from edgevoice.errors import EdgeVoiceError
 from tests.command_line import Cli
 from training import others
 from training.calibrate import NONE
-from training.from_phrases import write_sentences
-from training.manifest import read_manifest
+from training.from_phrases import PhrasesConfig, from_phrases, sentence_rows
+from training.judgement import tally
+from training.manifest import Clip, read_manifest
 from training.others import resembles
 from training.phrases import read_intents
 
@@ -56,13 +61,11 @@ def test_sentences_that_may_mean_the_same(one: str, other: str, alike: bool) -> 
     assert resembles(one, other) == resembles(other, one) == alike
 
 
-def test_the_sentences_of_a_corpus(tmp_path: Path, phrases: Path) -> None:
+def test_the_sentences_of_a_corpus(phrases: Path) -> None:
     """The intents' own in every split; of the others each in one, none like an intent; the user's are not judged by."""
     intents = read_intents(phrases)
     said = {name: intents.sentences(name, 60, 1) for name in intents.phrases}
-    write_sentences(tmp_path / "sentences.csv", said, intents, seed=1)
-    with (tmp_path / "sentences.csv").open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = [dict(zip(("text", "intent", "split"), row, strict=True)) for row in sentence_rows(said, intents, seed=1)]
     by_split = {split: [row for row in rows if row["split"] == split] for split in ("train", "dev", "test")}
     for own in by_split.values():
         assert {row["text"] for row in own if row["intent"] == "lights"} == set(said["lights"])
@@ -89,13 +92,13 @@ def test_the_users_own_recordings(tmp_path: Path) -> None:
     for name, text in (("a", "switch the lights on please"), ("b", "what a lovely day")):
         soundfile.write(room / f"{name}.wav", 0.1 * np.tile(second, 2), 44_100)
         (room / f"{name}.txt").write_text(text)
-    sources = others.recordings([str(room)], ["turn on the lights"])
+    sources = others.recordings([str(room)], ["turn on the lights", "yes"])
     clips = read_manifest(others.cut(sources, tmp_path / "recorded", seed=1))
     own = [clip for clip in clips if tmp_path in clip.path.parents]
     come_along = [clip for clip in clips if clip not in own]
     assert {clip.intent for clip in clips} == {NONE}
     assert {clip.split for clip in come_along} == {"train", "dev", "test"}
-    assert not any("lights" in clip.text.split() for clip in come_along)
+    assert "yes" in {clip.text for clip in read_manifest(others.COME_ALONG)} - {clip.text for clip in come_along}
     assert {clip.split for clip in own} == {"train", "dev"}
     assert [clip.text for clip in own if clip.text] == ["what a lovely day"]
     speakers = {name: {c.speaker for c in come_along if c.split == name} - {"unknown"} for name in ("train", "dev")}
@@ -107,14 +110,68 @@ def test_the_users_own_recordings(tmp_path: Path) -> None:
     assert sorted(loudness) == [0.1] * 6 + [0.2] * 6
 
 
-def test_a_source_that_is_not_there_is_said_before_anything_is_made(tmp_path: Path, phrases: Path) -> None:
-    cli = Cli(tmp_path, Path(), {"PYTHONPATH": str(Path(__file__).parents[2]), "EDGEVOICE_MODEL": ""})
-    arguments = ["--others", str(tmp_path / "nowhere"), "--work", tmp_path / "work"]
-    result = cli("train", "from-phrases", phrases, "--output", tmp_path / "bundle", *arguments, timeout=60)
-    assert result.returncode == 2
-    assert "nowhere" in result.stderr.decode()
-    assert "Traceback" not in result.stderr.decode()
-    assert not (tmp_path / "work" / "speech").exists()
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"others": ("nowhere",)}, "nowhere"),
+        ({"hours": float("nan")}, "nan hours"),
+        ({"hours": 0.0}, "0 hours"),
+        ({"steps": -5}, "-5 steps"),
+        ({"seed": -1}, "-1 seed"),
+        ({"false_accept_rate": 1.5}, "1.5 is no rate"),
+        ({"work": "file/work"}, "file/work cannot be written"),
+        ({"work": "mine"}, "mine holds files of something else"),
+        ({"work": "bundle"}, "overlap"),
+        ({"work": "bundle/work"}, "overlap"),
+        ({"output": "file/bundle"}, "file/bundle cannot be written"),
+        ({"output": "."}, "cannot be replaced"),
+        ({"output": "mine"}, "is not empty"),
+        ({"checkpoint": "whisper"}, "cannot be trained for captions"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_made(
+    tmp_path: Path, phrases: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], said: str
+) -> None:
+    """And what lies there already stays as it was."""
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    Path("mine").mkdir()
+    Path("mine/run.txt").write_text("mine")
+    if "checkpoint" in change:
+        WhisperConfig(d_model=32).save_pretrained("whisper")
+    paths = {name: Path(value) if name in ("work", "output") else value for name, value in change.items()}
+    config = PhrasesConfig(**{"phrases": phrases, "output": Path("bundle"), "work": Path("work"), **paths})
+    with pytest.raises(EdgeVoiceError, match=re.escape(said)):
+        from_phrases(config)
+    assert not list(tmp_path.glob("*/speech"))
+    assert Path("mine/run.txt").read_text() == "mine"
+
+
+def heard(*clips: tuple[str, str, str]) -> list[tuple[Clip, str]]:
+    """Clips of these sets and intents, and what they were taken for."""
+    return [
+        (Clip(path=Path(), text="", intent=meant, speaker=f"s{n}", split="test", duration_s=1.0, dataset=name), label)
+        for n, (name, meant, label) in enumerate(clips)
+    ]
+
+
+def test_the_judgement() -> None:
+    """Commands are right, missed or confused; whatever means nothing is counted by what it is."""
+    commands = [("speech", "lights", "lights"), ("speech", "lights", NONE), ("speech", "music", "lights")]
+    rest = [("speech", NONE, "music"), ("speech", NONE, NONE), ("recorded", NONE, NONE), ("noise", NONE, "lights")]
+    found = tally(heard(*commands, ("speech", "music", "music"), *rest))
+    assert (found.commands, found.accuracy, found.confused) == (4, 0.5, 0.25)
+    assert (found.others, found.false_accepts) == (2, 0.5)
+    assert (found.people, found.people_accepts, found.noises, found.noise_accepts) == (1, 0.0, 1, 1.0)
+    right, accepts, *advice = found.lines()
+    assert (
+        right == "right\t50.0% of 4 commands in 4 voices that were not trained on (25.0% were taken for another intent)"
+    )
+    assert accepts.endswith(
+        "50.0% of 2 other sentences in the same voices, 0.0% of 1 recordings of other people, 100.0% of 1 noises"
+    )
+    assert len(advice) == 2
+    assert len(tally(heard(("speech", "lights", "lights"))).lines()) == 1
 
 
 @pytest.mark.slow
@@ -138,10 +195,21 @@ def test_one_command_from_phrases_to_a_bundle(tmp_path: Path, phrases: Path) -> 
     assert f"edgevoice live --model {output}" in shown
     assert 0.5 <= manifest.early_threshold <= 1
     assert "recordings of other people" in shown
-    told = [line for line in shown.splitlines() if line.startswith(("right", "false accepts"))]
-    assert len(told) == 2
+    told = [line for line in shown.splitlines() if line.startswith(("right", "false accepts", "what helps"))]
+    assert len(told) >= 2
     card = (output / "README.md").read_text(encoding="utf-8")
     assert all(line.replace("\t", ": ") in card for line in told)
+    missing = cli("train", "from-phrases", phrases, "--output", output, *arguments, "--others", tmp_path / "nowhere")
+    assert missing.returncode == 2
+    assert "Traceback" not in missing.stderr.decode()
+    corpus = tmp_path / "work" / "speech" / "manifest.csv"
+    made = corpus.stat().st_mtime_ns
+    shutil.rmtree(output)  # as if it had been stopped before the end
+    resumed = cli("train", "from-phrases", phrases, "--output", output, *arguments, timeout=300)
+    assert resumed.returncode == 0, resumed.stderr.decode()
+    assert resumed.stdout == result.stdout
+    assert corpus.stat().st_mtime_ns == made
+    assert load_bundle(output).manifest.files == manifest.files
     again = cli("train", "from-phrases", phrases, "--output", output)
     assert again.returncode == 2
     assert b"is not empty" in again.stderr

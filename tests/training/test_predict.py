@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from transformers import pipeline
 
+from edgevoice.asr.bundle import load_bundle
 from edgevoice.errors import ConfigError
 from export.build import ExportOptions, export
 from export.parity import CLIPS, load_clips
-from tests.small import TINY_WAV2VEC2, small_corpus, tiny_recipe
-from training import calibrate
+from tests.command_line import Cli
+from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
+from training import calibrate, hub
+from training.config import Task
 from training.loading import load_checkpoint
 from training.predict import predict, run
 from training.run import train
@@ -47,11 +50,52 @@ def test_calibration_lies_beside_the_weights_and_goes_into_the_bundle(
     assert calibrate.run([str(run_folder), "--false-accept-rate", "0.2"]) == 0
     said = capsys.readouterr().out.splitlines()[-2:]
     assert [line.partition("\t")[0] for line in said] == ["temperature", "announced early from"]
-    found = calibrate.load(run_folder)
+    found = calibrate.load(str(run_folder))
     assert found
     manifest = export([str(run_folder)], tmp_path / "bundle", ExportOptions(precisions=("fp32",)))
     assert (manifest.temperature, manifest.thresholds) == (found.temperature, dict(found.thresholds))
     assert manifest.early_threshold == found.early_threshold
+
+
+def test_the_reject_label_of_the_calibration_goes_into_the_bundle(intents: Path, tmp_path: Path) -> None:
+    """It has no threshold, so without that it would be announced as an intent. The one asked for wins."""
+    run_folder = shutil.copytree(intents, tmp_path / "run")
+    assert calibrate.run([str(run_folder), "--reject-label", "short"]) == 0
+    manifest = export([str(run_folder)], tmp_path / "bundle", ExportOptions(precisions=("fp32",)))
+    assert (manifest.reject_label, set(manifest.thresholds)) == ("short", {"long"})
+    other = ExportOptions(precisions=("fp32",), reject_label="long")
+    assert export([str(run_folder)], tmp_path / "other", other).reject_label == "long"
+
+
+def test_a_step_of_a_run_has_a_calibration_of_its_own(intents: Path, tmp_path: Path) -> None:
+    """That of the run's best weights is not that of others."""
+    run_folder = shutil.copytree(intents, tmp_path / "run")
+    step = next(run_folder.glob("checkpoint-*"))
+    assert calibrate.run([str(run_folder)]) == 0
+    assert calibrate.load(str(step)) is None
+    assert calibrate.run([str(step)]) == 0
+    assert calibrate.load(str(step))
+
+
+@pytest.mark.parametrize("task", ["intent", "joint"])
+def test_what_was_pushed_can_be_fetched(tmp_path: Path, task: Task) -> None:
+    """A checkpoint with features of our own and a calibration, by its name on the hub: predicted, and exported."""
+    made = tmp_path / "run"
+    train(task, tiny_recipe(small_corpus(tmp_path), TINY_BERT, "trainer.max_steps=2"), made)
+    calibration = calibrate.calibrate_run(made, "none", 0.2)
+    snapshot = tmp_path / "home" / "hub" / "models--me--bert" / "snapshots" / ("0" * 40)
+    shutil.copytree(made, snapshot, ignore=shutil.ignore_patterns(*hub.KEPT_BACK, "checkpoint-*"))
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text("0" * 40, encoding="utf-8")
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "HF_HOME": str(tmp_path / "home")}
+    cli = Cli(tmp_path, Path(), {**environment, "HF_HUB_OFFLINE": "1"})
+    predicted = cli("train", "predict", "me/bert", next(CLIPS.parent.glob("*.ogg")).resolve(), timeout=120)
+    assert predicted.returncode == 0, predicted.stderr.decode()
+    exported = cli("export", "me/bert", "--output", tmp_path / "bundle", "--precision", "fp32", timeout=200)
+    assert exported.returncode == 0, exported.stderr.decode()
+    manifest = load_bundle(tmp_path / "bundle").manifest
+    assert manifest.temperature == calibration.temperature
+    assert manifest.thresholds == calibration.thresholds
 
 
 def test_calibration_on_other_clips(intents: Path, tmp_path: Path) -> None:
