@@ -45,7 +45,12 @@ def is_hub_name(name: str) -> bool:
     """Whether a name, of a checkpoint or data set, can only be one of the hub: OWNER/NAME, and no file, folder or model
     that is here."""
     here = name in known_models() or Path(name).exists() or Path(name.partition(":")[0]).exists()
-    return bool(_HUB_NAME.fullmatch(name)) and not here
+    return could_be_of_hub(name) and not here
+
+
+def could_be_of_hub(name: str) -> bool:
+    """Whether a name, of a checkpoint or data set, is well-formed: OWNER/NAME, and for data perhaps :CONFIG."""
+    return bool(_HUB_NAME.fullmatch(name))
 
 
 def off() -> bool:

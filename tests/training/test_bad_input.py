@@ -203,6 +203,29 @@ def test_a_bundle_in_place_of_a_checkpoint(capfd):
     assert "'models/banking-en' is a bundle, not a checkpoint. Run it with" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("runs/nowhere", "There is no folder 'nowhere' in 'runs'. Name a folder"),
+        ("small/manifest.csv", "'small/manifest.csv' is a file, and a checkpoint is a folder"),
+        (
+            "models/banking-en",
+            "There is no folder 'models/banking-en' here. The model that comes along is 'banking-en'",
+        ),
+        ("runs/no where", "There is no checkpoint 'runs/no where', since there is no such folder"),
+        ("me/model", "There is no folder 'me/model' here; and if it is a hub id, .* not in the cache"),
+    ],
+)
+def test_a_mistyped_checkpoint_is_told_from_one_of_the_hub(tmp_path, monkeypatch, name, complaint):
+    """Before the data are read: here there are none."""
+    small_corpus(tmp_path)
+    (tmp_path / "runs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(EdgeVoiceError, match=complaint):
+        train("ctc", tiny_recipe(tmp_path / "no.csv", {}, f"model.checkpoint={name}"), tmp_path / "run")
+
+
 def test_code_that_lies_beside_weights_is_not_run(tmp_path):
     """Nor is anybody asked whether it should be."""
     folder = tmp_path / "evil"
