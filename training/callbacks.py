@@ -9,11 +9,29 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from edgevoice.errors import EdgeVoiceError
+
 logger = logging.getLogger(__name__)
+
+HOPELESS = 30
+"""So many steps without a finite gradient in a row do not mend; fp16 needs up to sixteen to find its scale."""
+
+
+class TrainingError(EdgeVoiceError):
+    """A run cannot go on."""
 
 
 class SkipBadGradients(TrainerCallback):  # type: ignore[misc]
-    """Leaves out a step whose gradient is not finite: bf16 attention now and then gives one on CPU."""
+    """Leaves out a step whose gradient is not finite: bf16 attention now and then gives one on CPU. Where that does not
+    pass, the run ends: it would learn nothing more, and report the figures of weights that mean nothing.
+
+    Raises:
+        TrainingError: the weights are no longer finite, or no gradient is for `HOPELESS` steps or most of a short run.
+    """
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+        self._taken = 0
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """Drops all gradients, so that the optimiser has nothing to do."""
@@ -22,6 +40,29 @@ class SkipBadGradients(TrainerCallback):  # type: ignore[misc]
             logger.warning("step %d left out: its gradient is not finite", state.global_step)
             for parameter in model.parameters():
                 parameter.grad = None
+            self._in_a_row += 1
+            if self._in_a_row >= HOPELESS or not _is_finite(model):
+                raise _came_apart(state.global_step)
+        else:
+            self._in_a_row = 0
+            self._taken += 1
+
+    def on_train_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        """Sees whether a run too short for `HOPELESS` steps ended among them, and what the last step did."""
+        if self._in_a_row > self._taken or not _is_finite(model):
+            raise _came_apart(state.global_step)
+
+
+def _is_finite(model: Any) -> bool:
+    return all(bool(parameter.isfinite().all()) for parameter in model.parameters())
+
+
+def _came_apart(step: int) -> TrainingError:
+    return TrainingError(
+        f"The training came apart: at step {step} its loss is no finite number any more",
+        "Choose a lower trainer.learning_rate or more trainer.warmup_steps, and see with 'edgevoice train validate' "
+        "whether a recording is damaged",
+    )
 
 
 class FreshBatches(TrainerCallback):  # type: ignore[misc]

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import typing
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +37,9 @@ FULL_SCALE, CLIPPED_SHARE = 0.999, 0.002
 FEW = 8
 """A label with fewer training clips than this is hardly learnt, where nothing else is said."""
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "note"]
+_NOTES_SHOWN = 20
+"""A whole data set may be at another rate; what is beyond this is counted here, and listed with `--json`."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Problem:
     """Something that spoils training."""
 
     severity: Severity
-    """ "error": the run would fail or measure nothing; "warning": it would learn less, or look better than it is."""
+    """ "error": the run would fail or measure nothing; "warning": it would learn less, or look better than it is;
+    "note": it is mended while reading."""
     what: str
     where: str
     """File and row, or the label or speaker it is about."""
@@ -60,6 +64,8 @@ class Heard:
     peak: float = 0.0
     clipped: float = 0.0
     """Share of samples at full scale."""
+    not_numbers: int = 0
+    """Samples that are NaN or infinite, which a file of floats can hold."""
     digest: str = ""
     """sha256 of the samples."""
     error: str = ""
@@ -137,9 +143,11 @@ def hear(clip: Clip) -> Heard:
         return Heard(clip, error=plain(str(error)))
     if not len(samples):
         return Heard(clip, rate=rate, error="it is empty")
-    size = np.abs(samples)
+    finite = np.isfinite(samples)
+    size = np.where(finite, np.abs(samples), np.float32(0))  # NaN would win every maximum, and pass every comparison
     return Heard(
         clip,
+        not_numbers=int(finite.size - np.count_nonzero(finite)),
         seconds=len(samples) / rate,
         rate=rate,
         peak=float(size.max()),
@@ -160,6 +168,10 @@ def _clip_problems(task: Task, config: DataConfig, heard: Iterable[Heard]) -> It
             yield Problem("warning", f"{each.seconds:.1f} s, longer than data.maximum_s; it is left out", where)
         if each.peak < 10 ** (SILENT_DBFS / 20):
             yield Problem("warning", "silent", where)
+        if each.not_numbers:
+            yield Problem("warning", f"{each.not_numbers} of its samples are no numbers (NaN or infinite)", where)
+        if each.rate != SAMPLE_RATE:
+            yield Problem("note", f"{each.rate} Hz, and is resampled to {SAMPLE_RATE} Hz", where)
         if each.clipped > CLIPPED_SHARE:
             yield Problem("warning", f"clipped: {100 * each.clipped:.1f} % of its samples at full scale", where)
         if abs(each.seconds - each.clip.duration_s) > 0.1:  # never of NaN, which is "not said"
@@ -217,7 +229,7 @@ def _findings(problems: Sequence[Problem], heard: Sequence[Heard]) -> Findings:
             row = labels.setdefault(each.clip.intent, {})
             row[each.clip.split] = row.get(each.clip.split, 0) + 1
     return Findings(
-        problems=tuple(sorted(problems, key=lambda problem: problem.severity)),
+        problems=tuple(sorted(problems, key=lambda problem: typing.get_args(Severity).index(problem.severity))),
         clips=dict(clips),
         hours={name: round(value, 4) for name, value in hours.items()},
         durations={name: durations[name] for name in _RANGES if durations[name]},
@@ -248,7 +260,7 @@ def report(findings: Findings) -> str:
         lines += ["", "label"]
         for label, row in findings.labels.items():
             counts = ", ".join(f"{name or '-'} {count}" for name, count in row.items())
-            lines.append(f"  {plain(label):24} {counts}")
+            lines.append(f"  {label:24} {counts}")
     odd = {rate: count for rate, count in findings.rates.items() if rate != SAMPLE_RATE}
     if odd:
         listed = ", ".join(f"{rate} Hz: {count}" for rate, count in odd.items())
@@ -256,10 +268,14 @@ def report(findings: Findings) -> str:
     if findings.characters:
         lines += ["", f"written with   {findings.characters} ({len(findings.characters)} characters)"]
     lines.append("")
-    lines += [f"{problem.severity}: {plain(problem.where)}: {problem.what}" for problem in findings.problems]
-    warnings = len(findings.problems) - findings.errors
-    lines.append(f"{findings.errors} errors, {warnings} warnings in {sum(findings.clips.values())} clips")
-    return "\n".join(lines)
+    by_severity = Counter(problem.severity for problem in findings.problems)
+    spared = max(0, by_severity["note"] - _NOTES_SHOWN)
+    shown = findings.problems[: len(findings.problems) - spared]  # notes are the last
+    lines += [f"{problem.severity}: {problem.where}: {problem.what}" for problem in shown]
+    if spared:
+        lines.append(f"note: {spared} more notes are listed with --json")
+    lines.append(f"{findings.errors} errors, {by_severity['warning']} warnings in {sum(findings.clips.values())} clips")
+    return "\n".join(plain(line) for line in lines)  # names of splits, labels and files come from the data
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -20,6 +20,7 @@ from training.features import described, make_extractor
 from training.manifest import Clip
 
 OWN_EXTRACTOR = "EdgeVoiceLogMel"
+_NAME_ONE = "Name a folder that 'edgevoice train' wrote, or the hub id OWNER/NAME of a checkpoint"
 
 
 def save_features(settings: FeatureSettings, folder: Path) -> None:
@@ -39,17 +40,22 @@ def save_features(settings: FeatureSettings, folder: Path) -> None:
 
 def check_name(checkpoint: str) -> None:
     """Raises ModelError for what is no folder and cannot be a hub id, before anything asks the hub for it."""
-    if not Path(checkpoint).is_dir() and (checkpoint.count("/") != 1 or checkpoint.startswith((".", "/", "~"))):
-        raise ModelError(
-            f"There is no checkpoint '{checkpoint}'",
-            "Name a folder that 'edgevoice train' wrote, or the hub id OWNER/NAME of a checkpoint",
-        )
+    place = Path(checkpoint)
+    if place.is_dir():
+        return
+    if place.is_file():
+        raise ModelError(f"'{checkpoint}' is a file, and a checkpoint is a folder", _NAME_ONE)
+    if ":" in checkpoint or not network.could_be_of_hub(checkpoint):
+        raise ModelError(f"There is no checkpoint '{checkpoint}', since there is no such folder", _NAME_ONE)
 
 
 def check_start(checkpoint: str) -> None:
-    """Raises ModelError for what is neither a model that is here, nor a checkpoint, nor can be a hub id."""
-    if checkpoint not in known_models():
-        check_name(checkpoint)
+    """Raises ModelError for what is neither a model that is here, nor a checkpoint, nor to be had from the hub."""
+    if checkpoint in known_models():
+        return
+    check_name(checkpoint)
+    if network.off() and not Path(checkpoint).is_dir() and stored_file(checkpoint, "config.json") is None:
+        raise unreadable(checkpoint, "configuration (config.json)", FileNotFoundError())
 
 
 def load_features(checkpoint: str) -> FeatureSettings:
@@ -124,10 +130,21 @@ def unreadable(checkpoint: str, what: str, error: Exception) -> ModelError:
     if Path(checkpoint).is_dir():
         remedy = "Name a folder that 'edgevoice train' wrote, or the hub id of a whole checkpoint"
         return ModelError(f"The checkpoint '{checkpoint}' has no {what} that can be read: {reason}", remedy)
+    folder = Path(checkpoint)
+    if folder.name in known_models() and network.off():
+        return ModelError(f"There is no folder '{checkpoint}' here", f"The model that comes along is '{folder.name}'")
+    if folder.parent.is_dir() and network.off():
+        return ModelError(f"There is no folder '{folder.name}' in '{folder.parent}'", _NAME_ONE)
     fetch = f"Where there is a network, fetch it with 'hf download {checkpoint}'; or name a checkpoint's folder"
     if network.off():
-        return ModelError(f"The {what} of '{checkpoint}' is not in the cache, and the hub cannot be reached", fetch)
-    return ModelError(f"The checkpoint '{checkpoint}' has no {what} that can be had: {reason}", fetch)
+        return ModelError(
+            f"There is no folder '{checkpoint}' here; and if it is a hub id, the {what} of '{checkpoint}' is not in "
+            "the cache, and the hub cannot be reached",
+            fetch,
+        )
+    return ModelError(
+        f"There is no folder '{checkpoint}' here, and no {what} of that name can be had from the hub: {reason}", fetch
+    )
 
 
 def measure(settings: FeatureSettings, clips: Sequence[Clip], *, seed: int, count: int = 400) -> FeatureSettings:

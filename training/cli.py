@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from edgevoice.text import plain
 from training import network
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     alone = os.environ.get("RANK", "0") == "0"  # of several processes one speaks
     level = logging.INFO if alone else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    _show_log(level)
     from training.config import load_config
 
     flags = []
@@ -54,8 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         config = dataclasses.replace(config, model=dataclasses.replace(config.model, checkpoint=options.model))
     if options.data:
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, sources=tuple(options.data)))
-    pushed = [options.push_to_hub] if options.push_to_hub else []
-    network.allow([config.model.checkpoint, *config.data.sources, *pushed])
+    network.allow([config.model.checkpoint, *config.data.sources], needed=bool(options.push_to_hub))
     from training import hub
     from training.run import train
 
@@ -69,10 +69,23 @@ def main(arguments: Sequence[str]) -> int:
     if not alone:
         return 0
     for name, value in figures.items():
-        print(f"{name}\t{value:.4f}")
+        print(f"{plain(name)}\t{value:.4f}")
     if options.push_to_hub:
         print(f"pushed\t{hub.push(options.output, options.push_to_hub)}")
     return 0
+
+
+class _Plain(logging.Formatter):
+    """A line a message: names of data sets, splits and labels come from the data, and may hold control characters."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(super().format(record))
+
+
+def _show_log(level: int) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Plain("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    logging.basicConfig(level=level, handlers=[handler])
 
 
 def _named(arguments: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import math
 import re
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,8 @@ from training.splits import SplitBy
 
 Task = Literal["ctc", "intent", "joint"]
 CONFIGS = Path(__file__).parent / "configs"
+RECORD = "training.json"
+"""The resolved recipe in a run's folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ class ModelConfig:
     classifier_size: int = 256
     """Width of the intent head's projection."""
     freeze_features: bool = True
-    """Keep the convolutional feature encoder of a pretrained checkpoint fixed."""
+    """Keep the convolutional feature encoder of a pretrained checkpoint fixed; the Transformers guides train it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,10 +126,15 @@ class TrainerConfig:
     """How the learning rate falls: "linear", "cosine", "constant_with_warmup", ..."""
     weight_decay: float = 0.01
     """AdamW's, on all weights but those of norms and biases."""
+    adam_beta2: float = 0.98
+    """AdamW's decay of its mean of squared gradients; Transformers' own is 0.999, which remembers for longer than many
+    runs here last."""
     max_grad_norm: float = 1.0
     """Gradients are scaled down to this length."""
     intent_weight: float = 0.5
     """Weight of the intent loss beside the CTC loss, for "joint"."""
+    label_smoothing: float = 0.05
+    """Share of a label that the intent loss spreads over all labels, for "joint"."""
     average_decay: float = 0.0
     """Exponential moving average of the weights, evaluated and saved in their place; 0 to switch off."""
     evaluate_every: int = 200
@@ -172,7 +179,7 @@ def load_config(file: Path | None, assignments: typing.Sequence[str] = ()) -> Tr
     named = CONFIGS / f"{file}.toml"
     try:
         tree = tomllib.loads((named if named.is_file() else file).read_text(encoding="utf-8")) if file else {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"The recipe {file} cannot be read: {error}", f"See {CONFIGS} for examples") from None
     for assignment in assignments:
         _assign(tree, assignment)
@@ -237,12 +244,22 @@ _MORE_THAN_0 = (
 )
 _REGULARISATION = re.compile("apply_spec_augment|mask_(time|feature)_(prob|length|min_masks)|.*dropout.*|.*layerdrop")
 """Keys of Transformers' configurations that change how a model is trained and not what weights it has."""
-_SHARES = ("data.dev_share", "data.test_share", "data.cut_others", "trainer.warmup_ratio", "trainer.average_decay")
+_SHARES = (
+    "data.dev_share",
+    "data.test_share",
+    "data.cut_others",
+    "trainer.warmup_ratio",
+    "trainer.average_decay",
+    "trainer.adam_beta2",
+    "trainer.label_smoothing",
+)
 """Keys whose value lies from 0 to less than 1."""
 
 
 def _check(config: TrainConfig) -> None:
     """Raises ValueError for what would only break later, perhaps after hours."""
+    for name, number in _numbers(dataclasses.asdict(config)):
+        _must(math.isfinite(number), name, number, "no finite number")  # NaN would pass every comparison below
     values = {name: _value(config, name) for name in (*_AT_LEAST, *_MORE_THAN_0, *_SHARES)}
     for name, value in values.items():
         _must(not value < _AT_LEAST.get(name, -math.inf), name, value, f"less than {_AT_LEAST.get(name, 0):g}")
@@ -266,6 +283,21 @@ def _check(config: TrainConfig) -> None:
             _must(not key.endswith("probability") or 0 <= value <= 1, name, value, "not from 0 to 1")
 
 
+def _numbers(tree: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Every number of a configuration, with its dotted name."""
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from _numbers(value, f"{name}.{key}" if name else str(key))
+    elif isinstance(tree, (list, tuple)):
+        for value in tree:
+            yield from _numbers(value, name)
+    elif isinstance(tree, (int, float)):
+        try:
+            yield name, float(tree)
+        except OverflowError:  # a whole number of hundreds of digits
+            yield name, math.inf
+
+
 def _value(config: TrainConfig, name: str) -> float:
     value: Any = config
     for part in name.split("."):
@@ -281,7 +313,7 @@ def _must(fits: bool, name: str, value: float, otherwise: str) -> None:  # noqa:
 def save_config(config: TrainConfig, task: Task, folder: Path) -> None:
     """Writes the resolved configuration to `folder/training.json`."""
     text = json.dumps({"task": task, **dataclasses.asdict(config)}, indent=1, ensure_ascii=False)
-    (folder / "training.json").write_text(text + "\n", encoding="utf-8")
+    (folder / RECORD).write_text(text + "\n", encoding="utf-8")
 
 
 def load_resolved(folder: Path) -> tuple[Task, TrainConfig]:

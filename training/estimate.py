@@ -10,7 +10,6 @@ from pathlib import Path
 
 from training.callbacks import StepTimes
 from training.config import Task, TrainConfig
-from training.dataset import SpeechDataset
 from training.meter import spoken_time
 from training.run import prepared
 
@@ -41,7 +40,7 @@ def expected_time(task: Task, config: TrainConfig) -> Expected:
     """Takes the first steps of a run, in a folder that is removed.
 
     Raises:
-        EdgeVoiceError: data, model and recipe do not fit together.
+        EdgeVoiceError: data, model and recipe do not fit together. A stream is refused before, by `training.check`.
     """
     settings = config.trainer
     few = dataclasses.replace(
@@ -52,7 +51,7 @@ def expected_time(task: Task, config: TrainConfig) -> Expected:
         with prepared(task, dataclasses.replace(config, trainer=few), Path(scratch) / "run") as run:
             run.trainer.add_callback(clock)
             run.trainer.train()
-        batches = len(run.trainer.get_train_dataloader()) if isinstance(run.datasets["train"], SpeechDataset) else 0
+        batches = len(run.trainer.get_train_dataloader())
     # the first step also sets up what the others find ready
     per_step = (clock.ends[-1] - clock.ends[0]) / max(1, len(clock.ends) - 1)
     per_epoch = math.ceil(batches / settings.gradient_accumulation_steps)

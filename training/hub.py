@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 
 from edgevoice.errors import EdgeVoiceError, UsageError
+from edgevoice.text import plain
+from training import network
 
 logger = logging.getLogger(__name__)
 
@@ -18,11 +20,24 @@ class HubError(EdgeVoiceError):
 
 
 def check_login(name: str) -> None:
-    """Raises UsageError before the training, not after it, where a push would fail for want of a token."""
+    """Raises UsageError before the training, not after it, where a push would fail for want of a name that the hub
+    takes, of a network or of a token."""
     from huggingface_hub import get_token
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
-    if name.count("/") > 1 or not name.strip("/"):
-        raise UsageError(f"'{name}' is no name of a repository", "Write --push-to-hub OWNER/NAME")
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        raise UsageError(
+            f"'{plain(name)}' is no name of a repository",
+            "Write --push-to-hub OWNER/NAME in letters, digits, '-', '_' and '.'",
+        ) from None
+    if network.off():
+        raise UsageError(
+            "The hub cannot be reached, so that the run could not be pushed to it",
+            "Train without --push-to-hub; the same command with it, once there is a network, pushes the finished run",
+        )
     if not get_token():
         raise UsageError("Nobody is logged in to the hub", "Log in with: hf auth login")
 
@@ -47,6 +62,7 @@ def push(folder: Path, name: str) -> str:
     except (OSError, ValueError) as error:  # of the network, of the hub (requests), of a name it does not like
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise HubError(
-            f"The run could not be pushed to the hub: {reason}", f"It is safe in {folder}; push it with: hf upload"
+            f"The run could not be pushed to the hub: {plain(reason)}",
+            f"It is safe in {folder}; the same command pushes it, without training again",
         ) from None
     return str(address)

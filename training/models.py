@@ -42,6 +42,7 @@ class JointConfig(PretrainedConfig):  # type: ignore[misc]
         vocab_size: int = 32,
         classifier_size: int = 256,
         intent_weight: float = 0.5,
+        label_smoothing: float = 0.05,
         pad_token_id: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -49,6 +50,7 @@ class JointConfig(PretrainedConfig):  # type: ignore[misc]
         self.vocab_size = vocab_size
         self.classifier_size = classifier_size
         self.intent_weight = intent_weight
+        self.label_smoothing = label_smoothing
         super().__init__(pad_token_id=pad_token_id, **kwargs)
 
     def encoder_config(self) -> PretrainedConfig:
@@ -111,7 +113,7 @@ class JointModel(PreTrainedModel):  # type: ignore[misc]
         if labels is not None:
             loss = ctc_loss(ctc_logits, labels, lengths, int(self.config.pad_token_id or 0))
         if intent_labels is not None:
-            intent = _intent_loss(intent_logits, intent_labels) * self.config.intent_weight
+            intent = _intent_loss(intent_logits, intent_labels, self.config.label_smoothing) * self.config.intent_weight
             loss = intent if loss is None else loss + intent
         return JointOutput(loss=loss, ctc_logits=ctc_logits, intent_logits=intent_logits)
 
@@ -157,7 +159,14 @@ def output_frames(model: Any, lengths: torch.Tensor) -> torch.Tensor:
 
 
 def build_model(
-    task: Task, config: ModelConfig, *, vocabulary_size: int, blank: int, labels: list[str], intent_weight: float
+    task: Task,
+    config: ModelConfig,
+    *,
+    vocabulary_size: int,
+    blank: int,
+    labels: list[str],
+    intent_weight: float,
+    label_smoothing: float = 0.05,
 ) -> Any:
     """The model a run trains, from a checkpoint or with random weights."""
     label_maps = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
@@ -168,7 +177,8 @@ def build_model(
         "ctc_zero_infinity": True,
     }
     if task == "joint":
-        return _joint(config, vocabulary_size, blank, label_maps, intent_weight)
+        sizes = {"vocab_size": vocabulary_size, "pad_token_id": blank}
+        return _joint(config, sizes, label_maps, {"intent_weight": intent_weight, "label_smoothing": label_smoothing})
     options: dict[str, Any] = ctc if task == "ctc" else {**label_maps, "classifier_proj_size": config.classifier_size}
     auto: Any = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
     source = read_config(config.checkpoint) if config.checkpoint else None
@@ -332,24 +342,23 @@ def _copy_head(source: nn.Linear | None, target: nn.Linear | None) -> None:
 
 
 def _joint(
-    config: ModelConfig, vocabulary_size: int, blank: int, label_maps: dict[str, Any], weight: float
+    config: ModelConfig, sizes: dict[str, Any], label_maps: dict[str, Any], loss: dict[str, float]
 ) -> JointModel:
     if not config.checkpoint:
         built = encoder_config(config)
         if not takes(AutoModelForCTC, built):
             raise _of_another_kind("The recipe's encoder", built, AutoModelForCTC)
         encoder = {"model_type": config.encoder.get("model_type"), **built.to_diff_dict()}
-        return JointModel(_joint_config(encoder, config, vocabulary_size, blank, label_maps, weight))
+        return JointModel(_joint_config(encoder, config, sizes, label_maps, loss))
     source = check_joint(config.checkpoint)
     if isinstance(source, JointConfig):
-        sizes: dict[str, Any] = {"vocab_size": vocabulary_size, "pad_token_id": blank}
         encoder = {**source.encoder, **_regularisation(config, source.encoder_config())}
         model = pretrained(JointModel, config.checkpoint, encoder=encoder, **sizes, **label_maps)
-        model.config.intent_weight = weight
+        model.config.update(loss)
         return _frozen(model, config)
     regularisation = _regularisation(config, source)
     encoder = {"model_type": source.model_type, **source.to_diff_dict(), **regularisation}
-    model = JointModel(_joint_config(encoder, config, vocabulary_size, blank, label_maps, weight))
+    model = JointModel(_joint_config(encoder, config, sizes, label_maps, loss))
     if (source.architectures or [""])[0].endswith("ForCTC"):
         trained = pretrained(AutoModelForCTC, config.checkpoint, **regularisation)
         model.encoder = encoder_of(trained)[1]
@@ -374,19 +383,12 @@ def check_joint(checkpoint: str) -> PretrainedConfig:
 def _joint_config(
     encoder: dict[str, Any],
     config: ModelConfig,
-    vocabulary_size: int,
-    blank: int,
+    sizes: dict[str, int],
     label_maps: dict[str, Any],
-    weight: float,
+    loss: dict[str, float],
 ) -> JointConfig:
-    return JointConfig(
-        encoder=encoder,
-        vocab_size=vocabulary_size,
-        classifier_size=config.classifier_size,
-        intent_weight=weight,
-        pad_token_id=blank,
-        **label_maps,
-    )
+    options: dict[str, Any] = {**sizes, **loss, **label_maps}
+    return JointConfig(encoder=encoder, classifier_size=config.classifier_size, **options)
 
 
 def _masked_mean(hidden: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
@@ -396,7 +398,7 @@ def _masked_mean(hidden: torch.Tensor, lengths: torch.Tensor | None) -> torch.Te
     return (hidden * mask).sum(dim=1) / lengths.clamp(min=1)[:, None]
 
 
-def _intent_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def _intent_loss(logits: torch.Tensor, labels: torch.Tensor, smoothing: float) -> torch.Tensor:
     if not bool((labels != IGNORE).any()):
         return logits.sum() * 0.0
-    return nn.functional.cross_entropy(logits.float(), labels, ignore_index=IGNORE, label_smoothing=0.05)
+    return nn.functional.cross_entropy(logits.float(), labels, ignore_index=IGNORE, label_smoothing=smoothing)

@@ -28,15 +28,16 @@ _QUIET = {
 """What is of no use to whoever types a command: telemetry, and what the libraries tell their developers."""
 
 
-def allow(names: Iterable[str]) -> None:
-    """Keeps the libraries of this process off the network unless one of these names is to be had from the hub, and the
-    hub answers. Whoever has set HF_HUB_OFFLINE, or what Transformers and Datasets have called it, has decided."""
+def allow(names: Iterable[str], *, needed: bool = False) -> None:
+    """Keeps the libraries of this process off the network unless one of these names is to be had from the hub, or the
+    hub is `needed` for something else, and it answers. Whoever has set HF_HUB_OFFLINE, or what Transformers and
+    Datasets have called it, has decided."""
     decided = [os.environ[name] for name in ("TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE") if name in os.environ]
     if decided:
         os.environ.setdefault("HF_HUB_OFFLINE", decided[0])
     for variable, value in _QUIET.items():
         os.environ.setdefault(variable, value)
-    if "HF_HUB_OFFLINE" not in os.environ and not (any(map(is_hub_name, names)) and _reachable()):
+    if "HF_HUB_OFFLINE" not in os.environ and not ((needed or any(map(is_hub_name, names))) and _reachable()):
         os.environ["HF_HUB_OFFLINE"] = "1"
 
 
@@ -44,7 +45,12 @@ def is_hub_name(name: str) -> bool:
     """Whether a name, of a checkpoint or data set, can only be one of the hub: OWNER/NAME, and no file, folder or model
     that is here."""
     here = name in known_models() or Path(name).exists() or Path(name.partition(":")[0]).exists()
-    return bool(_HUB_NAME.fullmatch(name)) and not here
+    return could_be_of_hub(name) and not here
+
+
+def could_be_of_hub(name: str) -> bool:
+    """Whether a name, of a checkpoint or data set, is well-formed: OWNER/NAME, and for data perhaps :CONFIG."""
+    return bool(_HUB_NAME.fullmatch(name))
 
 
 def off() -> bool:

@@ -8,15 +8,18 @@
     city = ["Paris", "New York"]
 
 `|` joins the words or groups right beside it; within parentheses it parts whole alternatives; brackets hold what may be
-left out; `{name}` stands for any value of a slot.
+left out; `{name}` stands for any value of a slot. All of it is English: that is what the synthetic voices speak and the
+bundled model writes.
 """
 
 from __future__ import annotations
 
+import difflib
+import itertools
 import math
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +27,18 @@ from typing import Any
 import numpy as np
 
 from edgevoice.errors import ConfigError
+from edgevoice.text import plain
+from training.calibrate import NONE
 from training.spoken import spoken
 
 _TOKEN = re.compile(r"[()\[\]|]|\{[^{}]*\}|[^\s()\[\]|{}]+|[{}]")
-_KEYS = {"name", "intents", "slots", "reject"}
+_KEYS = ("name", "intents", "slots", "reject")
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz' ")
+"""What `spoken` makes of English."""
+_DEEPEST = 20
+"""Brackets within brackets that nobody writes by hand; each takes a level of Python's stack."""
+_COMPARED = 1000
+"""Sentences of a phrase, or of an intent, that are looked at: all of them, but where slots make many thousands."""
 
 
 class PhraseError(ConfigError):
@@ -89,24 +100,27 @@ def read_intents(file: Path) -> Intents:
     """
     try:
         tree = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"The phrases in {file} cannot be read: {error}", "See training/phrases.py") from None
-    unknown = set(tree) - _KEYS
-    if unknown:
-        raise ConfigError(f"{file} has the unknown key '{min(unknown)}'", f"The keys are {', '.join(sorted(_KEYS))}")
+    except (OSError, ValueError, RecursionError) as error:
+        reason = "its lists lie too deep in each other" if isinstance(error, RecursionError) else error
+        raise ConfigError(f"The phrases in {file} cannot be read: {reason}", "See training/phrases.py") from None
+    _refuse_unknown(tree, _KEYS, str(file))
     slots = {name: parse_slot(file, name, values) for name, values in _table(file, tree, "slots").items()}
-    phrases = {
-        intent: _phrases(file, f"intents.{intent}", lines, slots)
-        for intent, lines in _table(file, tree, "intents").items()
-    }
+    phrases = {}
+    for intent, lines in _table(file, tree, "intents").items():
+        _check_name(file, intent)
+        phrases[intent] = _phrases(file, f"intents.{intent}", lines, slots)
     if len(phrases) < 2:
         raise ConfigError(f"{file} names {len(phrases)} intents", "Name two or more under [intents]")
-    rest = _table(file, tree, "reject").get("phrases", [])
-    return Intents(
-        name=str(tree.get("name", file.stem)),
+    reject = _table(file, tree, "reject")
+    _refuse_unknown(reject, ("phrases",), f"[reject] in {file}")
+    rest = reject.get("phrases", [])
+    intents = Intents(
+        name=_name(file, tree),
         phrases=phrases,
         reject=_phrases(file, "reject.phrases", rest, slots) if rest else (),
     )
+    _check_apart(file, intents)
+    return intents
 
 
 def parse(text: str, slots: Mapping[str, Node] | None = None) -> Node:
@@ -116,11 +130,14 @@ def parse(text: str, slots: Mapping[str, Node] | None = None) -> Node:
         PhraseError: it does not fit the grammar; the message says what is wrong.
     """
     tokens = _TOKEN.findall(text)
+    depths = itertools.accumulate((each in "([") - (each in ")]") for each in tokens)
+    if max(depths, default=0) > _DEEPEST:
+        raise PhraseError(f"'{plain(text)[:40]}...' has more than {_DEEPEST} brackets within each other")
     node, rest = _row(tokens, slots or {}, closing="")
     if rest:
-        raise PhraseError(f"'{text}' has a '{rest[0]}' without its partner")
+        raise PhraseError(f"'{plain(text)}' has a '{rest[0]}' without its partner")
     if not any(node.phrase(0)) and node.count() == 1:
-        raise PhraseError(f"'{text}' is empty")
+        raise PhraseError(f"'{plain(text)}' is empty")
     return node
 
 
@@ -173,15 +190,80 @@ def _table(file: Path, tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value
 
 
+def _name(file: Path, tree: Mapping[str, Any]) -> str:
+    name = tree.get("name", file.stem)
+    if not isinstance(name, str) or name != plain(name) or not name.strip():
+        raise ConfigError(f"The name in {file} is no text that can be shown", 'Write name = "..." on one line')
+    return name
+
+
+def _refuse_unknown(table: Iterable[str], known: Sequence[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+            raise ConfigError(f"{where} has the unknown key '{plain(key)}'", f"The nearest name is '{nearest[0]}'")
+
+
+def _check_name(file: Path, intent: str) -> None:
+    if intent != plain(intent) or not intent.strip():
+        raise ConfigError(
+            f"The intent '{plain(intent)}' in {file} has a name that cannot be shown",
+            "Name it in letters, without line breaks or control characters",
+        )
+    if intent.strip().casefold() == NONE:
+        raise ConfigError(
+            f"An intent in {file} is called '{intent}', which stands for what means none of the intents",
+            "Give it another name, or write its phrases as [reject] phrases",
+        )
+
+
+def _check_apart(file: Path, intents: Intents) -> None:
+    """Raises ConfigError for a sentence that means two things: a model would be taught both, and learn neither."""
+    meant: dict[str, str] = {}
+    for where, nodes in [*intents.phrases.items(), ("[reject]", intents.reject)]:
+        for text in expand(nodes, _COMPARED, 0):
+            other = meant.setdefault(text, where)
+            if other != where:
+                raise ConfigError(
+                    f"'{text}' in {file} stands under {_place(other)} and under {_place(where)}",
+                    "Leave it in the one that it means",
+                )
+
+
+def _place(where: str) -> str:
+    return where if where == "[reject]" else f"the intent '{where}'"
+
+
 def _phrases(file: Path, key: str, lines: Any, slots: Mapping[str, Node]) -> tuple[Node, ...]:
     if not isinstance(lines, list) or not lines or not all(isinstance(line, str) for line in lines):
         raise ConfigError(
-            f"{key} in {file} is no list of phrases", f'Write {key.rsplit(".", maxsplit=1)[-1]} = ["...", "..."]'
+            f"{plain(key)} in {file} is no list of phrases",
+            f'Write {plain(key.rsplit(".", maxsplit=1)[-1])} = ["...", "..."]',
         )
     try:
-        return tuple(parse(line, slots) for line in lines)
+        return tuple(_sayable(line, slots) for line in lines)
     except PhraseError as error:
-        raise ConfigError(f"{key} in {file}: {error.what}", error.remedy) from None
+        raise ConfigError(f"{plain(key)} in {file}: {error.what}", error.remedy) from None
+
+
+def _sayable(line: str, slots: Mapping[str, Node]) -> Node:
+    """A phrase of which something is left when it is said, in the letters of English.
+
+    Raises:
+        PhraseError: it is not that, or does not fit the grammar.
+    """
+    node = parse(line, slots)
+    said = expand([node], _COMPARED, 0)
+    if not said:
+        raise PhraseError(f"'{plain(line)}' has nothing that can be said", "Write it in words, or leave it out")
+    foreign = sorted(set("".join(said)) - _LETTERS)
+    if foreign:
+        raise PhraseError(
+            f"'{plain(line)}' has the letter{'s' * (len(foreign) > 1)} {' '.join(foreign[:5])}, and all voices and the "
+            "bundled model are English",
+            "Write it in the letters a to z",
+        )
+    return node
 
 
 def _row(tokens: list[str], slots: Mapping[str, Node], closing: str) -> tuple[Node, list[str]]:
@@ -226,7 +308,7 @@ def _item(head: str, tokens: list[str], slots: Mapping[str, Node]) -> tuple[Node
         name = head.strip("{}").strip()
         if not head.endswith("}") or name not in slots:
             known = ", ".join(slots) or "none"
-            raise PhraseError(f"there is no slot '{name}'", f"Write it under [slots]; known: {known}")
+            raise PhraseError(f"there is no slot '{plain(name)}'", f"Write it under [slots]; known: {known}")
         return slots[name], tokens
     if head == "}":
         raise PhraseError("a '}' has no '{'")

@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 from transformers import TrainerCallback
 
+from edgevoice.text import plain
 from training.meter import spoken_time
 
 logger = logging.getLogger(__name__)
@@ -80,4 +81,4 @@ def figures_line(metrics: dict[str, Any]) -> str:
         if key:
             dataset = key.removeprefix("eval_").removesuffix(f"_{name}")
             shown.append(f"{label} {100 * metrics[key]:.1f} %")
-    return f"{dataset}: {', '.join(shown)}" if shown else ""
+    return f"{plain(dataset)}: {', '.join(shown)}" if shown else ""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgevoice.text import plain
 from training.config import Task, TrainConfig
 from training.models import IGNORE
 
@@ -44,18 +45,19 @@ def write_report(outcome: Outcome, folder: Path) -> None:
     """Writes `report.md`, its pictures and the model card `README.md` into the run's folder."""
     _curve(outcome, folder / CURVE)
     confused = []
+    titles = dict(zip(outcome.intents, _drawable(tuple(outcome.intents)), strict=True))
     for name, (truth, predicted) in outcome.intents.items():
         known = truth != IGNORE
         if _is_choice(outcome, name):
             file = folder / CONFUSION.format(name)
             matrix = confusion(truth[known], predicted[known], len(outcome.labels))
-            _confusion(matrix, outcome.labels, name, file)
+            _confusion(matrix, outcome.labels, titles[name], file)
             confused.append((name, matrix))
     figures = figures_table(outcome.figures)
     lines = ["# Training report", "", _summary(outcome), "", "## Figures on the dev sets", "", figures, ""]
     lines += ["## Learning curve", "", f"![Loss and figures by step]({CURVE})", ""]
     for name, matrix in confused:
-        lines += [f"## Intents of {name}", "", f"![Confusions]({CONFUSION.format(name)})", ""]
+        lines += [f"## Intents of {_name(name)}", "", f"![Confusions]({CONFUSION.format(name)})", ""]
         lines += [_by_label(matrix, outcome.labels), "", _mistakes(matrix, outcome.labels), ""]
     (folder / "report.md").write_text("\n".join(lines), encoding="utf-8")
     (folder / "README.md").write_text(model_card(outcome, figures), encoding="utf-8")
@@ -67,8 +69,13 @@ def figures_table(figures: Mapping[str, Mapping[str, float]]) -> str:
     lines = [f"| set | {' | '.join(_FIGURES[name] for name in names)} |", "|---" * (len(names) + 1) + "|"]
     for dataset, row in figures.items():
         cells = [_cell(name, row.get(name)) for name in names]
-        lines.append(f"| {dataset} | {' | '.join(cells)} |")
+        lines.append(f"| {_name(dataset)} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _name(text: str) -> str:
+    """A name of the data as it stands in a Markdown table, or on a line."""
+    return plain(text).replace("\\", "\\\\").replace("|", "\\|").strip() or "-"
 
 
 def confusion(truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], labels: int) -> npt.NDArray[np.int64]:
@@ -84,7 +91,7 @@ def model_card(outcome: Outcome, figures: str) -> str:
     pipeline = [f"pipeline_tag: {tags[outcome.task]}"] if outcome.task in tags else []
     base = [f"base_model: {outcome.base}"] if "/" in outcome.base and not Path(outcome.base).exists() else []
     front = ["---", "library_name: transformers", "tags:", "- edgevoice", *pipeline, *base, "---"]
-    labels = f"\nIntents: {', '.join(outcome.labels)}.\n" if outcome.labels else ""
+    labels = f"\nIntents: {', '.join(map(_name, outcome.labels))}.\n" if outcome.labels else ""
     return "\n".join(
         [
             *front,
@@ -106,7 +113,9 @@ def model_card(outcome: Outcome, figures: str) -> str:
 def _summary(outcome: Outcome) -> str:
     clips = sum(count for count, _ in outcome.trained_on.values())
     hours = sum(hours for _, hours in outcome.trained_on.values())
-    sets = ", ".join(f"{name} ({count} clips, {hours:.2f} h)" for name, (count, hours) in outcome.trained_on.items())
+    sets = ", ".join(
+        f"{_name(name)} ({count} clips, {hours:.2f} h)" for name, (count, hours) in outcome.trained_on.items()
+    )
     trainer = outcome.config.trainer
     left = ", ".join(f"{count} {reason}" for reason, count in outcome.left_out.items())
     return (
@@ -125,12 +134,12 @@ def _cell(name: str, value: float | None) -> str:
 
 
 def _by_label(matrix: npt.NDArray[np.int64], labels: Sequence[str]) -> str:
-    lines = ["| intent | clips | found | right when named |", "|---|---|---|---|"]
+    lines = ["| no. | intent | clips | found | right when named |", "|---|---|---|---|---|"]
     for index, label in enumerate(labels):
         clips, named, right = matrix[index].sum(), matrix[:, index].sum(), matrix[index, index]
         found = f"{100 * right / clips:.0f} %" if clips else "-"
         precise = f"{100 * right / named:.0f} %" if named else "-"
-        lines.append(f"| {label} | {clips} | {found} | {precise} |")
+        lines.append(f"| {index + 1} | {_name(label)} | {clips} | {found} | {precise} |")
     return "\n".join(lines)
 
 
@@ -140,7 +149,7 @@ def _mistakes(matrix: npt.NDArray[np.int64], labels: Sequence[str], at_most: int
     pairs = [np.unravel_index(each, wrong.shape) for each in order if wrong.flat[each]]
     if not pairs:
         return "No clip was taken for another intent."
-    said = [f"{labels[a]} for {labels[b]} ({wrong[a, b]})" for a, b in pairs]
+    said = [f"{_name(labels[a])} for {_name(labels[b])} ({wrong[a, b]})" for a, b in pairs]
     return f"Most often taken, intent for intent: {'; '.join(said)}."
 
 
@@ -165,11 +174,26 @@ def _curve(outcome: Outcome, file: Path) -> None:
             key = f"eval_{dataset}_{name}"
             points = [(entry["step"], 100 * min(1.0, entry[key])) for entry in outcome.history if key in entry]
             if points and (name == "wer" or _is_choice(outcome, dataset)):
-                label = f"{dataset}, {_FIGURES[name]}"
+                label = f"{_drawable([dataset], number)[0]}, {_FIGURES[name]}"
                 right.plot(*zip(*points, strict=True), style, color=f"C{number}", marker=".", label=label)
     if right.get_legend_handles_labels()[0]:
-        right.legend(loc="center left", bbox_to_anchor=(1.15, 0.5), fontsize="small")
+        legend = right.legend(loc="center left", bbox_to_anchor=(1.15, 0.5), fontsize="small")
+        for text in legend.get_texts():
+            text.set_parse_math(False)  # a '$' in a name begins no formula
     figure.savefig(file, dpi=120)
+
+
+def _drawable(names: Sequence[str], first: int = 0) -> list[str]:
+    """Names as the pictures' font can write them; where it has not all of a name's letters, the number of its row in
+    the table below, counted from `first` + 1, stands for it."""
+    from matplotlib import font_manager
+
+    written = set(font_manager.get_font(font_manager.findfont(font_manager.FontProperties())).get_charmap())
+    shown = [plain(name) for name in names]
+    return [
+        name if name and written.issuperset(map(ord, name)) else f"no. {number}"
+        for number, name in enumerate(shown, first + 1)
+    ]
 
 
 def _is_choice(outcome: Outcome, dataset: str) -> bool:
@@ -178,16 +202,18 @@ def _is_choice(outcome: Outcome, dataset: str) -> bool:
     return len(set(truth[truth != IGNORE].tolist())) > 1
 
 
-def _confusion(matrix: npt.NDArray[np.int64], labels: Sequence[str], name: str, file: Path) -> None:
+def _confusion(matrix: npt.NDArray[np.int64], labels: Sequence[str], title: str, file: Path) -> None:
     size = max(4.0, 0.42 * len(labels) + 2)
     figure = _figure(size + 1, size)
     axes = figure.subplots()
     shares = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     ticks = np.arange(len(labels))
-    axes.set_xticks(ticks, labels, rotation=60, ha="right", fontsize=8)
-    axes.set_yticks(ticks, labels, fontsize=8)
-    axes.set(xlabel="taken for", ylabel="meant", title=f"Intents of {name}")
+    names = _drawable(labels)
+    axes.set_xticks(ticks, names, rotation=60, ha="right", fontsize=8, parse_math=False)
+    axes.set_yticks(ticks, names, fontsize=8, parse_math=False)
+    axes.set(xlabel="taken for", ylabel="meant")
+    axes.set_title(f"Intents of {title}", parse_math=False)
     for row, column in np.argwhere(matrix):
         colour = "white" if shares[row, column] > 0.5 else "black"
         axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=7, color=colour)

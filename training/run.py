@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import filecmp
 import itertools
 import json
 import logging
@@ -23,11 +24,12 @@ from edgevoice.errors import ConfigError, ModelError, UsageError
 from training import calibrate
 from training.attention import use_fast_relative_key
 from training.checkpoint import check_start, load_features, load_tokenizer, measure, save_features
-from training.config import ModelConfig, Task, TrainConfig, save_config
+from training.config import RECORD, ModelConfig, Task, TrainConfig, save_config
 from training.corpus import Corpus, Room, intent_labels, read_corpus, with_known_intents, with_room_for_text
 from training.dataset import NoiseLibrary, Preparation, SpeechDataset
 from training.decoded import DecodedClips, load_audio
 from training.features import Features, complete
+from training.folders import check_own
 from training.manifest import read_manifest
 from training.models import build_model
 from training.report import Outcome, write_report
@@ -72,8 +74,8 @@ def prepared(task: Task, config: TrainConfig, output: Path) -> Iterator[Prepared
     Raises:
         EdgeVoiceError: data, model and recipe do not fit together.
     """
-    if output.exists() and not output.is_dir():
-        raise UsageError(f"{output} is no folder", "Choose another --output")
+    if os.environ.get("RANK", "0") == "0":  # of several processes one writes, and may have begun to
+        check_own(output, RECORD, "run of 'edgevoice train'")
     if config.model.checkpoint:
         check_start(config.model.checkpoint)  # before data are fetched and read
     with tempfile.TemporaryDirectory() as scratch:
@@ -100,6 +102,7 @@ def _prepare(task: Task, config: TrainConfig, start: ModelConfig, output: Path) 
         blank=blank,
         labels=labels,
         intent_weight=config.trainer.intent_weight,
+        label_smoothing=config.trainer.label_smoothing,
     )
     use_fast_relative_key(model)
     compute = Features(features)
@@ -134,7 +137,6 @@ def _carry_out(run: Prepared, base: str, output: Path) -> dict[str, float]:
         save_features(config.model.features, output)
         if run.tokenizer is not None:
             run.tokenizer.save_pretrained(output)
-        (output / calibrate.FILE).unlink(missing_ok=True)  # it is that of other weights
     with memory_explained(config.trainer):
         trainer.train(resume_from_checkpoint=str(run.last) if run.last else None)
     if corpus.stream and not trainer.state.global_step:
@@ -167,14 +169,21 @@ def _carry_out(run: Prepared, base: str, output: Path) -> dict[str, float]:
 
 def save_whole(model: Any, folder: Path) -> None:
     """Writes a model's configuration and weights so that the folder never holds half of them: whoever is killed while
-    writing leaves what was there before."""
+    writing leaves what was there before. The calibration of other weights goes with them."""
     for left in folder.glob(".saving-*"):  # by one that was killed meanwhile
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as scratch:
         model.save_pretrained(scratch)
         # configuration first: weights without it would be refused, and the old ones fit the same run
-        for file in sorted(Path(scratch).iterdir(), key=lambda each: each.suffix == ".safetensors"):
+        files = sorted(Path(scratch).iterdir(), key=lambda each: each.suffix == ".safetensors")
+        if any(file.suffix == ".safetensors" and not _same(file, folder / file.name) for file in files):
+            (folder / calibrate.FILE).unlink(missing_ok=True)
+        for file in files:
             file.replace(folder / file.name)
+
+
+def _same(file: Path, other: Path) -> bool:
+    return other.is_file() and filecmp.cmp(file, other, shallow=False)
 
 
 def _by_dataset(corpus: Corpus, trained: Any) -> dict[str, tuple[int, float]]:

@@ -8,12 +8,13 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 
+from training.calibrate import NONE
 from training.spoken import spoken
+from training.synthesis.plan import Sentence
 
-NONE = "none"
 TRAIN_CAP = 650
 NONE_CAP = 500
 SHARES = (("test", 0.08), ("dev", 0.04))
@@ -55,16 +56,6 @@ STOP = frozenset(
     on or our please right so some tell that that's the there they think this to uh um us want wanted was we we'd we're
     we've well were what what's when where which who why will with would yeah yes you you're your""".split()
 )
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """One thing a caller says."""
-
-    text: str
-    intent: str
-    split: str
-    source: str
 
 
 def content(text: str) -> frozenset[str]:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 import time
 from collections import Counter
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-from edgevoice.errors import EdgeVoiceError
 from training import voices
 from training.meter import Meter
 from training.synthesis.corpus import Row, claim_folder, prune, write_manifest, write_voices
@@ -84,11 +82,7 @@ def run(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="edgevoice train synthesise", description=__doc__)
     add_arguments(parser)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        return main(parser.parse_args(arguments))
-    except EdgeVoiceError as error:
-        print(f"edgevoice: {error}", file=sys.stderr)
-        return error.exit_code
+    return main(parser.parse_args(arguments))
 
 
 def _make_split(
@@ -127,7 +121,3 @@ def _report(rows: Sequence[Row], failures: Counter[str], seconds: float) -> None
             speakers = len({row.speaker for row in chosen})
             LOG.info("%s: %d utterances, %.2f h, %d speakers", split, len(chosen), hours, speakers)
     LOG.info("made in %.0f s; failures: %s", seconds, dict(failures) or "none")
-
-
-if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))

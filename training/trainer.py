@@ -16,9 +16,9 @@ import numpy.typing as npt
 import torch
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from edgevoice.errors import ConfigError, EdgeVoiceError
+from edgevoice.errors import ConfigError
 from training import metrics
-from training.callbacks import FreshBatches, SkipBadGradients, WeightAverage
+from training.callbacks import FreshBatches, SkipBadGradients, TrainingError, WeightAverage
 from training.config import Task, TrainConfig, TrainerConfig
 from training.dataset import Collator, DurationBatches, own_draws
 from training.features import Features
@@ -26,13 +26,16 @@ from training.models import encoder_of, frame_lengths
 from training.progress import Progress
 from training.streaming import StreamDataset
 
+EVALUATED_CLIPS = 8
+"""Clips of a dev set that are measured together."""
+
 
 class OutOfMemory(Exception):
     """A batch did not fit; the message describes it."""
 
 
-class TrainingError(EdgeVoiceError):
-    """A run cannot go on."""
+class OutOfMemoryMeasuring(Exception):
+    """A batch of a dev set did not fit; the message describes it."""
 
 
 @contextmanager
@@ -44,6 +47,12 @@ def memory_explained(settings: TrainerConfig) -> Iterator[None]:
     """
     try:
         yield
+    except OutOfMemoryMeasuring as error:
+        raise TrainingError(
+            f"Out of memory while measuring {error}",
+            "Long clips of the dev sets take the most: --set data.maximum_s=... leaves them out, or give a shorter one "
+            "to that split",
+        ) from None
     except (MemoryError, RuntimeError, OutOfMemory) as error:
         if not _is_out_of_memory(error):
             raise
@@ -117,10 +126,14 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
-            collator: Any = self.data_collator
-            rows, length = inputs[collator.input_name].shape[:2]
-            raise OutOfMemory(f"{rows} clips, {length} {collator.unit} each with their padding") from None
+            raise OutOfMemory(self._described(inputs)) from None
         return loss
+
+    def _described(self, inputs: Any) -> str:
+        """A batch in words."""
+        collator: Any = self.data_collator
+        rows, length = inputs[collator.input_name].shape[:2]
+        return f"{rows} clips, {length} {collator.unit} each with their padding"
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """As the Trainer's, without its pickle of settings: `training.json` says more."""
@@ -138,7 +151,12 @@ class DurationTrainer(Trainer):  # type: ignore[misc]
 
     def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """As the Trainer's, but frames of padding say nothing: they are no part of the clip."""
-        step: tuple[Any, Any, Any] = super().prediction_step(model, inputs, *args, **kwargs)
+        try:
+            step: tuple[Any, Any, Any] = super().prediction_step(model, inputs, *args, **kwargs)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise OutOfMemoryMeasuring(self._described(inputs)) from None
         loss, logits, labels = step
         mask = inputs.get("attention_mask")
         if mask is None or not self.frame_wise or logits is None:
@@ -244,7 +262,7 @@ def _arguments(task: Task, settings: TrainerConfig, best: str, output: Path) -> 
             lr_scheduler_type=settings.lr_scheduler_type,
             weight_decay=settings.weight_decay,
             max_grad_norm=settings.max_grad_norm,
-            adam_beta2=0.98,
+            adam_beta2=settings.adam_beta2,
             eval_strategy="epoch" if settings.evaluate_by_epoch else "steps",
             eval_steps=settings.evaluate_every,
             save_strategy="epoch" if settings.evaluate_by_epoch else "steps",
@@ -253,7 +271,7 @@ def _arguments(task: Task, settings: TrainerConfig, best: str, output: Path) -> 
             load_best_model_at_end=True,
             metric_for_best_model=best,
             greater_is_better=best.endswith(("accuracy", "f1")),
-            per_device_eval_batch_size=8,
+            per_device_eval_batch_size=EVALUATED_CLIPS,
             logging_steps=min(50, settings.evaluate_every),
             bf16=precision(settings.precision) == "bf16",
             fp16=precision(settings.precision) == "fp16",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from transformers import Wav2Vec2CTCTokenizer
+from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
 
 import bench.cli
 import export.cli
@@ -92,6 +93,14 @@ def test_short_and_long_rows_and_a_byte_order_mark_do_no_harm(tmp_path):
         ("", "data.maximum_s=0.1", "data.maximum_s: 0.1 is not more than data.minimum_s"),
         ("", "augmentation.speed_probability=7", "augmentation.speed_probability: 7 is not from 0 to 1"),
         ("", "augmentation.speed_range=[0.0, 1.0]", "augmentation.speed_range: 0 is not more than 0"),
+        ("", "trainer.weight_decay=nan", "trainer.weight_decay: nan is no finite number"),
+        ("", "trainer.learning_rate=inf", "trainer.learning_rate: inf is no finite number"),
+        ("", "trainer.epochs=nan", "trainer.epochs: nan is no finite number"),
+        ("", "trainer.batch_seconds=inf", "trainer.batch_seconds: inf is no finite number"),
+        ("", "data.crop_s=nan", "data.crop_s: nan is no finite number"),
+        ("", "augmentation.snr_range=[0.0, inf]", "augmentation.snr_range: inf is no finite number"),
+        ("", "model.regularisation.mask_time_prob=nan", "model.regularisation.mask_time_prob: nan is no finite number"),
+        ("", f"trainer.max_steps={'9' * 400}", "trainer.max_steps: inf is no finite number"),
         ("", "data.cut_others=1.5", "data.cut_others: 1.5 is not from 0 to less than 1"),
         ("", "model.regularisation.hidden_size=8", "'hidden_size' is neither dropout nor masking"),
         ("", "trainer.evaluate_by_epoch=yes", "trainer.evaluate_by_epoch: 'yes' is neither true nor false"),
@@ -194,6 +203,29 @@ def test_a_bundle_in_place_of_a_checkpoint(capfd):
     assert "'models/banking-en' is a bundle, not a checkpoint. Run it with" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("runs/nowhere", "There is no folder 'nowhere' in 'runs'. Name a folder"),
+        ("small/manifest.csv", "'small/manifest.csv' is a file, and a checkpoint is a folder"),
+        (
+            "models/banking-en",
+            "There is no folder 'models/banking-en' here. The model that comes along is 'banking-en'",
+        ),
+        ("runs/no where", "There is no checkpoint 'runs/no where', since there is no such folder"),
+        ("me/model", "There is no folder 'me/model' here; and if it is a hub id, .* not in the cache"),
+    ],
+)
+def test_a_mistyped_checkpoint_is_told_from_one_of_the_hub(tmp_path, monkeypatch, name, complaint):
+    """Before the data are read: here there are none."""
+    small_corpus(tmp_path)
+    (tmp_path / "runs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(EdgeVoiceError, match=complaint):
+        train("ctc", tiny_recipe(tmp_path / "no.csv", {}, f"model.checkpoint={name}"), tmp_path / "run")
+
+
 def test_code_that_lies_beside_weights_is_not_run(tmp_path):
     """Nor is anybody asked whether it should be."""
     folder = tmp_path / "evil"
@@ -251,6 +283,23 @@ def test_out_of_memory_names_the_batch_and_what_to_try(tmp_path):
     assert "Traceback" not in ended.stderr
     assert re.search(r"Out of memory on a batch of \d+ clips, \d+ samples each", ended.stderr), ended.stderr
     assert "--set trainer.batch_seconds=200 --set trainer.gradient_accumulation_steps=2" in ended.stderr
+
+
+def test_out_of_memory_while_measuring_does_not_blame_the_training_batches(tmp_path, monkeypatch):
+    """Which have nothing to do with it."""
+    forward = Wav2Vec2ForCTC.forward
+
+    @functools.wraps(forward)
+    def too_large(self, *arguments, **named):
+        if not self.training:
+            raise MemoryError
+        return forward(self, *arguments, **named)
+
+    monkeypatch.setattr(Wav2Vec2ForCTC, "forward", too_large)
+    recipe = tiny_recipe(small_corpus(tmp_path), TINY_WAV2VEC2, "trainer.max_steps=1", "trainer.evaluate_every=1")
+    with pytest.raises(EdgeVoiceError, match=r"Out of memory while measuring 8 clips, \d+ samples each") as caught:
+        train("ctc", recipe, tmp_path / "run")
+    assert "batch_seconds" not in str(caught.value)
 
 
 def test_more_text_than_frames_is_left_out(tmp_path):

@@ -108,15 +108,25 @@ def test_a_hub_that_refuses_is_one_sentence(server: Hub, run: Path) -> None:
     with pytest.raises(hub.HubError, match="could not be pushed") as caught:
         hub.push(run, "me/intents")
     assert str(run) in str(caught.value)
+    assert "the same command pushes it" in str(caught.value)
     assert "hf_secret" not in str(caught.value)
 
 
 def test_without_a_token_it_is_said_before_the_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setattr("huggingface_hub.utils._auth.constants.HF_TOKEN_PATH", str(tmp_path / "none"))
     with pytest.raises(UsageError, match="Nobody is logged in"):
         hub.check_login("me/intents")
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     hub.check_login("me/intents")
-    with pytest.raises(UsageError, match="no name of a repository"):
-        hub.check_login("a/b/c")
+    for name in ("a/b/c", "me/a b c", "/", "", "me/" + "x" * 200):
+        with pytest.raises(UsageError, match="is no name of a repository"):
+            hub.check_login(name)
+
+
+def test_without_a_network_it_is_said_before_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(UsageError, match="The hub cannot be reached"):
+        hub.check_login("me/intents")

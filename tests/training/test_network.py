@@ -33,13 +33,15 @@ def test_what_can_only_be_of_the_hub(name: str, of_the_hub: bool, monkeypatch: p
     assert network.is_hub_name(name) == of_the_hub
 
 
-def offline_after(names: list[str], monkeypatch: pytest.MonkeyPatch, **environment: str) -> bool:
+def offline_after(
+    names: list[str], monkeypatch: pytest.MonkeyPatch, *, needed: bool = False, **environment: str
+) -> bool:
     for variable in ("HF_HUB_OFFLINE", "HF_ENDPOINT", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(variable, "")  # so that it is put back
         del os.environ[variable]
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    network.allow(names)
+    network.allow(names, needed=needed)
     return network.off()
 
 
@@ -49,6 +51,7 @@ def test_the_network_is_for_names_of_the_hub_only(monkeypatch: pytest.MonkeyPatc
         hub = f"http://127.0.0.1:{server.getsockname()[1]}"
         assert not offline_after(["me/model"], monkeypatch, HF_ENDPOINT=hub)
         assert offline_after(["banking-en", "clips.csv"], monkeypatch, HF_ENDPOINT=hub)
+        assert not offline_after(["clips.csv"], monkeypatch, needed=True, HF_ENDPOINT=hub)
         for variable in ("TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
             assert offline_after(["me/model"], monkeypatch, HF_ENDPOINT=hub, **{variable: "1"})
             monkeypatch.delenv(variable)

@@ -139,8 +139,28 @@ def test_a_file(tmp_path: Path) -> None:
         ("[intents]\na = ['x']\nb = []\n", r"intents\.b in .* is no list of phrases"),
         ("[intents]\na = ['x']\nb = ['(y']\n", r"intents\.b in .* is not closed"),
         ("intents = 3\n", r"\[intents\] in .* is no table"),
-        ("[intent]\n", "unknown key 'intent'"),
+        ("[intent]\n", "unknown key 'intent'. The nearest name is 'intents'"),
         ("[", "cannot be read"),
+        (f"a = {'[' * 5000}", "cannot be read: its lists lie too deep"),
+        ("[intents]\na = ['x']\nnone = ['y']\n", "called 'none', which stands for what means none"),
+        ("[intents]\na = ['x']\nNone = ['y']\n", "called 'None', which stands for what means none"),
+        ("[intents]\na = ['!!!']\nb = ['x']\n", r"intents\.a in .*: '!!!' has nothing that can be said"),
+        ("[intents]\na = ['x']\nb = ['x', 'y']\n", "'x' in .* stands under the intent 'a' and under the intent 'b'"),
+        ("[intents]\na = ['2 x']\nb = ['Two|three x!']\n", "'two x' in .* under the intent 'a' and .* 'b'"),
+        ("[intents]\na=['x']\nb=['y']\n[reject]\nphrases=['y']\n", r"'y' in .* the intent 'b' and under \[reject\]"),
+        (
+            "[intents]\na=['x']\nb=['y']\n[reject]\nphrase=['z']\n",
+            "unknown key 'phrase'. The nearest name is 'phrases'",
+        ),
+        (
+            "[intents]\na = ['x']\nb = ['привет']\n",
+            r"intents\.b in .* letters в е и п р, and all voices .* are English",
+        ),
+        ("[intents]\na = ['x']\nb = ['go {c}']\n[slots]\nc = ['北京']\n", "letters 京 北, and all voices"),
+        (f"[intents]\na = ['x']\nb = ['{'[' * 1500}y{']' * 1500}']\n", r"intents\.b in .* brackets within each other"),
+        ('[intents]\na = ["x"]\n"b\\u001b[31m" = ["y"]\n', "name that cannot be shown"),
+        ('[intents]\na = ["x"]\n"" = ["y"]\n', "name that cannot be shown"),
+        ('name = 3\n[intents]\na = ["x"]\nb = ["y"]\n', "name in .* is no text"),
     ],
 )
 def test_a_wrong_file_is_explained(tmp_path: Path, content: str, complaint: str) -> None:
@@ -148,3 +168,9 @@ def test_a_wrong_file_is_explained(tmp_path: Path, content: str, complaint: str)
     file.write_text(content, encoding="utf-8")
     with pytest.raises(ConfigError, match=complaint):
         read_intents(file)
+
+
+def test_accents_numbers_and_a_phrase_given_twice_are_no_fault(tmp_path: Path) -> None:
+    file = tmp_path / "intents.toml"
+    file.write_text("[intents]\na = ['a café', 'a café!', 'pay £20']\nb = ['[please] stop']\n", encoding="utf-8")
+    assert read_intents(file).sentences("a", 9, 1) == ["a cafe", "pay twenty pounds"]

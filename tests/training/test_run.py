@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevoice.errors import ConfigError
+from edgevoice.errors import ConfigError, UsageError
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
 from training.run import train
 
@@ -76,3 +76,37 @@ def test_an_unknown_key_of_a_recipe_is_refused(tmp_path):
     """The message names the key."""
     with pytest.raises(ConfigError, match="learning_rat"):
         tiny_recipe(small_corpus(tmp_path), TINY_BERT, "trainer.learning_rat=1")
+
+
+def test_a_finished_run_that_is_started_again_keeps_its_calibration(tmp_path):
+    """It is that of the same weights; with more steps it is not."""
+    manifest = small_corpus(tmp_path)
+    train("intent", tiny_recipe(manifest, TINY_WAV2VEC2), tmp_path / "run")
+    calibration = tmp_path / "run" / "calibration.json"
+    calibration.write_text("{}", encoding="utf-8")
+    train("intent", tiny_recipe(manifest, TINY_WAV2VEC2), tmp_path / "run")
+    assert calibration.is_file()
+    more = tiny_recipe(manifest, TINY_WAV2VEC2, "trainer.max_steps=15", "trainer.best_metric=eval_small_accuracy")
+    train("intent", more, tmp_path / "run")
+    assert not calibration.exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    """A project of the user's has a README.md and a config.json too."""
+    recipe = tiny_recipe(small_corpus(tmp_path), TINY_WAV2VEC2)
+    readme = tmp_path / "project" / "README.md"
+    readme.parent.mkdir()
+    readme.write_text("mine", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"project is not empty and holds no run of 'edgevoice train' \(training.json"):
+        train("intent", recipe, readme.parent)
+    assert [path.name for path in readme.parent.iterdir()] == ["README.md"]
+    assert readme.read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("place", ["{}/a file/run", "/proc/x/run", "{}/" + "x" * 300])
+def test_a_place_that_cannot_be_written_to_is_found_out_first(tmp_path, place):
+    """Before the data are read, which may take minutes: here there are none."""
+    (tmp_path / "a file").write_text("mine", encoding="utf-8")
+    recipe = tiny_recipe(tmp_path / "no.csv", TINY_WAV2VEC2)
+    with pytest.raises(UsageError, match=r"cannot be written to \(.*\)\. Choose another --output"):
+        train("intent", recipe, Path(place.format(tmp_path)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -9,14 +10,15 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoConfig
+from transformers import AutoConfig, TrainingArguments
 
 from tests.architectures import encoder
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
-from training.config import ModelConfig
+from training.callbacks import TrainingError
+from training.config import ModelConfig, load_config
 from training.loading import load_checkpoint
 from training.models import JointModel, build_model
-from training.run import last_checkpoint, train
+from training.run import last_checkpoint, prepared, train
 
 
 def history(run: Path) -> list[dict[str, Any]]:
@@ -162,3 +164,39 @@ def test_of_equals_the_later_is_the_best(tmp_path: Path) -> None:
     assert newest
     state = json.loads((newest / "trainer_state.json").read_text())
     assert (state["best_global_step"], newest.name) == (6, "checkpoint-6")
+
+
+@pytest.mark.parametrize("assignment", ["trainer.learning_rate=1e37", "trainer.intent_weight=1e39"])
+def test_a_run_that_comes_apart_ends_with_a_sentence(tmp_path: Path, assignment: str) -> None:
+    """And not with figures of weights that mean nothing."""
+    with pytest.raises(TrainingError, match=r"came apart: at step .* no finite number .* lower trainer\.learning_rate"):
+        trained(tmp_path, "run", assignment, "trainer.warmup_steps=0", task="joint")
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_the_tutorials_recipe_has_the_tutorials_settings(tmp_path: Path) -> None:
+    """What the guide does not set is Transformers' own: nothing is frozen, nothing smoothed."""
+    recipe = load_config(Path("minds14-intent-tutorial"))
+    small = tiny_recipe(small_corpus(tmp_path), TINY_WAV2VEC2)
+    model = dataclasses.replace(small.model, freeze_features=recipe.model.freeze_features)
+    config = dataclasses.replace(recipe, model=model, data=dataclasses.replace(recipe.data, sources=small.data.sources))
+    usual = TrainingArguments(output_dir=str(tmp_path / "usual"))
+    with prepared("intent", config, tmp_path / "run") as run:
+        found = run.trainer.args
+        assert all(parameter.requires_grad for parameter in run.trainer.model.parameters())
+    for name in ("adam_beta1", "adam_beta2", "adam_epsilon", "weight_decay", "max_grad_norm", "label_smoothing_factor"):
+        assert getattr(found, name) == getattr(usual, name)
+    assert (found.learning_rate, found.num_train_epochs, found.warmup_ratio) == (3e-5, 10, 0.1)
+    assert (found.bf16, found.fp16, found.gradient_accumulation_steps) == (False, False, 4)
+
+
+def test_label_smoothing_is_the_recipes(tmp_path: Path) -> None:
+    """Of the joint model; a checkpoint that says nothing of it was trained with 0.05."""
+    one = ("trainer.max_steps=1", "trainer.evaluate_every=1")
+    usual = trained(tmp_path, "usual", *one, task="joint")
+    much = trained(tmp_path, "much", *one, "trainer.label_smoothing=0.5", task="joint")
+    assert losses(usual)[0] != losses(much)[0]
+    assert [load_checkpoint(str(run)).model.config.label_smoothing for run in (usual, much)] == [0.05, 0.5]
+    again = ModelConfig(checkpoint=str(much))
+    sizes: dict[str, Any] = {"vocabulary_size": 30, "blank": 0, "labels": ["long", "short"], "intent_weight": 1.0}
+    assert build_model("joint", again, **sizes, label_smoothing=0.1).config.label_smoothing == 0.1

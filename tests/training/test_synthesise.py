@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from edgevoice.errors import ConfigError, EdgeVoiceError
+from edgevoice.cli import main
+from edgevoice.errors import ConfigError, EdgeVoiceError, UsageError
 from training import synthesise, voices
 from training.synthesis import casting, plan
-from training.synthesis.corpus import MANIFEST_COLUMNS
+from training.synthesis.corpus import MANIFEST_COLUMNS, OtherCorpusError
 from training.synthesis.plan import SynthesisConfig, SynthesisError
 from training.synthesis.speaking import is_plausible
 from training.voices import Utterance, Voice
@@ -167,8 +168,54 @@ def test_a_row_of_another_plan_is_made_anew(corpus: SynthesisConfig, tmp_path: P
 
 @needs_engines
 def test_two_corpora_do_not_mix(corpus: SynthesisConfig) -> None:
-    with pytest.raises(ConfigError, match="another seed"):
+    with pytest.raises(OtherCorpusError, match=r"made with another seed\. Delete that folder, or name another one"):
         synthesise.synthesise(replace(corpus, seed=4))
+
+
+@needs_engines
+def test_a_corpus_of_other_voices_says_so(corpus: SynthesisConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when another engine is installed between two calls."""
+    fewer = voices.available()[1:]
+    monkeypatch.setattr(voices, "available", lambda: fewer)
+    with pytest.raises(OtherCorpusError, match="made with another set of installed voices"):
+        synthesise.synthesise(corpus)
+
+
+@needs_engines
+def test_recordings_of_the_users_are_left_alone(corpus: SynthesisConfig, sentences: Path, tmp_path: Path) -> None:
+    """In a folder of theirs, and in one of a corpus."""
+    theirs = tmp_path / "recordings" / "train" / "anna" / "hello.flac"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"mine")
+    with pytest.raises(UsageError, match=r"is not empty and holds no corpus of 'edgevoice train synthesise'"):
+        synthesise.synthesise(SynthesisConfig(sentences, tmp_path / "recordings"))
+    assert theirs.read_bytes() == b"mine"
+    made = replace(corpus, output=tmp_path / "made", hours=0.004, jobs=1)
+    shutil.copytree(corpus.output, made.output)
+    added = [made.output / "train" / name / "mine.flac" for name in ("0000", "0001", "anna")]
+    for path in added:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"mine")
+    before = {row["path"] for row in rows(made.output) if row["split"] == "train"}
+    synthesise.synthesise(made)
+    after = {row["path"] for row in rows(made.output) if row["split"] == "train"}
+    assert after < before
+    assert set((made.output / "train").rglob("*.flac")) == {*added, *(made.output / row for row in after)}
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--hours", "nan"], "--hours nan is no number of hours"),
+        (["--hours", "inf"], "--hours inf is no number of hours"),
+        (["--dev-hours", "-1"], "--dev-hours -1 is no number of hours"),
+        (["--seed", "-1"], "--seed -1 is less than 0"),
+    ],
+)
+def test_numbers_that_cannot_be_meant(sentences: Path, tmp_path: Path, flags: list[str], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        synthesise.run(["--sentences", str(sentences), "--output", str(tmp_path / "made"), *flags])
+    assert not (tmp_path / "made").exists()
 
 
 @needs_engines
@@ -208,8 +255,12 @@ def test_a_machine_without_engines_is_told_what_to_install(
     monkeypatch.setattr(voices, "available", tuple)
     with pytest.raises(SynthesisError, match="apt install espeak-ng"):
         synthesise.synthesise(SynthesisConfig(sentences, tmp_path))
-    assert synthesise.run(["--sentences", str(sentences), "--output", str(tmp_path)]) == 1
+    arguments = ["train", "synthesise", "--sentences", str(sentences), "--output", str(tmp_path)]
+    assert main(arguments) == 1
     assert "apt install espeak-ng" in capsys.readouterr().err
+    monkeypatch.setenv("EDGEVOICE_DEBUG", "1")
+    assert main(arguments) == 1
+    assert "Traceback" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,13 @@ class SynthesisError(EdgeVoiceError):
 
 @dataclass(frozen=True)
 class Sentence:
-    """A line of the sentences file."""
+    """A line of the sentences file: one thing that somebody says."""
 
     text: str
     intent: str
     split: str
+    source: str = ""
+    """Whom it is from, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +97,18 @@ def wanted_hours(
     config: SynthesisConfig, sentences: Sequence[Sentence], dealt: Mapping[Split, Sequence[Voice]]
 ) -> dict[Split, float]:
     """Return the hours of the splits to make, after checking that each has sentences and voices."""
+    for split, length in config.split_hours().items():
+        if not (math.isfinite(length) and length >= 0):
+            raise ConfigError(f"{_flag(split)} {length:g} is no number of hours", "Choose 0 or more")
+    if config.seed < 0:
+        raise ConfigError(f"--seed {config.seed} is less than 0", "Choose 0 or more")
     hours = {split: length for split, length in config.split_hours().items() if length > 0}
     if not hours or config.jobs < 1:
         raise ConfigError("Nothing to do: no hours of audio or no job is asked for", "Raise --hours or --jobs")
     if not dealt["test-other-engines"]:
         hours.pop("test-other-engines", None)  # an extra for machines that have the non-free engines
     for split in hours:
-        flag = "--hours" if split == "train" else f"--{split.removeprefix('test-')}-hours"
+        flag = _flag(split)
         if not any(sentence.split == SENTENCE_SPLIT[split] for sentence in sentences):
             raise ConfigError(
                 f"{config.sentences} has no sentence of the split '{SENTENCE_SPLIT[split]}'",
@@ -112,6 +120,10 @@ def wanted_hours(
                 f"{voices.INSTALL_HINT}, or leave the split out with {flag} 0",
             )
     return hours
+
+
+def _flag(split: Split) -> str:
+    return "--hours" if split == "train" else f"--{split.removeprefix('test-')}-hours"
 
 
 def shards(

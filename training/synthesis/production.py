@@ -22,10 +22,10 @@ def make_shard(shard: Shard) -> tuple[list[Row], Counter[str]]:
     shard.folder.mkdir(parents=True, exist_ok=True)
     drafts = [draft_utterance(shard, place) for place in range(len(shard.sentences))]
     planned = {(_relative(shard, draft), draft.sentence.text) for draft in drafts}
-    done = {path: row for path, row in rows_on_disk(shard).items() if (path, row.text) in planned}
+    done = {path: row for path, row in rows_on_disk(shard.output, shard.folder).items() if (path, row.text) in planned}
     missing = [draft for draft in drafts if _relative(shard, draft) not in done]
     failures: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory(dir=_scratch()) as scratch, rows_file(shard).open("a", newline="") as file:
+    with tempfile.TemporaryDirectory(dir=_scratch()) as scratch, rows_file(shard.folder).open("a", newline="") as file:
         writer = csv.writer(file)
         for draft in speak(missing, shard, Path(scratch), failures):
             row = _finish(draft, shard)
