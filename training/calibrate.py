@@ -19,6 +19,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +28,13 @@ from edgevoice.asr.bundle import WINDOWS_S
 from edgevoice.asr.intent import EARLY_SPEECH_S, sure_of_both
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import ConfigError, ModelError
+from training import network
 from training.config import load_resolved
-from training.corpus import read_dev
 from training.decoded import load_audio
-from training.loading import Checkpoint, load_checkpoint
 from training.meter import Meter
+
+if TYPE_CHECKING:
+    from training.loading import Checkpoint
 
 Array = npt.NDArray[np.floating]
 
@@ -159,6 +162,9 @@ def calibrate_run(
     if not 0 < false_accept_rate < 1:
         raise ConfigError(f"A false-accept rate of {false_accept_rate} is no rate", "Choose one between 0 and 1")
     task, config = load_resolved(folder)
+    from training.corpus import read_dev  # which takes the libraries that the network is decided for
+    from training.loading import load_checkpoint
+
     checkpoint = load_checkpoint(str(folder))
     if not checkpoint.labels:
         raise ModelError(f"The checkpoint {folder} has no intents", "Calibrate one that 'train intent' or 'joint' made")
@@ -306,6 +312,8 @@ def run(arguments: Sequence[str]) -> int:
         "for one, over all intents (0.05)",
     )
     options = parser.parse_args(arguments)
+    _, config = load_resolved(options.checkpoint)
+    network.allow(options.data or config.data.sources)
     found = calibrate_run(options.checkpoint, options.reject_label, options.false_accept_rate, options.data or ())
     for name, value in found.thresholds.items():
         print(f"{name}\t{value:.4f}")

@@ -20,9 +20,8 @@ import soundfile
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError, UsageError
 from edgevoice.text import plain
-from training.checkpoint import check_start
+from training import network
 from training.config import DataConfig, Task, load_config
-from training.corpus import read_sets, usable_clips
 from training.manifest import Clip
 from training.meter import Meter
 
@@ -106,6 +105,8 @@ def check(task: Task, config: DataConfig, seed: int, jobs: int = 2, few: int = F
     Raises:
         ConfigError: a source cannot be read at all.
     """
+    from training.corpus import read_sets, usable_clips  # which takes the libraries that the network is decided for
+
     if config.streaming:
         raise ConfigError("A data set that is streamed is not looked through beforehand", "Leave out data.streaming")
     clips = [clip for each in read_sets(config, seed, measured=False) for clip in each]
@@ -286,6 +287,9 @@ def run(arguments: Sequence[str]) -> int:
     model = dataclasses.replace(config.model, checkpoint=options.model or config.model.checkpoint)
     config = dataclasses.replace(config, model=model, data=dataclasses.replace(config.data, sources=sources))
     to_train = bool(model.checkpoint or model.encoder)
+    network.allow([model.checkpoint, *sources])
+    from training.checkpoint import check_start
+
     if model.checkpoint:
         check_start(model.checkpoint)
     findings = check(options.task, config.data, config.trainer.seed, max(1, options.jobs), options.few)
