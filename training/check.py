@@ -118,7 +118,7 @@ def check(task: Task, config: DataConfig, seed: int, jobs: int = 2, few: int = F
             meter.advance()
     problems = [
         *_clip_problems(task, config, heard),
-        *_label_problems(task, config.missing_intent, clips, few),
+        *_label_problems(task, config.missing_intent, [clip for clip in clips if clip.recorded], few),
         *_leaks(heard),
     ]
     usable = [dataclasses.replace(each.clip, duration_s=each.seconds) for each in heard if not each.error]
@@ -132,6 +132,8 @@ def check(task: Task, config: DataConfig, seed: int, jobs: int = 2, few: int = F
 
 def hear(clip: Clip) -> Heard:
     """Decodes one clip."""
+    if not clip.recorded:
+        return Heard(clip, error="there is none")
     try:
         samples, rate = soundfile.read(str(clip.path), dtype="float32", always_2d=True)
     except (OSError, RuntimeError) as error:
@@ -151,6 +153,9 @@ def hear(clip: Clip) -> Heard:
 
 def _clip_problems(task: Task, config: DataConfig, heard: Iterable[Heard]) -> Iterable[Problem]:
     for each in heard:
+        if not each.clip.recorded:
+            yield Problem("warning", "the row has no recording; it is left out", each.clip.origin)
+            continue
         where = f"{each.clip.origin or each.clip.path} ({each.clip.path.name})"
         if each.error:
             yield Problem("error", f"cannot be read: {each.error}", where)

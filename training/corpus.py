@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import soundfile
 import torch
 
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError
 from training.config import DataConfig, Task
 from training.features import Features
-from training.manifest import Clip, Columns, Needs, Selection, select
+from training.manifest import Clip, Columns, Needs, Selection, length, select, unusable
 from training.models import output_frames
 from training.sources import read_source
 from training.splits import split
@@ -116,21 +115,10 @@ def check_recordings(clips: Iterable[Clip]) -> None:
     for clip in clips:
         distinct.setdefault(clip.path, clip)
     with ThreadPoolExecutor() as pool:
-        for clip, reason in zip(distinct.values(), pool.map(_fault, distinct), strict=True):
+        for clip, found in zip(distinct.values(), pool.map(length, distinct), strict=True):
+            reason = found if isinstance(found, str) else "" if found else "is empty"
             if reason:
-                raise ConfigError(
-                    f"{clip.origin or clip.dataset}: the recording {clip.path} {reason}", "Mend or remove its row"
-                )
-
-
-def _fault(path: Path) -> str:
-    """What is wrong with a recording, as far as its header tells; "" where nothing is."""
-    if not path.is_file():
-        return "(column path) is not there"
-    try:
-        return "" if soundfile.info(str(path)).frames else "is empty"
-    except (OSError, RuntimeError) as error:
-        return f"cannot be read: {getattr(error, 'error_string', error)}"
+                raise unusable(clip.path, clip.origin, reason)
 
 
 def _streamed(task: Task, config: DataConfig) -> Corpus:
@@ -161,6 +149,10 @@ def read_sets(config: DataConfig, seed: int, *, measured: bool = True) -> list[l
     """
     columns = Columns(text=config.text_column, intent=config.intent_column, speaker=config.speaker_column)
     sets = [read_source(source, columns, measured=measured) for source in config.sources]
+    unrecorded = [clip.origin for clips in sets for clip in clips if not clip.recorded]
+    if unrecorded and measured:  # otherwise they are about to be looked at one by one
+        named = "; ".join(unrecorded[:5]) + ("; ..." if unrecorded[5:] else "")
+        logger.warning("%d rows have no recording, so left out: %s", len(unrecorded), named)
     if config.split_by == "auto" and any(clip.split == "dev" for clips in sets for clip in clips):
         return [[dataclasses.replace(clip, split=clip.split or "train") for clip in clips] for clips in sets]
     return [split(clips, config.split_by, config.dev_share, config.test_share, seed) for clips in sets]

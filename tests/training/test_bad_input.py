@@ -55,7 +55,7 @@ def test_a_failed_command_is_one_line_without_a_traceback(tmp_path, capfd):
         ("", "has no rows"),
         ("text,split\nx,train\n", "no column 'path' .it has text, split."),
         ("path,split\n,train\n", "Line 2 .* names no file"),
-        ("path,split\na.wav,train\n", "a.wav .*line 2. cannot be read"),
+        ("path,split\na.wav,train\n", r"manifest\.csv, line 2: .*a\.wav \(column path\) is not there"),
         ("path,split,duration_s\na.wav,train,long\n", "Line 2 .* 'long', which is no number"),
         ("path,split,duration_s\na.wav,train,1\nb.wav,train,nan\n", "Line 3 .* 'nan', which is no number"),
         ("path,split\0\n", "cannot be read|has no rows"),
