@@ -253,6 +253,8 @@ def _check(config: TrainConfig) -> None:
     if data.streaming and (trainer.epochs or trainer.evaluate_by_epoch):
         name = "trainer.epochs" if trainer.epochs else "trainer.evaluate_by_epoch"
         raise ValueError(f"{name}: a stream has no known length; count steps (trainer.max_steps, evaluate_every)")
+    if data.streaming and data.repeat:
+        raise ValueError("data.repeat: what is streamed comes as often as it is read; leave it out, or data.streaming")
     for key in config.model.regularisation:
         if not _REGULARISATION.fullmatch(key):
             raise ValueError(f"model.regularisation: '{key}' is neither dropout nor masking")

@@ -128,7 +128,7 @@ def _streamed(task: Task, config: DataConfig) -> Corpus:
         dev.setdefault(clip.dataset, []).append(clip)
     if not dev:
         raise ConfigError(
-            "There is no split to measure on, and none of the first rows could be held back",
+            "There is no split to measure on, and none of the rows that were looked through could be held back",
             "Choose a data set with a split 'validation', or raise data.dev_share",
         )
     return Corpus((), {name: _spread(clips, config.evaluate_at_most) for name, clips in dev.items()}, {}, stream)

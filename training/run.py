@@ -31,7 +31,7 @@ from training.features import Features, complete
 from training.manifest import read_manifest
 from training.models import build_model
 from training.report import Outcome, write_report
-from training.streaming import StreamDataset
+from training.streaming import UNKNOWN, StreamDataset
 from training.trainer import build_trainer, measure_sets, memory_explained
 from training.vocabulary import build_tokenizer, canonical, spell
 from training.warm_start import checkpoint_folder
@@ -142,6 +142,8 @@ def _carry_out(run: Prepared, base: str, output: Path) -> dict[str, float]:
         raise ConfigError(f"No clip of {corpus.stream.name} can be trained on ({left_out or 'there is none'})")
     if trainer.is_world_process_zero():
         save_whole(trainer.model, output)
+    if corpus.stream:
+        _warn_of_unknown(run.datasets["train"].tally.left_out.get(UNKNOWN, 0), corpus)
     with memory_explained(config.trainer):
         measured = measure_sets(run.task, trainer)
     figures = {f"eval_{name}_{key}": value for name, row in measured.figures.items() for key, value in row.items()}
@@ -163,6 +165,17 @@ def _carry_out(run: Prepared, base: str, output: Path) -> dict[str, float]:
     )
     write_report(outcome, output)
     return figures
+
+
+def _warn_of_unknown(count: int, corpus: Corpus) -> None:
+    """Says what a stream has left out because nobody knew its intents beforehand."""
+    if count:
+        logger.warning(
+            "%d clips were left out, since their intents were not among the rows that were looked through; what was "
+            "trained are: %s. Leave out --streaming, or choose data whose labels are listed (a ClassLabel)",
+            count,
+            ", ".join(sorted(corpus.intents)),
+        )
 
 
 def save_whole(model: Any, folder: Path) -> None:
