@@ -71,6 +71,9 @@ class DataConfig:
     dev_share: float = 0.1
     test_share: float = 0.1
     """Shares of clips or speakers, where the data does not say which split a clip belongs to."""
+    judge: bool = True
+    """Measure the clips of the split "test" once at the end of the run, with the best model, which was chosen without
+    them. Where the data is streamed there are none: its split "test" is not read."""
     repeat: dict[str, int] = field(default_factory=dict)
     """Set name (`training.manifest.Clip.dataset`) -> how often its training clips count; 1 where not named, 0 leaves
     them out."""

@@ -50,6 +50,8 @@ class Prepared:
     labels: list[str]
     tokenizer: Any
     datasets: Mapping[str, Any]
+    test: Mapping[str, Any]
+    """Set -> what is measured once, at the end."""
     trainer: Any
     last: Path | None
     """The checkpoint that the run goes on from."""
@@ -59,7 +61,8 @@ def train(task: Task, config: TrainConfig, output: Path) -> dict[str, float]:
     """Runs a training to its end, continuing from the last checkpoint in `output` if there is one.
 
     Returns:
-        The figures of the best checkpoint, which lies in `output` itself.
+        The figures of the best checkpoint, which lies in `output` itself: "eval_SET_FIGURE" on the dev sets, and
+        "test_SET_FIGURE" where there are clips of that split.
     """
     with prepared(task, config, output) as run:
         return _carry_out(run, config.model.checkpoint, output)
@@ -118,11 +121,13 @@ def _prepare(task: Task, config: TrainConfig, start: ModelConfig, output: Path) 
         crop=config.data.crop,
     )
     datasets = _datasets(config, preparation, corpus, Room(tokenizer, model, compute))
+    nothing_kept = DecodedClips(())  # of what is heard only once
+    test = {name: SpeechDataset(clips, preparation, nothing_kept) for name, clips in corpus.test.items()}
     last = last_checkpoint(output)
     if last:
         _check_same_model(last, model, vocabulary, labels)
     trainer = build_trainer(task, resolved, model, datasets, vocabulary, blank, best, output)
-    return Prepared(task, resolved, corpus, labels, tokenizer, datasets, trainer, last)
+    return Prepared(task, resolved, corpus, labels, tokenizer, datasets, test, trainer, last)
 
 
 def _carry_out(run: Prepared, base: str, output: Path) -> dict[str, float]:
@@ -145,8 +150,16 @@ def _carry_out(run: Prepared, base: str, output: Path) -> dict[str, float]:
     if corpus.stream:
         _warn_of_unknown(run.datasets["train"].tally.left_out.get(UNKNOWN, 0), corpus)
     with memory_explained(config.trainer):
-        measured = measure_sets(run.task, trainer)
-    figures = {f"eval_{name}_{key}": value for name, row in measured.figures.items() for key, value in row.items()}
+        measured = measure_sets(run.task, trainer, trainer.eval_dataset)
+        if run.test:
+            logger.info("measuring %d clips of the split 'test'", sum(map(len, run.test.values())))
+        judged = measure_sets(run.task, trainer, run.test)
+    figures = {
+        f"{prefix}_{name}_{key}": value
+        for prefix, sets in (("eval", measured), ("test", judged))
+        for name, row in sets.figures.items()
+        for key, value in row.items()
+    }
     if not trainer.is_world_process_zero():
         return figures
     (output / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
@@ -162,6 +175,7 @@ def _carry_out(run: Prepared, base: str, output: Path) -> dict[str, float]:
         steps=trainer.state.global_step,
         figures=measured.figures,
         intents=measured.intents,
+        judged=judged.figures,
     )
     write_report(outcome, output)
     return figures
