@@ -185,8 +185,8 @@ def _warn_of_unknown(count: int, corpus: Corpus) -> None:
     """Says what a stream has left out because nobody knew its intents beforehand."""
     if count:
         logger.warning(
-            "%d clips were left out, since their intents were not among the rows that were looked through; what was "
-            "trained are: %s. Leave out --streaming, or choose data whose labels are listed (a ClassLabel)",
+            "%d clips were left out, since their intents were not among the rows that were looked through; known "
+            "are %s. Leave out --streaming, or choose data whose labels are listed (a ClassLabel)",
             count,
             ", ".join(sorted(corpus.intents)),
         )
