@@ -111,7 +111,8 @@ def compare(data: str, judge: str, clips: Sequence[Clip], recipe: str, checkpoin
         raise UsageError(f"{folder} holds a run that was broken off", "Delete it, or choose another --work")
     (folder / "clips").mkdir(parents=True)
     manifest = write_manifest(folder / "clips" / "manifest.csv", clips)
-    config = load_config(Path(RECIPES[recipe]), ["data.split_by=column"])
+    # the test clips are judged below, in more than one way
+    config = load_config(Path(RECIPES[recipe]), ["data.split_by=column", "data.judge=false"])
     config = dataclasses.replace(
         config,
         model=dataclasses.replace(config.model, checkpoint=checkpoint),

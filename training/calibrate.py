@@ -20,6 +20,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -29,12 +30,14 @@ from edgevoice.asr.intent import EARLY_SPEECH_S, sure_of_both
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import ConfigError, ModelError
 from edgevoice.text import plain
-from training.checkpoint import beside, stored_file
+from training import network
 from training.config import load_resolved
-from training.corpus import read_dev
 from training.decoded import load_audio
-from training.loading import Checkpoint, load_checkpoint
+from training.folders import beside
 from training.meter import Meter
+
+if TYPE_CHECKING:
+    from training.loading import Checkpoint
 
 Array = npt.NDArray[np.floating]
 
@@ -97,6 +100,8 @@ def load(checkpoint: str) -> Calibration | None:
     Raises:
         ConfigError: the file is damaged.
     """
+    from training.checkpoint import stored_file
+
     file = stored_file(checkpoint, FILE)
     if file is None:
         return None
@@ -183,7 +188,10 @@ def calibrate_run(
         ModelError: it holds no checkpoint, or one without intents.
     """
     check_rate(false_accept_rate)
-    task, config = load_resolved(Path(beside(str(folder), "training.json")))
+    task, config = load_resolved(beside(folder, "training.json"))
+    from training.corpus import read_dev  # which takes the libraries that the network is decided for
+    from training.loading import load_checkpoint
+
     checkpoint = load_checkpoint(str(folder))
     if not checkpoint.labels:
         raise ModelError(f"The checkpoint {folder} has no intents", "Calibrate one that 'train intent' or 'joint' made")
@@ -362,6 +370,8 @@ def run(arguments: Sequence[str]) -> int:
         "for one, over all intents (0.05)",
     )
     options = parser.parse_args(arguments)
+    _, config = load_resolved(beside(options.checkpoint, "training.json"))
+    network.allow(options.data or config.data.sources)
     found = calibrate_run(options.checkpoint, options.reject_label, options.false_accept_rate, options.data or ())
     for name, value in found.thresholds.items():
         print(f"{plain(name)}\t{value:.4f}")

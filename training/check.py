@@ -21,9 +21,8 @@ import soundfile
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError, UsageError
 from edgevoice.text import plain
-from training.checkpoint import check_start
+from training import network
 from training.config import DataConfig, Task, load_config
-from training.corpus import read_sets, usable_clips
 from training.manifest import Clip
 from training.meter import Meter
 
@@ -112,6 +111,8 @@ def check(task: Task, config: DataConfig, seed: int, jobs: int = 2, few: int = F
     Raises:
         ConfigError: a source cannot be read at all.
     """
+    from training.corpus import read_sets, usable_clips  # which takes the libraries that the network is decided for
+
     if config.streaming:
         raise ConfigError("A data set that is streamed is not looked through beforehand", "Leave out data.streaming")
     clips = [clip for each in read_sets(config, seed, measured=False) for clip in each]
@@ -123,7 +124,7 @@ def check(task: Task, config: DataConfig, seed: int, jobs: int = 2, few: int = F
             meter.advance()
     problems = [
         *_clip_problems(task, config, heard),
-        *_label_problems(task, config.missing_intent, clips, few),
+        *_label_problems(task, config.missing_intent, [clip for clip in clips if clip.recorded], few),
         *_leaks(heard),
     ]
     usable = [dataclasses.replace(each.clip, duration_s=each.seconds) for each in heard if not each.error]
@@ -137,6 +138,8 @@ def check(task: Task, config: DataConfig, seed: int, jobs: int = 2, few: int = F
 
 def hear(clip: Clip) -> Heard:
     """Decodes one clip."""
+    if not clip.recorded:
+        return Heard(clip, error="there is none")
     try:
         samples, rate = soundfile.read(str(clip.path), dtype="float32", always_2d=True)
     except (OSError, RuntimeError) as error:
@@ -159,29 +162,39 @@ def hear(clip: Clip) -> Heard:
 def _clip_problems(task: Task, config: DataConfig, heard: Iterable[Heard]) -> Iterable[Problem]:
     for each in heard:
         where = f"{each.clip.origin or each.clip.path} ({each.clip.path.name})"
-        if each.error:
+        if not each.clip.recorded:
+            yield Problem("warning", "the row has no recording; it is left out", each.clip.origin)
+        elif each.error:
             yield Problem("error", f"cannot be read: {each.error}", where)
-            continue
-        if each.seconds < config.minimum_s:
-            yield Problem("warning", f"{each.seconds:.2f} s, shorter than data.minimum_s; it is left out", where)
-        if each.seconds > config.maximum_s:
-            yield Problem("warning", f"{each.seconds:.1f} s, longer than data.maximum_s; it is left out", where)
-        if each.peak < 10 ** (SILENT_DBFS / 20):
-            yield Problem("warning", "silent", where)
-        if each.not_numbers:
-            yield Problem("warning", f"{each.not_numbers} of its samples are no numbers (NaN or infinite)", where)
-        if each.rate != SAMPLE_RATE:
-            yield Problem("note", f"{each.rate} Hz, and is resampled to {SAMPLE_RATE} Hz", where)
-        if each.clipped > CLIPPED_SHARE:
-            yield Problem("warning", f"clipped: {100 * each.clipped:.1f} % of its samples at full scale", where)
-        if abs(each.seconds - each.clip.duration_s) > 0.1:  # never of NaN, which is "not said"
-            yield Problem("warning", f"lasts {each.seconds:.2f} s, not {each.clip.duration_s:.2f} s", where)
-        if task == "ctc" and not each.clip.text:
-            yield Problem("warning", "no text; it is left out", where)
-        if task == "intent" and not each.clip.intent and not config.missing_intent:
-            yield Problem("warning", "no intent; it is left out", where)
-        if task == "joint" and not each.clip.text and not each.clip.intent:
-            yield Problem("warning", "neither text nor intent; it is left out", where)
+        else:
+            for level, what in (*_sound_problems(each, config), *_row_problems(task, config, each.clip)):
+                yield Problem(level, what, where)
+
+
+def _sound_problems(heard: Heard, config: DataConfig) -> Iterable[tuple[Severity, str]]:
+    if heard.seconds < config.minimum_s:
+        yield "warning", f"{heard.seconds:.2f} s, shorter than data.minimum_s; it is left out"
+    if heard.seconds > config.maximum_s:
+        yield "warning", f"{heard.seconds:.1f} s, longer than data.maximum_s; it is left out"
+    if heard.peak < 10 ** (SILENT_DBFS / 20):
+        yield "warning", "silent"
+    if heard.not_numbers:
+        yield "warning", f"{heard.not_numbers} of its samples are no numbers (NaN or infinite)"
+    if heard.rate != SAMPLE_RATE:
+        yield "note", f"{heard.rate} Hz, and is resampled to {SAMPLE_RATE} Hz"
+    if heard.clipped > CLIPPED_SHARE:
+        yield "warning", f"clipped: {100 * heard.clipped:.1f} % of its samples at full scale"
+    if abs(heard.seconds - heard.clip.duration_s) > 0.1:  # never of NaN, which is "not said"
+        yield "warning", f"lasts {heard.seconds:.2f} s, not {heard.clip.duration_s:.2f} s"
+
+
+def _row_problems(task: Task, config: DataConfig, clip: Clip) -> Iterable[tuple[Severity, str]]:
+    if task == "ctc" and not clip.text:
+        yield "warning", "no text; it is left out"
+    if task == "intent" and not clip.intent and not config.missing_intent:
+        yield "warning", "no intent; it is left out"
+    if task == "joint" and not clip.text and not clip.intent:
+        yield "warning", "neither text nor intent; it is left out"
 
 
 def _label_problems(task: Task, missing_intent: str, clips: Sequence[Clip], few: int) -> Iterable[Problem]:
@@ -302,6 +315,9 @@ def run(arguments: Sequence[str]) -> int:
     model = dataclasses.replace(config.model, checkpoint=options.model or config.model.checkpoint)
     config = dataclasses.replace(config, model=model, data=dataclasses.replace(config.data, sources=sources))
     to_train = bool(model.checkpoint or model.encoder)
+    network.allow([model.checkpoint, *sources])
+    from training.checkpoint import check_start
+
     if model.checkpoint:
         check_start(model.checkpoint)
     findings = check(options.task, config.data, config.trainer.seed, max(1, options.jobs), options.few)

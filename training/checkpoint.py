@@ -17,6 +17,7 @@ from edgevoice.paths import known_models
 from training import network
 from training.decoded import load_audio
 from training.features import described, make_extractor
+from training.folders import beside
 from training.manifest import Clip
 
 OWN_EXTRACTOR = "EdgeVoiceLogMel"
@@ -67,7 +68,7 @@ def load_features(checkpoint: str) -> FeatureSettings:
     from transformers import AutoFeatureExtractor
 
     check_name(checkpoint)
-    place = beside(checkpoint, "preprocessor_config.json")
+    place = str(beside(Path(checkpoint), "preprocessor_config.json"))
     try:
         own = stored_file(place, "preprocessor_config.json")
         data = json.loads(own.read_text(encoding="utf-8")) if own else {}
@@ -95,17 +96,11 @@ def load_tokenizer(checkpoint: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(beside(checkpoint, "tokenizer_config.json"), trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(
+            str(beside(Path(checkpoint), "tokenizer_config.json")), trust_remote_code=False
+        )
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise unreadable(checkpoint, "tokenizer", error) from None
-
-
-def beside(checkpoint: str, name: str) -> str:
-    """Where a file of a checkpoint lies: in it, or, for the `checkpoint-N` of a run, in the run's folder."""
-    folder = Path(checkpoint)
-    above = folder.resolve().parent
-    in_run = folder.name.startswith("checkpoint-") and not (folder / name).is_file() and (above / name).is_file()
-    return str(above) if in_run else checkpoint
 
 
 def stored_file(checkpoint: str, name: str) -> Path | None:

@@ -31,12 +31,15 @@ MODULES = {
     "from-phrases": "training.from_phrases",
 }
 """Command -> the module whose `run` takes its arguments; imported only when it is called."""
+DECIDE = ("validate", "calibrate")
+"""Those whose data may be named in a recipe: they know only when they have read it whether the network is needed."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command line; returns its exit code."""
     if arguments and arguments[0] in MODULES:
-        network.allow(_named(arguments[1:]))
+        if arguments[0] not in DECIDE:
+            network.allow(_named(arguments[1:]))
         command: Callable[[Sequence[str]], int] = importlib.import_module(MODULES[arguments[0]]).run
         return command(arguments[1:])
     options = _parser().parse_args(arguments)

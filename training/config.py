@@ -73,6 +73,9 @@ class DataConfig:
     dev_share: float = 0.1
     test_share: float = 0.1
     """Shares of clips or speakers, where the data does not say which split a clip belongs to."""
+    judge: bool = True
+    """Measure the clips of the split "test" once at the end of the run, with the best model, which was chosen without
+    them. Where the data is streamed there are none: its split "test" is not read."""
     repeat: dict[str, int] = field(default_factory=dict)
     """Set name (`training.manifest.Clip.dataset`) -> how often its training clips count; 1 where not named, 0 leaves
     them out."""
@@ -270,6 +273,8 @@ def _check(config: TrainConfig) -> None:
     if data.streaming and (trainer.epochs or trainer.evaluate_by_epoch):
         name = "trainer.epochs" if trainer.epochs else "trainer.evaluate_by_epoch"
         raise ValueError(f"{name}: a stream has no known length; count steps (trainer.max_steps, evaluate_every)")
+    if data.streaming and data.repeat:
+        raise ValueError("data.repeat: what is streamed comes as often as it is read; leave it out, or data.streaming")
     for key in config.model.regularisation:
         if not _REGULARISATION.fullmatch(key):
             raise ValueError(f"model.regularisation: '{key}' is neither dropout nor masking")

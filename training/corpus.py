@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import soundfile
 import torch
 
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError
 from training.config import DataConfig, Task
 from training.features import Features
-from training.manifest import Clip, Columns, Needs, Selection, select
+from training.manifest import Clip, Columns, Needs, Selection, length, select, unusable
 from training.models import output_frames
 from training.sources import read_source
 from training.splits import split
@@ -38,6 +37,8 @@ class Corpus:
     """Set name -> clips."""
     left_out: dict[str, int]
     stream: Stream | None = None
+    test: dict[str, tuple[Clip, ...]] = dataclasses.field(default_factory=dict)
+    """Set name -> clips that are measured once, at the end; none where the recipe wants no judgement."""
 
     @property
     def texts(self) -> list[str]:
@@ -62,6 +63,7 @@ def read_corpus(task: Task, config: DataConfig, seed: int) -> Corpus:
         return _streamed(task, config)
     train: list[Clip] = []
     dev: dict[str, list[Clip]] = {}
+    test: dict[str, list[Clip]] = {}
     left_out: dict[str, int] = {}
     sets = read_sets(config, seed)
     names = {clip.dataset for clips in sets for clip in clips}
@@ -76,6 +78,9 @@ def read_corpus(task: Task, config: DataConfig, seed: int) -> Corpus:
             train += [clip] * config.repeat.get(clip.dataset, 1)
         for clip in usable_clips(task, config, [clip for clip in clips if clip.split == "dev"]).clips:
             dev.setdefault(clip.dataset, []).append(clip)
+        judging = [clip for clip in clips if clip.split == "test" and config.judge]
+        for clip in usable_clips(task, config, judging).clips:
+            test.setdefault(clip.dataset, []).append(clip)
     if not train:
         raise ConfigError(
             f"No clip is left to train on ({left_out or 'none in the split train'})", "Check the manifest"
@@ -85,8 +90,8 @@ def read_corpus(task: Task, config: DataConfig, seed: int) -> Corpus:
             "No clip of the split 'dev' can be used, so nothing could be measured", "Mark some rows of the manifest"
         )
     spread = {name: _spread(clips, config.evaluate_at_most) for name, clips in dev.items()}
-    check_recordings([*train, *(clip for clips in spread.values() for clip in clips)])
-    return Corpus(tuple(train), spread, left_out)
+    check_recordings([*train, *(clip for clips in (*spread.values(), *test.values()) for clip in clips)])
+    return Corpus(tuple(train), spread, left_out, test={name: tuple(clips) for name, clips in test.items()})
 
 
 def read_dev(task: Task, config: DataConfig, seed: int) -> list[Clip]:
@@ -116,21 +121,10 @@ def check_recordings(clips: Iterable[Clip]) -> None:
     for clip in clips:
         distinct.setdefault(clip.path, clip)
     with ThreadPoolExecutor() as pool:
-        for clip, reason in zip(distinct.values(), pool.map(_fault, distinct), strict=True):
+        for clip, found in zip(distinct.values(), pool.map(length, distinct), strict=True):
+            reason = found if isinstance(found, str) else "" if found else "is empty"
             if reason:
-                raise ConfigError(
-                    f"{clip.origin or clip.dataset}: the recording {clip.path} {reason}", "Mend or remove its row"
-                )
-
-
-def _fault(path: Path) -> str:
-    """What is wrong with a recording, as far as its header tells; "" where nothing is."""
-    if not path.is_file():
-        return "(column path) is not there"
-    try:
-        return "" if soundfile.info(str(path)).frames else "is empty"
-    except (OSError, RuntimeError) as error:
-        return f"cannot be read: {getattr(error, 'error_string', error)}"
+                raise unusable(clip.path, clip.origin, reason)
 
 
 def _streamed(task: Task, config: DataConfig) -> Corpus:
@@ -140,7 +134,7 @@ def _streamed(task: Task, config: DataConfig) -> Corpus:
         dev.setdefault(clip.dataset, []).append(clip)
     if not dev:
         raise ConfigError(
-            "There is no split to measure on, and none of the first rows could be held back",
+            "There is no split to measure on, and none of the rows that were looked through could be held back",
             "Choose a data set with a split 'validation', or raise data.dev_share",
         )
     return Corpus((), {name: _spread(clips, config.evaluate_at_most) for name, clips in dev.items()}, {}, stream)
@@ -161,6 +155,10 @@ def read_sets(config: DataConfig, seed: int, *, measured: bool = True) -> list[l
     """
     columns = Columns(text=config.text_column, intent=config.intent_column, speaker=config.speaker_column)
     sets = [read_source(source, columns, measured=measured) for source in config.sources]
+    unrecorded = [clip.origin for clips in sets for clip in clips if not clip.recorded]
+    if unrecorded and measured:  # otherwise they are about to be looked at one by one
+        named = "; ".join(unrecorded[:5]) + ("; ..." if unrecorded[5:] else "")
+        logger.warning("%d rows have no recording, so left out: %s", len(unrecorded), named)
     if config.split_by == "auto" and any(clip.split == "dev" for clips in sets for clip in clips):
         return [[dataclasses.replace(clip, split=clip.split or "train") for clip in clips] for clips in sets]
     return [split(clips, config.split_by, config.dev_share, config.test_share, seed) for clips in sets]
@@ -183,19 +181,26 @@ def intent_labels(task: Task, config: DataConfig, corpus: Corpus) -> list[str]:
 
 
 def with_known_intents(task: Task, corpus: Corpus, known: set[str]) -> Corpus:
-    """A dev clip whose intent is never trained can only be wrong: it does not count, and that is said."""
-    unknown = [clip for clips in corpus.dev.values() for clip in clips if clip.intent not in known]
-    if task == "ctc" or not unknown:
+    """A clip to measure on whose intent is never trained can only be wrong: it does not count, and that is said."""
+    if task == "ctc":
         return corpus
-    names = ", ".join(sorted({clip.intent for clip in unknown}))
-    logger.warning("%d dev clips do not count for intents: no training clip has %s", len(unknown), names)
+    for name, sets in (("dev", corpus.dev), ("test", corpus.test)):
+        unknown = [clip for clips in sets.values() for clip in clips if clip.intent not in known]
+        if unknown:
+            names = ", ".join(sorted({clip.intent for clip in unknown}))
+            logger.warning("%d %s clips do not count for intents: no training clip has %s", len(unknown), name, names)
     if task == "joint":
         return corpus  # they still have a text
-    dev = {name: tuple(clip for clip in clips if clip.intent in known) for name, clips in corpus.dev.items()}
-    dev = {name: clips for name, clips in dev.items() if clips}
+    dev, test = _of_intents(corpus.dev, known), _of_intents(corpus.test, known)
     if not dev:
         raise ConfigError("No clip of the split 'dev' has an intent that is trained", "Check the column 'intent'")
-    return dataclasses.replace(corpus, dev=dev)
+    return dataclasses.replace(corpus, dev=dev, test=test)
+
+
+def _of_intents(sets: dict[str, tuple[Clip, ...]], known: set[str]) -> dict[str, tuple[Clip, ...]]:
+    """The clips of known intents; a set without any is none."""
+    kept = {name: tuple(clip for clip in clips if clip.intent in known) for name, clips in sets.items()}
+    return {name: clips for name, clips in kept.items() if clips}
 
 
 def with_room_for_text(corpus: Corpus, tokenizer: Any, model: Any, features: Features) -> Corpus:

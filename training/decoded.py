@@ -28,26 +28,32 @@ _SLACK = SAMPLE_RATE // 20
 """Resampling and headers that round a duration may give this many samples more than was said."""
 
 
-def load_audio(path: Path) -> Samples:
+ROW = "Mend or remove its row in the manifest"
+"""What to do about a recording that a table names."""
+
+
+def load_audio(path: Path, remedy: str = ROW) -> Samples:
     """A recording of any rate and number of channels as mono float32 at 16 kHz.
 
     Raises:
-        AudioError: it cannot be read or is empty.
+        AudioError: it is not there, cannot be read or is empty; with what to do about it.
     """
-    return decode(str(path), f"The clip {path}")
+    return decode(str(path), f"The recording {path}", remedy)
 
 
-def decode(file: str | bytes, what: str) -> Samples:
+def decode(file: str | bytes, what: str, remedy: str = ROW) -> Samples:
     """The same of a file's path or content, with the name that an error calls it by."""
+    if isinstance(file, str) and not Path(file).is_file():
+        raise AudioError(f"{what} is not there", remedy)
     try:
         source = io.BytesIO(file) if isinstance(file, bytes) else file
         samples, rate = soundfile.read(source, dtype="float32", always_2d=True)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "error_string", error)  # libsndfile's own words, without the name of a buffer
-        raise AudioError(f"{what} cannot be read: {reason}", "Mend or remove its row in the manifest") from None
+        raise AudioError(f"{what} cannot be read: {reason}", remedy) from None
     mono = samples.mean(axis=1)
     if not len(mono):
-        raise AudioError(f"{what} is empty", "Remove its row from the manifest")
+        raise AudioError(f"{what} is empty", remedy)
     return mono if rate == SAMPLE_RATE else np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), dtype=np.float32)
 
 

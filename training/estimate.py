@@ -57,7 +57,10 @@ def expected_time(task: Task, config: TrainConfig) -> Expected:
     per_epoch = math.ceil(batches / settings.gradient_accumulation_steps)
     steps = math.ceil(settings.epochs * per_epoch) if settings.epochs else settings.max_steps
     evaluations = settings.epochs if settings.evaluate_by_epoch else steps // settings.evaluate_every
-    measured_s = sum(clip.duration_s for clips in run.corpus.dev.values() for clip in clips)
+    dev_s, test_s = (
+        sum(clip.duration_s for clips in sets.values() for clip in clips) for sets in (run.corpus.dev, run.corpus.test)
+    )
     audio_per_step = settings.batch_seconds * settings.gradient_accumulation_steps
-    evaluation = _EVALUATION_SHARE * per_step * measured_s / audio_per_step
-    return Expected(steps, per_step, steps * per_step + (evaluations + 1) * evaluation, run.corpus.left_out)
+    per_second = _EVALUATION_SHARE * per_step / audio_per_step
+    measuring = per_second * ((evaluations + 1) * dev_s + test_s)
+    return Expected(steps, per_step, steps * per_step + measuring, run.corpus.left_out)

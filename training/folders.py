@@ -1,4 +1,4 @@
-"""Folders that a command writes to: found out before the work whether it may, and what it would destroy."""
+"""Folders of runs, and others that a command writes to: found out before the work whether it may."""
 
 from __future__ import annotations
 
@@ -35,3 +35,10 @@ def check_own(folder: Path, mark: str, what: str) -> None:
             pass
     except OSError as error:
         raise UsageError(f"The folder {folder} cannot be written to ({error.strerror or error})", ANOTHER) from None
+
+
+def beside(folder: Path, name: str) -> Path:
+    """Where a file of a checkpoint lies: in it, or, for the `checkpoint-N` of a run, in the run's folder."""
+    above = folder.resolve().parent
+    in_run = folder.name.startswith("checkpoint-") and not (folder / name).is_file() and (above / name).is_file()
+    return above if in_run else folder

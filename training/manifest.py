@@ -6,7 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +48,8 @@ class Clip:
     """Name of the set: the folder that holds the manifest, or the hub's name and configuration."""
     origin: str = ""
     """File and line, or data set and row, that name the clip."""
+    recorded: bool = field(default=True, repr=False)
+    """False of a data set's row that has no recording; `path` says nothing then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Columns:
         return found
 
 
+UNRECORDED = "without a recording"
+"""Why a row is left out that has none."""
 USUAL = Columns()
 """All found by `NAMES`."""
 
@@ -149,18 +153,42 @@ def split_name(name: str) -> str:
     return SPLITS.get(plain, plain if plain in ("train", "dev", "test") else name)
 
 
-def duration(path: Path, origin: str) -> float:
-    """Seconds of a recording.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
+def length(path: Path) -> float | str:
+    """Seconds of a recording as its header has them, or what is wrong with it."""
     import soundfile
 
+    if not path.is_file():
+        return "is not there"
     try:
         return float(soundfile.info(str(path)).duration)
     except (OSError, RuntimeError) as error:
-        raise ConfigError(f"The clip {path} ({origin}) cannot be read: {error}", "Mend or remove its row") from None
+        return f"cannot be read: {getattr(error, 'error_string', error)}"  # libsndfile's own words, without the path
+
+
+def duration(path: Path, origin: str) -> float:
+    """Seconds of a recording that a row, or a folder, names.
+
+    Raises:
+        ConfigError: it is not there or cannot be read.
+    """
+    found = length(path)
+    if isinstance(found, str):
+        raise unusable(path, origin, found)
+    return found
+
+
+def unusable(path: Path, origin: str, reason: str) -> ConfigError:
+    """What is said of a recording that a run cannot do without.
+
+    Args:
+        path: of the recording.
+        origin: file and line, or data set and row, that name it; the path itself where it was found in a folder.
+        reason: as `length` gives it.
+    """
+    if origin in ("", str(path)):
+        return ConfigError(f"The recording {path} {reason}", "Mend or remove it")
+    where = "(column path) " if reason == "is not there" else ""
+    return ConfigError(f"{origin}: the recording {path} {where}{reason}", "Mend or remove its row")
 
 
 def _csv_rows(file: Path) -> tuple[list[tuple[int, Mapping[str, Any]]], Sequence[str]]:
@@ -184,6 +212,8 @@ def _json_rows(file: Path) -> tuple[list[tuple[int, Mapping[str, Any]]], Sequenc
 
 def unfit(clip: Clip, minimum_s: float, maximum_s: float, needs: Needs) -> str:
     """Why a clip cannot be trained on; "" where it can."""
+    if not clip.recorded:
+        return UNRECORDED
     if clip.duration_s < minimum_s:
         return "too short"
     if clip.duration_s > maximum_s:

@@ -69,7 +69,10 @@ def recordings(sources: Sequence[str], own: Sequence[str]) -> list[list[Clip]]:
         ConfigError: a source is missing, or a recording cannot be read.
     """
     read = [read_source(source, labelled=False) for source in (str(COME_ALONG), *sources)]
-    fit = [[clip for clip in clips if not any(resembles(clip.text, text) for text in own)] for clips in read]
+    fit = [
+        [clip for clip in clips if clip.recorded and not any(resembles(clip.text, text) for text in own)]
+        for clips in read
+    ]
     check_recordings(itertools.chain.from_iterable(fit))
     return [[dataclasses.replace(clip, intent=NONE) for clip in clips] for clips in fit]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr.intent import best_first
+from edgevoice.errors import AudioError
 from edgevoice.text import plain
 from training.decoded import load_audio
 from training.loading import Checkpoint, load_checkpoint
+
+NO_RECORDING = "Name files that libsndfile reads: WAV, FLAC, Ogg or MP3"
+"""What to do about a file that cannot be heard."""
 
 
 def predict(checkpoint: Checkpoint, samples: npt.NDArray[np.float32], top_k: int = 5) -> dict[str, Any]:
@@ -39,7 +44,7 @@ def predict(checkpoint: Checkpoint, samples: npt.NDArray[np.float32], top_k: int
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs the command line; returns its exit code."""
+    """Runs the command line; returns its exit code: 1 where any of the files cannot be heard, after all the others."""
     parser = argparse.ArgumentParser(
         prog="edgevoice train predict",
         description="What a checkpoint makes of recordings, each as a whole.",
@@ -52,14 +57,22 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object for each file")
     options = parser.parse_args(arguments)
     checkpoint = load_checkpoint(options.checkpoint)
+    failed = False
     for file in options.files:
-        found = predict(checkpoint, load_audio(file), max(1, options.top_k))
+        try:
+            found = predict(checkpoint, load_audio(file, NO_RECORDING), max(1, options.top_k))
+        except AudioError as error:
+            failed = True
+            found = {"error": plain(str(error))}
         if options.json:
             print(json.dumps({"file": str(file), **found}, ensure_ascii=False))
+            continue
+        if "error" in found:
+            print(f"edgevoice: {found['error']}", file=sys.stderr)
             continue
         print(plain(str(file)))
         if "text" in found:
             print(f"  {found['text']}")
         for each in found.get("intents", []):
             print(f"  {each['score']:6.1%}  {plain(each['label'])}")
-    return 0
+    return 1 if failed else 0

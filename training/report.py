@@ -4,7 +4,7 @@ model card, written from the same numbers."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Outcome:
     """Dev set -> figure -> value, of the best checkpoint."""
     intents: Mapping[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
     """Dev set -> true and predicted labels of its clips."""
+    judged: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Test set -> figure -> value, of the same checkpoint, which was chosen without them."""
 
 
 def write_report(outcome: Outcome, folder: Path) -> None:
@@ -53,8 +55,10 @@ def write_report(outcome: Outcome, folder: Path) -> None:
             matrix = confusion(truth[known], predicted[known], len(outcome.labels))
             _confusion(matrix, outcome.labels, titles[name], file)
             confused.append((name, matrix))
-    figures = figures_table(outcome.figures)
+    figures, judged = figures_table(outcome.figures), _judged(outcome)
     lines = ["# Training report", "", _summary(outcome), "", "## Figures on the dev sets", "", figures, ""]
+    if judged:
+        lines += ["## Figures on the test sets", "", judged, ""]
     lines += ["## Learning curve", "", f"![Loss and figures by step]({CURVE})", ""]
     for name, matrix in confused:
         lines += [f"## Intents of {_name(name)}", "", f"![Confusions]({CONFUSION.format(name)})", ""]
@@ -104,10 +108,18 @@ def model_card(outcome: Outcome, figures: str) -> str:
             "",
             figures,
             "",
+            *([_judged(outcome), ""] if outcome.judged else []),
             "Run it live: `edgevoice export THIS --output models/mine`, then `edgevoice live --model models/mine`.",
             "",
         ]
     )
+
+
+def _judged(outcome: Outcome) -> str:
+    """The figures on the test sets with what they are; "" where there are none."""
+    if not outcome.judged:
+        return ""
+    return f"Figures on the test sets, measured once with the chosen checkpoint:\n\n{figures_table(outcome.judged)}"
 
 
 def _summary(outcome: Outcome) -> str:

@@ -33,7 +33,7 @@ from training.folders import check_own
 from training.manifest import read_manifest
 from training.models import build_model
 from training.report import Outcome, write_report
-from training.streaming import StreamDataset
+from training.streaming import UNKNOWN, StreamDataset
 from training.trainer import build_trainer, measure_sets, memory_explained
 from training.vocabulary import build_tokenizer, canonical, spell
 from training.warm_start import checkpoint_folder
@@ -52,6 +52,8 @@ class Prepared:
     labels: list[str]
     tokenizer: Any
     datasets: Mapping[str, Any]
+    test: Mapping[str, Any]
+    """Set -> what is measured once, at the end."""
     trainer: Any
     last: Path | None
     """The checkpoint that the run goes on from."""
@@ -61,7 +63,8 @@ def train(task: Task, config: TrainConfig, output: Path) -> dict[str, float]:
     """Runs a training to its end, continuing from the last checkpoint in `output` if there is one.
 
     Returns:
-        The figures of the best checkpoint, which lies in `output` itself.
+        The figures of the best checkpoint, which lies in `output` itself: "eval_SET_FIGURE" on the dev sets, and
+        "test_SET_FIGURE" where there are clips of that split.
     """
     with prepared(task, config, output) as run:
         return _carry_out(run, config.model.checkpoint, output)
@@ -121,11 +124,13 @@ def _prepare(task: Task, config: TrainConfig, start: ModelConfig, output: Path) 
         crop=config.data.crop,
     )
     datasets = _datasets(config, preparation, corpus, Room(tokenizer, model, compute))
+    nothing_kept = DecodedClips(())  # of what is heard only once
+    test = {name: SpeechDataset(clips, preparation, nothing_kept) for name, clips in corpus.test.items()}
     last = last_checkpoint(output)
     if last:
         _check_same_model(last, model, vocabulary, labels)
     trainer = build_trainer(task, resolved, model, datasets, vocabulary, blank, best, output)
-    return Prepared(task, resolved, corpus, labels, tokenizer, datasets, trainer, last)
+    return Prepared(task, resolved, corpus, labels, tokenizer, datasets, test, trainer, last)
 
 
 def _carry_out(run: Prepared, base: str, output: Path) -> dict[str, float]:
@@ -144,9 +149,19 @@ def _carry_out(run: Prepared, base: str, output: Path) -> dict[str, float]:
         raise ConfigError(f"No clip of {corpus.stream.name} can be trained on ({left_out or 'there is none'})")
     if trainer.is_world_process_zero():
         save_whole(trainer.model, output)
+    if corpus.stream:
+        _warn_of_unknown(run.datasets["train"].tally.left_out.get(UNKNOWN, 0), corpus)
     with memory_explained(config.trainer):
-        measured = measure_sets(run.task, trainer)
-    figures = {f"eval_{name}_{key}": value for name, row in measured.figures.items() for key, value in row.items()}
+        measured = measure_sets(run.task, trainer, trainer.eval_dataset)
+        if run.test:
+            logger.info("measuring %d clips of the split 'test'", sum(map(len, run.test.values())))
+        judged = measure_sets(run.task, trainer, run.test)
+    figures = {
+        f"{prefix}_{name}_{key}": value
+        for prefix, sets in (("eval", measured), ("test", judged))
+        for name, row in sets.figures.items()
+        for key, value in row.items()
+    }
     if not trainer.is_world_process_zero():
         return figures
     (output / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
@@ -162,9 +177,21 @@ def _carry_out(run: Prepared, base: str, output: Path) -> dict[str, float]:
         steps=trainer.state.global_step,
         figures=measured.figures,
         intents=measured.intents,
+        judged=judged.figures,
     )
     write_report(outcome, output)
     return figures
+
+
+def _warn_of_unknown(count: int, corpus: Corpus) -> None:
+    """Says what a stream has left out because nobody knew its intents beforehand."""
+    if count:
+        logger.warning(
+            "%d clips were left out, since their intents were not among the rows that were looked through; known "
+            "are %s. Leave out --streaming, or choose data whose labels are listed (a ClassLabel)",
+            count,
+            ", ".join(sorted(corpus.intents)),
+        )
 
 
 def save_whole(model: Any, folder: Path) -> None:

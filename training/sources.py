@@ -18,8 +18,8 @@ import soundfile
 
 from edgevoice.errors import ConfigError
 from edgevoice.text import normalise
-from training.manifest import SPLITS, USUAL, Clip, Columns, duration, read_manifest, split_name
-from training.tables import read_tables, set_name
+from training.manifest import SPLITS, USUAL, Clip, Columns, duration, read_manifest, split_name, unusable
+from training.tables import read_tables, refuse_nameless, set_name
 
 MANIFESTS = ("manifest.csv", "manifest.jsonl", "metadata.csv", "metadata.jsonl")
 """Tables a folder of recordings may hold: ours, or those of the hub's audio folders."""
@@ -40,6 +40,7 @@ def read_source(spec: str, columns: Columns = USUAL, *, measured: bool = True, l
     Raises:
         ConfigError: there is no such thing, or it does not hold what it must.
     """
+    refuse_nameless(spec)
     path = Path(spec)
     if path.suffix in (".csv", ".jsonl", ".json") or path.is_file():
         return read_manifest(path, columns, measured=measured)
@@ -48,7 +49,7 @@ def read_source(spec: str, columns: Columns = USUAL, *, measured: bool = True, l
         if tables:
             read = {file: read_manifest(file, columns, measured=measured) for file in tables}
             return [clip for file, clips in read.items() for clip in _of_split(path, file, clips)]
-        if not _is_hub_layout(path):
+        if not is_hub_layout(path):
             return _recordings(path, measured=measured, labelled=labelled)
     return list(_hub(spec, columns, measured=measured))
 
@@ -76,7 +77,8 @@ def _of_split(folder: Path, file: Path, clips: list[Clip]) -> list[Clip]:
     return [dataclasses.replace(clip, split=clip.split or name, dataset=folder.resolve().name) for clip in clips]
 
 
-def _is_hub_layout(folder: Path) -> bool:
+def is_hub_layout(folder: Path) -> bool:
+    """Whether a folder's recordings lie in tables, as they do on the hub."""
     return any(next(folder.glob(f"**/*.{kind}"), None) for kind in ("parquet", "arrow"))
 
 
@@ -101,7 +103,7 @@ def _recordings(folder: Path, *, measured: bool, labelled: bool) -> list[Clip]:
                 intent=labels[0] if labels else "",
                 speaker=labels[1] if len(labels) > 1 else "",
                 split=split,
-                duration_s=duration(file, "found in the folder") if measured else math.nan,
+                duration_s=duration(file, str(file)) if measured else math.nan,
                 dataset=folder.resolve().name,
                 origin=str(file),
             )
@@ -118,8 +120,18 @@ def _hub(spec: str, columns: Columns, *, measured: bool) -> Iterator[Clip]:
     for table in read_tables(spec, columns):
         cache = clip_cache() / f"{table.dataset}-{table.rows._fingerprint}"  # noqa: SLF001
         for number, row in enumerate(table.rows):
-            path = stored(row[table.audio], cache / f"{number:06d}")
-            yield table.clip(row, number, path, duration(path, f"{table.name}, row {number}") if measured else math.nan)
+            audio = row[table.audio] or {}
+            if audio.get("bytes") is None and not audio.get("path"):
+                yield dataclasses.replace(table.clip(row, number, Path(), math.nan), recorded=False)
+                continue
+            origin = f"{table.name}, row {number}"
+            if audio.get("bytes") is None and "://" in audio["path"]:  # within an archive
+                try:
+                    audio = {"bytes": table.recording(row)(), "path": audio["path"].partition("::")[0]}
+                except OSError as error:
+                    raise unusable(Path(audio["path"]), origin, f"cannot be had: {error}") from None
+            path = stored(audio, cache / f"{number:06d}")
+            yield table.clip(row, number, path, duration(path, origin) if measured else math.nan)
 
 
 def clip_cache() -> Path:

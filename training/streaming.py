@@ -1,7 +1,8 @@
 """Training on a data set that is read while it trains (`--streaming`), so that it may be larger than the disk.
 
-Nothing of the training split is stored. Its first rows are looked through once: for the characters its texts are
-written with, for labels that the data set does not list itself, and for clips to measure on where it has no dev split.
+Nothing of the training split is stored. Some of its rows, from many of its files, are looked through once: for the
+characters its texts are written with, for labels that the data set does not list itself, and for clips to measure on
+where it has no dev split.
 Those that measure are chosen by a hash of their speaker, or of their recording where nobody is named, and are passed
 over in training, whichever process comes upon them and in whatever order.
 """
@@ -23,24 +24,28 @@ from torch.utils.data import IterableDataset
 
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import AudioError, ConfigError
+from edgevoice.text import plain
 from training.config import DataConfig
 from training.dataset import Preparation, of_similar_length
 from training.decoded import Samples, decode
 from training.manifest import Clip, Columns, Needs, split_name, unfit
-from training.sources import clip_cache, stored
-from training.tables import Table, read_tables
+from training.sources import clip_cache, is_hub_layout, stored
+from training.tables import Table, read_tables, refuse_nameless
 
 logger = logging.getLogger(__name__)
 
 LOOKED_THROUGH = 2000
 """Rows of each table that are read before the training begins."""
-MIXED = 4
-"""Clips that measure are drawn from so many times as many rows."""
+MIXED_FILES, MIXED_ROWS = 16, 1000
+"""What is looked at beforehand is drawn from rows of so many files at once, of which so many wait in memory: data that
+are sorted by label or speaker begin with few of them."""
+NAMED = 10
+"""Labels that nobody knows beforehand and that are named in a warning; of a column of free text there is no end."""
 SHUFFLED_ROWS = 256
 """Rows that wait, undecoded, to be drawn from; the files of a data set are shuffled besides."""
 POOLED_BATCHES = 8
 """Clips for so many batches wait, so that those of similar length can go together."""
-UNREADABLE = "unreadable"
+UNREADABLE, UNKNOWN = "unreadable", "unknown intent"
 NOT_SAID = Path()
 """The path of a clip that lies in no file."""
 
@@ -53,6 +58,8 @@ class Tally:
     reasons: tuple[str, ...]
     """Why clips are left out."""
     counts: torch.Tensor = field(init=False)
+    unknown: set[str] = field(default_factory=set)
+    """Intents that were met in training and not beforehand, as far as this process has met them."""
 
     def __post_init__(self) -> None:
         self.counts = torch.zeros(len(self.reasons) + 2, dtype=torch.float64).share_memory_()
@@ -60,6 +67,16 @@ class Tally:
     def leave_out(self, reason: str) -> None:
         """Counts a clip that cannot be trained on."""
         self.counts[self.reasons.index(reason)] += 1
+
+    def meet(self, intent: str) -> None:
+        """Counts a clip whose intent is not known, and says so the first time, in each worker that meets it."""
+        self.leave_out(UNKNOWN)
+        if intent in self.unknown or len(self.unknown) >= NAMED:
+            return
+        self.unknown.add(intent)
+        logger.warning(
+            "clips of the intent '%s' are left out: it was not among the rows that were looked through", plain(intent)
+        )
 
     def take(self, seconds: float) -> None:
         """Counts a clip that is trained on."""
@@ -142,21 +159,22 @@ class Stream:
         try:
             samples = decode(recording(), "A recording")
         except (OSError, AudioError) as error:
-            logger.warning("a row of %s is left out: %s", table.name, error)
+            logger.warning("a row of %s is left out: %s", table.name, getattr(error, "what", error))
             tally.leave_out(UNREADABLE)
             return None
         clip = dataclasses.replace(table.clip(row, 0, NOT_SAID, len(samples) / SAMPLE_RATE), origin=table.name)
         reason = unfit(clip, self.config.minimum_s, self.config.maximum_s, self.needs)
-        if not reason and clip.intent and clip.intent not in self.intents:
-            reason = "unknown intent"
         if reason:
             tally.leave_out(reason)
+            return None
+        if self.needs != "text" and clip.intent and clip.intent not in self.intents:
+            tally.meet(clip.intent)
             return None
         return clip, samples
 
 
 def open_stream(config: DataConfig, needs: Needs) -> Stream:
-    """Looks through the first rows of the sources.
+    """Looks through some rows of the sources.
 
     Raises:
         ConfigError: a source is no data set of the hub, cannot be had, or holds nothing to train or measure on.
@@ -164,11 +182,8 @@ def open_stream(config: DataConfig, needs: Needs) -> Stream:
     columns = Columns(text=config.text_column, intent=config.intent_column, speaker=config.speaker_column)
     tables: list[Table] = []
     for source in config.sources:
-        if source.endswith((".csv", ".jsonl", ".json")):
-            raise ConfigError(
-                f"Only data sets of the hub can be streamed, and {source} is a manifest",
-                "Leave out --streaming (data.streaming)",
-            )
+        refuse_nameless(source)
+        _refuse_what_is_here(source)
         tables += read_tables(source, columns, streaming=True)
     measuring = [table for table in tables if split_name(table.split) == "dev"]
     training = [table for table in tables if split_name(table.split) == "train"]
@@ -181,8 +196,8 @@ def open_stream(config: DataConfig, needs: Needs) -> Stream:
     held_back = 0.0 if measuring else config.dev_share
     for table in training:
         intents.update(dict.fromkeys(table.names("intent") or ()))
-        logger.info("looking through the first rows of %s", table.name)
-        for number, row in enumerate(table.rows.take(LOOKED_THROUGH)):
+        logger.info("looking through some rows of %s", table.name)
+        for number, row in enumerate(_mixed(table, LOOKED_THROUGH)):
             clip = table.clip(row, number, NOT_SAID, 0.0)
             recording = table.recording(row)
             if is_held_back(table.cell(row, "speaker"), recording, held_back):
@@ -192,9 +207,7 @@ def open_stream(config: DataConfig, needs: Needs) -> Stream:
                 intents[clip.intent] = None
     for table in measuring:
         count = -(-config.evaluate_at_most // len(measuring))
-        # the first rows may all be of one label or speaker
-        mixed = table.rows.shuffle(seed=0, buffer_size=MIXED * count, max_buffer_input_shards=1)
-        for number, row in enumerate(itertools.islice(mixed, count)):
+        for number, row in enumerate(_mixed(table, count)):
             dev += _kept(table, row, number, table.recording(row))
     return Stream(
         tables=tuple(training),
@@ -205,6 +218,23 @@ def open_stream(config: DataConfig, needs: Needs) -> Stream:
         dev=tuple(dataclasses.replace(clip, split="dev") for clip in dev),
         held_back=held_back,
     )
+
+
+def _mixed(table: Table, count: int) -> Iterator[Mapping[str, Any]]:
+    """So many rows of a table, or all that it has, the same ones every time."""
+    rows = table.rows.shuffle(seed=0, buffer_size=MIXED_ROWS, max_buffer_input_shards=MIXED_FILES)
+    return itertools.islice(rows, count)
+
+
+def _refuse_what_is_here(source: str) -> None:
+    """Raises ConfigError for a manifest or a folder of recordings: they are on the disk already."""
+    here = Path(source)
+    manifest = here.is_file() or source.endswith((".csv", ".jsonl", ".json"))
+    if manifest or (here.is_dir() and not is_hub_layout(here)):
+        raise ConfigError(
+            f"Only data sets of the hub can be streamed, and {source} is a {'manifest' if manifest else 'folder'}",
+            "Leave out --streaming (data.streaming)",
+        )
 
 
 def is_held_back(speaker: str, recording: Callable[[], bytes], share: float) -> bool:
@@ -260,7 +290,7 @@ class StreamDataset(IterableDataset[list[dict[str, Any]]]):
         self.stream, self.preparation, self.room = stream, preparation, room
         self.seconds, self.part, self.parts = seconds, part, parts
         self.seed = tuple(seed)
-        reasons = ("too short", "too long", f"no {stream.needs}", "neither text nor intent", "unknown intent")
+        reasons = ("too short", "too long", f"no {stream.needs}", "neither text nor intent", UNKNOWN)
         self.tally = Tally((*reasons, "more text than frames", UNREADABLE))
 
     def draw_anew(self, *more: int) -> None:

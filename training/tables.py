@@ -15,6 +15,8 @@ from training.manifest import Clip, Columns, split_name
 
 _PARQUET = "refs/convert/parquet"
 """The branch in which the hub keeps every data set as plain tables, also those that come with a script."""
+LOCAL = "Name a manifest, a folder or OWNER/NAME of the hub with --data"
+"""What is said to whoever names no data, or what is none."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def read_tables(spec: str, columns: Columns, *, streaming: bool = False) -> list
         ConfigError: there is no such data set, configuration or column, or it cannot be had without the network.
     """
     name, _, configs = spec.partition(":")
+    refuse_nameless(spec)
     return [
         _table(name, config or "", str(split), rows, columns)
         for config in (configs.split(",") if configs else [None])
@@ -96,33 +99,60 @@ def read_tables(spec: str, columns: Columns, *, streaming: bool = False) -> list
     ]
 
 
-def _load(name: str, config: str | None, *, streaming: bool) -> Mapping[Any, Any]:
-    import datasets
-    from datasets.exceptions import DatasetNotFoundError
+def refuse_nameless(spec: str) -> None:
+    """Raises ConfigError where a source names nothing: an empty shell variable, say."""
+    if not spec.partition(":")[0].strip():
+        raise ConfigError(f"The source '{plain(spec)}' has no name", LOCAL)
 
-    options: dict[str, Any] = {"streaming": True} if streaming else {}
+
+def _load(name: str, config: str | None, *, streaming: bool) -> Mapping[Any, Any]:
+    from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
+
     try:
         try:
-            return datasets.load_dataset(name, config, **options)  # type: ignore[no-any-return]
+            return _built(name, config, None, streaming=streaming)
         except RuntimeError as error:
             if "scripts are no longer supported" not in str(error):
                 raise
-            return datasets.load_dataset(name, config, revision=_PARQUET, **options)  # type: ignore[no-any-return]
+            return _built(name, config, _PARQUET, streaming=streaming)
     except (DatasetNotFoundError, FileNotFoundError, ConnectionError) as error:
         raise _not_there(name, error) from None
-    except (ImportError, ValueError) as error:
-        # recordings that are files of their own on the hub; an unknown configuration, with those there are
-        raise ConfigError(f"The data set '{plain(name)}' cannot be loaded: {_first_line(error)}") from None
+    except (ImportError, ValueError, DatasetGenerationError) as error:
+        # an unknown configuration, with those there are; a file that is damaged, or of a kind that needs a codec
+        cause = error.__cause__ if isinstance(error, DatasetGenerationError) and error.__cause__ else error
+        raise ConfigError(
+            f"The data set '{plain(name)}' cannot be loaded: {_first_line(cause)}",
+            "Choose another, or download its recordings and name their folder with --data",
+        ) from None
+
+
+def _built(name: str, config: str | None, revision: str | None, *, streaming: bool) -> Mapping[Any, Any]:
+    """Split -> rows, as `datasets.load_dataset` has them, but for recordings that are files; see
+    `training.undecoded`."""
+    import datasets
+
+    from training.undecoded import keep_files
+
+    builder = datasets.load_dataset_builder(name, config, revision=revision)
+    keep_files(builder)
+    if not streaming:
+        builder.download_and_prepare()
+        return builder.as_dataset()  # type: ignore[no-any-return]
+    splits = builder.as_streaming_dataset()
+    # a stream whose files do not say what is in them: its first rows do
+    return {
+        split: rows if rows.features is not None else rows._resolve_features()  # noqa: SLF001 - nothing public does
+        for split, rows in splits.items()
+    }
 
 
 def _not_there(name: str, error: Exception) -> ConfigError:
     """What is said of a data set that cannot be had: whether it is the name, or the network."""
     shown = plain(name)
-    local = "Name a manifest, a folder or OWNER/NAME of the hub with --data"
     if Path(name).is_dir():
-        return ConfigError(f"The folder {shown} holds neither recordings nor tables with them", local)
+        return ConfigError(f"The folder {shown} holds neither recordings nor tables with them", LOCAL)
     if not network.is_hub_name(name):
-        return ConfigError(f"There is no file or folder '{shown}'", local)
+        return ConfigError(f"There is no file or folder '{shown}'", LOCAL)
     if network.off():
         fetch = "Run the same command once where there is a network, which keeps it; or name a folder or a manifest"
         return ConfigError(f"The data set '{shown}' is not in the cache, and the hub cannot be reached", fetch)
@@ -132,9 +162,9 @@ def _not_there(name: str, error: Exception) -> ConfigError:
 def _table(name: str, config: str, split: str, rows: Any, columns: Columns) -> Table:
     import datasets
 
+    from training.undecoded import Recording
+
     where = f"The data set {name}"
-    if rows.features is None:  # of a stream whose files do not say; its first rows do
-        rows = rows._resolve_features()  # noqa: SLF001 - nothing public does
     names = list(rows.features)
     audio = next((key for key, feature in rows.features.items() if isinstance(feature, datasets.Audio)), None)
     if audio is None:
@@ -143,7 +173,7 @@ def _table(name: str, config: str, split: str, rows: Any, columns: Columns) -> T
         dataset=set_name(name, config),
         name=f"{name}{':' if config else ''}{config}, {split}",
         split=split,
-        rows=rows.cast_column(audio, datasets.Audio(decode=False)),
+        rows=rows.cast_column(audio, Recording(decode=False)),
         audio=audio,
         columns=columns.find([column for column in names if column != audio], where),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,7 +211,7 @@ def build_trainer(
 
 @dataclass(frozen=True)
 class Measured:
-    """What a model does on the dev sets."""
+    """What a model does on some sets."""
 
     figures: dict[str, dict[str, float]]
     """Set -> "loss", "wer", "accuracy", ... -> value."""
@@ -219,11 +219,10 @@ class Measured:
     """Set -> true and predicted labels of its clips; none for "ctc"."""
 
 
-def measure_sets(task: Task, trainer: Trainer) -> Measured:
-    """Runs every dev set through the trainer's model."""
+def measure_sets(task: Task, trainer: Trainer, sets: Mapping[str, Any]) -> Measured:
+    """Runs every set through the trainer's model."""
     measured = Measured({}, {})
-    dev: Any = trainer.eval_dataset
-    for name, dataset in dev.items():
+    for name, dataset in sets.items():
         result: Any = trainer.predict(dataset, metric_key_prefix="eval")
         kept = {key.removeprefix("eval_"): value for key, value in result.metrics.items()}
         measured.figures[name] = {key: kept[key] for key in ("loss", "wer", "cer", "accuracy", "f1") if key in kept}

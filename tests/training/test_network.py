@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.small import small_corpus
+from tests.small import TINY_WAV2VEC2, small_corpus, tiny_recipe
 from training import network
+from training.config import save_config
+from training.run import train
 
 
 @pytest.mark.parametrize(
@@ -85,3 +90,58 @@ def test_without_a_network_one_sentence_says_what_is_missing(tmp_path: Path, arg
     assert said in ended.stderr
     assert "the hub cannot be reached" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+class Nothing(BaseHTTPRequestHandler):
+    """A hub that has nothing."""
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        self.send_error(404)
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+def asked_by(arguments: list[str], folder: Path) -> tuple[list[str], str]:
+    """What a command asks a hub for, and what it says in the end."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Nothing) as server:
+        server.asked = []  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        environment = {**os.environ, "HF_HOME": str(folder / "hub")}
+        environment["HF_ENDPOINT"] = f"http://127.0.0.1:{server.server_port}"
+        for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
+            environment.pop(variable, None)
+        ended = subprocess.run(
+            [sys.executable, "-m", "edgevoice", "train", *arguments],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=100,
+            check=False,
+        )
+        server.shutdown()
+        return server.asked, ended.stderr  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("by", ["recipe", "assignment", "run"])
+def test_data_that_only_a_recipe_names_is_had_from_the_hub(tmp_path: Path, by: str) -> None:
+    """Whether it is in a file, on the command line, or what a run was trained on."""
+    (tmp_path / "recipe.toml").write_text('[data]\nsources = ["me/data"]\n', encoding="utf-8")
+    arguments = {
+        "recipe": ["validate", "intent", "--config", str(tmp_path / "recipe.toml")],
+        "assignment": ["validate", "intent", "--set", 'data.sources=["me/data"]'],
+        "run": ["calibrate", str(tmp_path / "run")],
+    }
+    if by == "run":
+        config = tiny_recipe(small_corpus(tmp_path), TINY_WAV2VEC2, "trainer.max_steps=1")
+        train("intent", config, tmp_path / "run")
+        elsewhere = dataclasses.replace(config.data, sources=("me/data",), streaming=True)
+        save_config(dataclasses.replace(config, data=elsewhere), "intent", tmp_path / "run")
+    asked, said = asked_by(arguments[by], tmp_path)
+    assert any("me/data" in path for path in asked)
+    assert "The data set 'me/data' cannot be had from the hub" in said
+    assert len(said.splitlines()) == 1

@@ -119,3 +119,24 @@ def test_the_command(intents: Path, capsys: pytest.CaptureFixture) -> None:
     assert [set(each) for each in found["intents"]] == [{"score", "label"}]
     assert run([str(intents), file]) == 0
     assert found["intents"][0]["label"] in capsys.readouterr().out.splitlines()[1]
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_file_that_cannot_be_heard_does_not_stop_the_others(
+    intents: Path, tmp_path: Path, capsys: pytest.CaptureFixture, form: list[str]
+) -> None:
+    """It gets a sentence of its own, which knows of no manifest; the command has failed in the end."""
+    good = str(next(CLIPS.parent.glob("*.ogg")))
+    (tmp_path / "notes.wav").write_text("no recording", encoding="utf-8")
+    assert run([str(intents), str(tmp_path / "gone.wav"), str(tmp_path / "notes.wav"), good, *form]) == 1
+    out, err = capsys.readouterr()
+    if form:
+        first, second, third = map(json.loads, out.splitlines())
+        errors = [first["error"], second["error"]]
+        assert third["intents"]
+    else:
+        errors = err.splitlines()
+        assert out.splitlines()[0] == good
+    way_out = "Name files that libsndfile reads: WAV, FLAC, Ogg or MP3."
+    assert errors[0].endswith(f"gone.wav is not there. {way_out}")
+    assert errors[1].endswith(f"notes.wav cannot be read: Format not recognised. {way_out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from edgevoice.errors import ConfigError, UsageError
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
+from training.config import load_config
 from training.run import train
 
 
@@ -110,3 +112,47 @@ def test_a_place_that_cannot_be_written_to_is_found_out_first(tmp_path, place):
     recipe = tiny_recipe(tmp_path / "no.csv", TINY_WAV2VEC2)
     with pytest.raises(UsageError, match=r"cannot be written to \(.*\)\. Choose another --output"):
         train("intent", recipe, Path(place.format(tmp_path)))
+
+
+def with_test_clips(manifest: Path, intent: str = "") -> Path:
+    """The manifest with every dev clip in the split 'test' too, perhaps with another intent."""
+    rows = manifest.read_text(encoding="utf-8").splitlines()
+    for row in rows[1:]:
+        path, text, was, speaker, split = next(csv.reader([row]))
+        if split == "dev":
+            rows.append(",".join([path, f'"{text}"', intent or was, speaker, "test"]))
+    manifest.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return manifest
+
+
+def test_the_test_split_is_measured_once_at_the_end(tmp_path):
+    """With the best model, apart from the dev sets, in all that is left of a run; not while it goes on."""
+    run = tmp_path / "run"
+    manifest = with_test_clips(small_corpus(tmp_path))
+    found = train("joint", tiny_recipe(manifest, TINY_WAV2VEC2, "data.evaluate_at_most=4"), run)
+    names = {f"test_small_{name}" for name in ("loss", "wer", "cer", "accuracy", "f1")}
+    assert names == {name for name in found if name.startswith("test_")}
+    assert json.loads((run / "metrics.json").read_text()) == found
+    state = json.loads((run / "checkpoint-10" / "trainer_state.json").read_text(encoding="utf-8"))
+    assert not [key for entry in state["log_history"] for key in entry if key.startswith("test_")]
+    for file in ("report.md", "README.md"):
+        text = (run / file).read_text(encoding="utf-8")
+        judged = text.partition("measured once with the chosen checkpoint:")[2]
+        assert f" {100 * found['test_small_accuracy']:.1f} % " in judged
+    found = train("joint", tiny_recipe(manifest, TINY_WAV2VEC2, "data.judge=false"), tmp_path / "unjudged")
+    assert not [name for name in found if name.startswith("test_")]
+    assert "test sets" not in (tmp_path / "unjudged" / "report.md").read_text(encoding="utf-8")
+
+
+def test_test_clips_that_cannot_be_right_do_not_count(tmp_path, caplog):
+    """Of intents that nothing was trained on; where none is left, nothing is judged."""
+    manifest = with_test_clips(small_corpus(tmp_path), "strange")
+    found = train("intent", tiny_recipe(manifest, TINY_WAV2VEC2, "trainer.max_steps=5"), tmp_path / "run")
+    assert not [name for name in found if name.startswith("test_")]
+    assert "12 test clips do not count for intents: no training clip has strange" in caplog.text
+
+
+def test_what_judges_by_itself_does_not_measure_the_test_clips():
+    """It would only take time."""
+    assert not load_config(Path("from-phrases")).data.judge
+    assert load_config(Path("small")).data.judge

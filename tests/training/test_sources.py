@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import datasets
@@ -12,6 +13,9 @@ import soundfile
 
 from edgevoice.errors import ConfigError
 from tests.tiny import speak
+from training.check import check
+from training.config import DataConfig
+from training.corpus import read_corpus
 from training.manifest import Columns, read_manifest
 from training.sources import read_source, set_names
 
@@ -191,3 +195,62 @@ def test_stereo_recordings_and_any_rate_are_read(tmp_path: Path) -> None:
     soundfile.write(file, np.zeros((4410, 2)), 44100)
     (clip,) = read_source(str(tmp_path))
     assert clip.duration_s == pytest.approx(0.1)
+
+
+def test_recordings_that_are_files_of_a_data_set(tmp_path: Path) -> None:
+    """As audio folders of the hub have them; nothing decodes them on the way, so no codec is missed."""
+    for name in ("pay", "stop"):
+        record(tmp_path / "lab" / "train" / name / "a.wav")
+    found = read_source(f"{tmp_path / 'lab'}:default")
+    assert [(clip.intent, clip.split, clip.path.name) for clip in found] == [
+        ("pay", "train", "a.wav"),
+        ("stop", "train", "a.wav"),
+    ]
+    assert found[0].duration_s == pytest.approx(0.36, abs=0.2)
+
+
+def test_recordings_in_an_archive_of_a_data_set(tmp_path: Path) -> None:
+    """They are taken out of it, each to a file of its own."""
+    record(tmp_path / "a.wav")
+    (tmp_path / "lab").mkdir()
+    with zipfile.ZipFile(tmp_path / "lab" / "train.zip", "w") as archive:
+        archive.write(tmp_path / "a.wav", "a.wav")
+        archive.write(tmp_path / "a.wav", "b.wav")
+        archive.writestr("metadata.csv", "file_name,intent\na.wav,pay\nb.wav,stop\n")
+    found = read_source(f"{tmp_path / 'lab'}:default")
+    assert [clip.intent for clip in found] == ["pay", "stop"]
+    assert [clip.path.read_bytes() for clip in found] == [(tmp_path / "a.wav").read_bytes()] * 2
+
+
+def test_a_data_set_that_is_damaged_is_one_sentence(tmp_path: Path) -> None:
+    """With what is wrong inside, not that something was."""
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "train.parquet").write_bytes(b"no table")
+    with pytest.raises(ConfigError, match=r"The data set '.*lab' cannot be loaded: .*Parquet") as caught:
+        read_source(str(tmp_path / "lab"))
+    assert "An error occurred while generating" not in str(caught.value)
+
+
+@pytest.mark.parametrize("spec", ["", " ", ":en-US"])
+def test_a_source_without_a_name(spec: str) -> None:
+    with pytest.raises(ConfigError, match=r"has no name\. Name a manifest, a folder or OWNER/NAME"):
+        read_source(spec)
+
+
+def test_rows_without_a_recording_do_not_stop_anything(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """They are left out and counted where there is training, and named where data is looked at."""
+    sound = {"bytes": record(tmp_path / "a.wav").read_bytes(), "path": "a.wav"}
+    rows = [{"audio": sound, "intent": "pay" if n % 2 else "stop"} for n in range(40)]
+    rows[3]["audio"], rows[5]["audio"] = None, {"bytes": None, "path": None}
+    (tmp_path / "lab").mkdir()
+    table = datasets.Dataset.from_list(rows).cast_column("audio", datasets.Audio(decode=False))
+    table.to_parquet(tmp_path / "lab" / "train.parquet")
+    config = DataConfig(sources=(str(tmp_path / "lab"),), test_share=0.0, split_by="fraction")
+    corpus = read_corpus("intent", config, seed=1)
+    trained, measured = len(corpus.train), sum(map(len, corpus.dev.values()))
+    assert trained + measured == 38
+    assert corpus.left_out == {"without a recording": 36 - trained}
+    assert "2 rows have no recording, so left out: " in caplog.text
+    assert "train, row 3; " in caplog.text
+    found = [each for each in check("intent", config, 1).problems if "no recording" in each.what]
+    assert {(each.severity, each.where[-5:]) for each in found} == {("warning", "row 3"), ("warning", "row 5")}

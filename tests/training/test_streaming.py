@@ -81,7 +81,10 @@ def test_what_measures_is_never_trained_on(shards: Path) -> None:
     assert not measuring & set(passes[0])
     assert 0.1 < len(measuring) / (len(measuring) + len(passes[0])) < 0.4
     assert stream.intents == ("long", "short")
-    assert tally.left_out.keys() <= {"too short", "unreadable"}
+    number = next(number for number, clip in enumerate(read_manifest(CLIPS)) if clip.duration_s < 0.5)
+    short = {f"{number}-{copy}" for copy in range(COPIES)} - measuring
+    # in each pass the row without a recording, and the one with what is none
+    assert tally.left_out == {"too short": len(passes) * len(short), "unreadable": len(passes) * 2}
 
 
 def test_workers_and_processes_share_the_files(shards: Path) -> None:
@@ -147,10 +150,78 @@ def test_a_stream_that_holds_nothing_of_use_is_explained(shards: Path, tmp_path:
     manifest = small_corpus(tmp_path)
     with pytest.raises(ConfigError, match=r"trainer\.epochs: a stream has no known length"):
         tiny_recipe(manifest, TINY_WAV2VEC2, "data.streaming=true", "trainer.epochs=2")
-    with pytest.raises(
-        ConfigError, match=r"Only data sets of the hub can be streamed, and .*manifest\.csv is a manifest"
-    ):
-        train("ctc", tiny_recipe(manifest, TINY_WAV2VEC2, "data.streaming=true"), tmp_path / "run")
+    for source, kind in ((manifest, "manifest"), (CLIPS.parent, "folder")):
+        with pytest.raises(ConfigError, match=rf"Only data sets of the hub can be streamed, and .* is a {kind}\."):
+            train("ctc", tiny_recipe(source, TINY_WAV2VEC2, "data.streaming=true"), tmp_path / "run")
+    with pytest.raises(ConfigError, match="The source '' has no name"):
+        train("ctc", tiny_recipe(Path(), TINY_WAV2VEC2, 'data.sources=[""]', "data.streaming=true"), tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"data\.repeat: what is streamed comes as often as it is read"):
+        tiny_recipe(manifest, TINY_WAV2VEC2, "data.streaming=true", "data.repeat={spoken = 2}")
     short = ["data.streaming=true", "data.dev_share=0.25", "data.maximum_s=0.51"]
     with pytest.raises(ConfigError, match="no split to measure on"):
         train("ctc", tiny_recipe(manifest, TINY_WAV2VEC2, f'data.sources=["{shards}"]', *short), tmp_path / "run")
+
+
+def sorted_by_label(folder: Path, files: int, labels: str) -> Path:
+    """Short clips in so many files; the label changes only now and then, and so does the file."""
+    recording = next(clip for clip in read_manifest(CLIPS) if clip.duration_s > 1).path.read_bytes()
+    rows = [
+        {
+            "audio": {"bytes": recording + str(number).encode(), "path": "a.ogg"},
+            "intent": label,
+            "speaker_id": str(number),
+        }
+        for number, label in enumerate(label for label in labels for _ in range(20))
+    ]
+    folder.mkdir()
+    size = len(rows) // files
+    for number in range(files):
+        table = datasets.Dataset.from_list(rows[number * size : (number + 1) * size])
+        table = table.cast_column("audio", datasets.Audio(decode=False))
+        table.to_parquet(folder / f"train-{number:05d}-of-{files:05d}.parquet")
+    return folder
+
+
+def test_labels_of_sorted_data_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first rows would have one of them; there are more rows than are looked through, in several files."""
+    monkeypatch.setattr("training.streaming.LOOKED_THROUGH", 20)
+    monkeypatch.setattr("training.streaming.MIXED_ROWS", 20)
+    stream = open_stream(data(sorted_by_label(tmp_path / "sorted", 4, "abcd")), "intent")
+    assert stream.intents == ("a", "b", "c", "d")
+    assert len({clip.intent for clip in stream.dev}) > 1
+
+
+def test_an_intent_that_nobody_knew_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And counted; captions do not mind."""
+    monkeypatch.setattr("training.streaming.LOOKED_THROUGH", 30)
+    monkeypatch.setattr("training.streaming.MIXED_ROWS", 1)
+    folder = sorted_by_label(tmp_path / "sorted", 1, "abc")
+    stream = open_stream(data(folder), "intent")
+    assert stream.intents == ("a", "b")
+    tally = Tally(("unknown intent",))
+    heard = [clip for clip, _ in stream.clips([1], 0, 1, tally)]
+    assert {clip.intent for clip in heard} == {"a", "b"}
+    assert tally.left_out["unknown intent"] > 1
+    assert [each.getMessage() for each in caplog.records if "'c'" in each.getMessage()] == [
+        "clips of the intent 'c' are left out: it was not among the rows that were looked through"
+    ]
+    captions = dataclasses.replace(stream, needs="text")
+    untold = Tally(("no text",))
+    assert not list(captions.clips([1], 0, 1, untold))  # none of these has a text
+    assert set(untold.left_out) == {"no text"}
+
+
+def test_recordings_that_are_files_are_streamed_too(tmp_path: Path) -> None:
+    """As audio folders of the hub have them, a folder for each label."""
+    for number, clip in enumerate(read_manifest(CLIPS)):
+        target = tmp_path / "lab" / "train" / ("short" if number < 6 else "long") / clip.path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(clip.path.read_bytes())
+    config = dataclasses.replace(data(tmp_path), sources=(f"{tmp_path / 'lab'}:default",))
+    stream = open_stream(config, "intent")
+    assert stream.intents == ("long", "short")
+    tally = Tally(("too short", "unreadable"))
+    heard = [clip for clip, _ in stream.clips([1], 0, 1, tally)]
+    assert len(heard) + len(stream.dev) + tally.left_out["too short"] == 13
