@@ -47,7 +47,7 @@ NONE = "none"
 LOWEST, HIGHEST = 0.5, 0.99
 """No threshold is lower: a dev set without a single mistake is no proof that there are none. None is higher: scores of
 1 are hardly ever given."""
-LARGEST_BIAS = 8.0
+_BIASES = np.arange(0.0, 8.05, 0.1)
 _TEMPERATURES = np.geomspace(0.25, 8.0, 241)
 
 
@@ -266,22 +266,26 @@ def fit_temperature(logits: Array, truth: npt.NDArray[np.integer]) -> float:
 
 
 def choose_bias(logits: Array, truth: npt.NDArray[np.integer], reject: int, false_accept_rate: float) -> float:
-    """How much the label that means nothing can lose until too many of its clips look more like an intent. What its
-    own threshold then still stops is not counted, so that both have to be overcome; and intents that are mistaken for
-    each other are the thresholds' business alone.
+    """How much the label that means nothing can lose before too many clips of it are detected as an intent, at the
+    lowest thresholds there are. Intents that are mistaken for each other are the thresholds' business.
 
     Args:
         logits: [clips, labels], divided by the temperature.
         truth: label of each clip.
         reject: the label that means none of the intents, or -1.
-        false_accept_rate: of the clips of that label, the share that may look like an intent.
+        false_accept_rate: of the clips of that label, the share that may be.
     """
     rejects = logits[truth == reject]
     if reject < 0 or not len(rejects):
         return 0.0
-    margins = rejects[:, reject] - np.delete(rejects, reject, axis=1).max(axis=1)
-    ascending = np.append(np.sort(margins), LARGEST_BIAS)
-    return round(float(np.clip(ascending[int(false_accept_rate * len(margins))] - 1e-3, 0.0, LARGEST_BIAS)), 4)
+    chosen = 0.0
+    for bias in _BIASES:
+        scores = adjusted(rejects, reject, bias)
+        detected = (scores.argmax(axis=1) != reject) & (scores.max(axis=1) >= LOWEST)
+        if int(detected.sum()) > int(false_accept_rate * len(rejects)):
+            break
+        chosen = float(bias)
+    return round(chosen, 4)
 
 
 def adjusted(logits: Array, reject: int, bias: float) -> Array:
