@@ -7,19 +7,25 @@ from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TARGET = DOCS / "training.md"
-TABLES = {"from-phrases": "from-phrases.md", "recipes": "recipes.md"}
-"""Mark -> page of docs/benchmarks whose first table belongs there."""
+TABLES = {
+    "from-phrases": ("from-phrases.md", 0),
+    "real-commands": ("real-commands.md", 1),
+    "recipes": ("recipes.md", 0),
+    "training-speed": ("training.md", 0),
+}
+"""Mark -> page of docs/benchmarks, and which of its tables belongs there."""
+
+
+def tables(file: Path) -> list[str]:
+    """The tables of a page, in their order."""
+    return re.findall(r"^\|.*?\|$(?!\n\|)", file.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
 
 
 def page() -> str:
     """docs/training.md with the tables as they stand now."""
     text = TARGET.read_text(encoding="utf-8")
-    for mark, name in TABLES.items():
-        lines = (DOCS / "benchmarks" / name).read_text(encoding="utf-8").splitlines()
-        start = next(number for number, line in enumerate(lines) if line.startswith("|"))
-        end = next((number for number in range(start, len(lines)) if not lines[number].startswith("|")), len(lines))
-        table = "\n".join(lines[start:end])
-        block = f"<!-- {mark} -->\n{table}\n<!-- /{mark} -->"
+    for mark, (name, number) in TABLES.items():
+        block = f"<!-- {mark} -->\n{tables(DOCS / 'benchmarks' / name)[number]}\n<!-- /{mark} -->"
         text = re.sub(f"<!-- {mark} -->.*<!-- /{mark} -->", lambda _, block=block: block, text, flags=re.DOTALL)
     return text
 
