@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import shlex
-import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -80,10 +78,11 @@ def page(
     """What was done, how, and what it gave, as Markdown."""
     dealt = by_split(available())
     engines = ", ".join(sorted({voice.engine for voice in dealt["train"]}))
+    took = f"**{minutes:.0f} minutes** on {os.cpu_count()} CPU cores, " if minutes else ""
     speakers = {name: len({voice.speaker for voice in dealt[name]}) for name in ("train", "test")}
     how = (
         f"`{command}`: {len(intents.phrases)} intents, {sum(map(len, intents.phrases.values()))} phrases, "
-        f"**{minutes:.0f} minutes** on {os.cpu_count()} CPU cores, with the voices of {engines} "
+        f"{took}with the voices of {engines} "
         f"({speakers['train']} speakers to train on, {speakers['test']} others to judge by). Commands are judged in "
         "voices that were not trained on. What should not be taken for a command: other sentences in the same voices, "
         "recordings of people, and noises; neither the sentences nor the people were trained on. The live path looks "
@@ -143,6 +142,7 @@ def main(arguments: Sequence[str]) -> int:
         "--commands", action="append", default=[], metavar="SET", help="recordings in which people say the commands"
     )
     parser.add_argument("--work", type=Path, default=Path("runs/bench-phrases"))
+    parser.add_argument("--resume", action="store_true", help="go on in --work; the time it took is not told then")
     parser.add_argument("--minutes", type=float, default=20.0, help="of each set of recordings (20)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("docs/benchmarks/from-phrases.md"))
@@ -154,19 +154,20 @@ def main(arguments: Sequence[str]) -> int:
         if not clips:
             raise UsageError(f"Nobody says one of the commands in {name}", "Leave it out of --commands")
     talk = [_manifest(options.shared, name) for name in TALK]
-    if options.work.exists() and not (options.work / "bundle" / "edgevoice.json").is_file():
-        raise UsageError(f"{options.work} is there already", "Delete it, or choose another --work")
-    shutil.rmtree(options.work, ignore_errors=True)
+    if options.work.exists() and not options.resume:
+        raise UsageError(f"{options.work} is there already", "Delete it, choose another --work, or add --resume")
     began = time.monotonic()
     bundle, work = options.work / "bundle", options.work / "work"
-    judged = from_phrases(PhrasesConfig(phrases=options.phrases, output=bundle, work=work, seed=options.seed))
-    minutes = (time.monotonic() - began) / 60
+    config = PhrasesConfig(phrases=options.phrases, output=bundle, work=work, seed=options.seed, replace=options.resume)
+    judged = from_phrases(config)
+    minutes = 0.0 if options.resume else (time.monotonic() - began) / 60
     announced, early = live(bundle, unheard_clips(work))
     people = {name: (judge(bundle, clips), live(bundle, clips)[0]) for name, clips in spoken_commands.items()}
     met = {clip.speaker for clip in read_manifest(COME_ALONG)} - {"unknown"}
     false_alarms = alarms.measure(bundle, talk, minutes=options.minutes, without=met)
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    command = shlex.join(["python", "-m", "bench.phrases", *arguments])
+    chosen = [*(f"--commands {name}" for name in options.commands), *([f"--seed {options.seed}"] * (options.seed != 1))]
+    command = " ".join(["python -m bench.phrases", str(options.phrases), *chosen])
     text = page(intents, minutes, {"whole": judged, "live": announced}, early, people, false_alarms, command)
     options.output.write_text(text, encoding="utf-8")
     print(text)

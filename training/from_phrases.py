@@ -165,23 +165,32 @@ def _write_card(bundle: Path, intents: Intents, judgement: Judgement) -> None:
 
 def _claim(config: PhrasesConfig, sentences: Sequence[SentenceRow], people: Sequence[Sequence[Clip]]) -> None:
     """Notes what the work folder is made from; where that has changed, what was made there is made anew."""
-    files = [(str(clip), clip.path.stat().st_size, clip.path.stat().st_mtime_ns) for clips in people for clip in clips]
-    made_from = {
-        "sentences": hashlib.sha256(json.dumps(sentences).encode()).hexdigest(),
-        "recordings": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
-        "voices": [voice.name for voice in available()],
-        "hours": config.hours,
-        "seed": config.seed,
-        "checkpoint": config.checkpoint,
-        "steps": config.steps,
-    }
-    note = config.work / _NOTE
-    text = json.dumps(made_from, indent=1) + "\n"
+    note, text = config.work / _NOTE, made_from(config, sentences, people)
     if note.is_file() and note.read_text(encoding="utf-8") != text:
         logger.info("%s was made from something else, and is made anew", config.work)
         for name in (SPEECH, PEOPLE, NOISES, _RUN):
             shutil.rmtree(config.work / name, ignore_errors=True)
     note.write_text(text, encoding="utf-8")
+
+
+def made_from(config: PhrasesConfig, sentences: Sequence[SentenceRow], people: Sequence[Sequence[Clip]]) -> str:
+    """All that what lies in the work folder depends on, as JSON."""
+    files = [(str(clip), clip.path.stat().st_size, clip.path.stat().st_mtime_ns) for clips in people for clip in clips]
+    return (
+        json.dumps(
+            {
+                "sentences": hashlib.sha256(json.dumps(sentences).encode()).hexdigest(),
+                "recordings": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
+                "voices": [voice.name for voice in available()],
+                "hours": config.hours,
+                "seed": config.seed,
+                "checkpoint": config.checkpoint,
+                "steps": config.steps,
+            },
+            indent=1,
+        )
+        + "\n"
+    )
 
 
 def sentence_rows(said: dict[str, list[str]], intents: Intents, seed: int) -> list[SentenceRow]:
