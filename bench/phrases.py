@@ -142,7 +142,9 @@ def main(arguments: Sequence[str]) -> int:
         "--commands", action="append", default=[], metavar="SET", help="recordings in which people say the commands"
     )
     parser.add_argument("--work", type=Path, default=Path("runs/bench-phrases"))
-    parser.add_argument("--resume", action="store_true", help="go on in --work; the time it took is not told then")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on in --work, with the corpus and the weights that there are"
+    )
     parser.add_argument("--minutes", type=float, default=20.0, help="of each set of recordings (20)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("docs/benchmarks/from-phrases.md"))
@@ -160,7 +162,10 @@ def main(arguments: Sequence[str]) -> int:
     bundle, work = options.work / "bundle", options.work / "work"
     config = PhrasesConfig(phrases=options.phrases, output=bundle, work=work, seed=options.seed, replace=options.resume)
     judged = from_phrases(config)
-    minutes = 0.0 if options.resume else (time.monotonic() - began) / 60
+    taken = options.work / "minutes"  # from nothing
+    if not options.resume:
+        taken.write_text(f"{(time.monotonic() - began) / 60:.1f}\n", encoding="utf-8")
+    minutes = float(taken.read_text(encoding="utf-8")) if taken.is_file() else 0.0
     announced, early = live(bundle, unheard_clips(work))
     people = {name: (judge(bundle, clips), live(bundle, clips)[0]) for name, clips in spoken_commands.items()}
     met = {clip.speaker for clip in read_manifest(COME_ALONG)} - {"unknown"}

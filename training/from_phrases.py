@@ -66,7 +66,7 @@ class PhrasesConfig:
     """Hours of training audio."""
     steps: int = 0
     """Optimiser steps; 0 for those of the recipe."""
-    false_accept_rate: float = 0.02
+    false_accept_rate: float = 0.01
     """Share of speech that means none of the intents and may be taken for one."""
     others: tuple[str, ...] = ()
     """Sources (see `training.sources`) of the user's own recordings without a command, beside those that come along."""
@@ -281,7 +281,7 @@ def run(arguments: Sequence[str]) -> int:
         metavar="SOURCE",
         help="recordings without a command, such as your own room or calls: a folder or a manifest; may be given again",
     )
-    parser.add_argument("--false-accept-rate", type=float, default=0.02, help="of other speech, at most (0.02)")
+    parser.add_argument("--false-accept-rate", type=float, default=0.01, help="of other speech, at most (0.01)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="processes that synthesise (2)")
     parser.add_argument("--force", action="store_true", help="replace the bundle if there is one")
