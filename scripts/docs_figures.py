@@ -9,7 +9,6 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 TARGET = DOCS / "training.md"
 TABLES = {
     "from-phrases": ("from-phrases.md", 0),
-    "real-commands": ("real-commands.md", 1),
     "recipes": ("recipes.md", 0),
     "training-speed": ("training.md", 0),
 }

@@ -243,8 +243,11 @@ def _corpus(config: PhrasesConfig, people: Sequence[Sequence[Clip]]) -> list[Pat
 
 
 def _train(config: PhrasesConfig, manifests: Sequence[Path], run: Path) -> None:
-    from training.run import train
+    """Trains, unless that is done: of a run that ended only the best checkpoint is left, from which it would go on."""
+    from training.run import METRICS, train
 
+    if (run / METRICS).is_file():
+        return
     steps = [f"trainer.max_steps={config.steps}"] if config.steps else []
     recipe = load_config(Path("from-phrases"), [*steps, f"trainer.seed={config.seed}"])
     recipe = dataclasses.replace(

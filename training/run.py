@@ -40,6 +40,9 @@ from training.warm_start import checkpoint_folder
 
 logger = logging.getLogger(__name__)
 
+METRICS = "metrics.json"
+"""The figures of a run, which are written when it ends."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -164,7 +167,7 @@ def _carry_out(run: Prepared, base: str, output: Path) -> dict[str, float]:
     }
     if not trainer.is_world_process_zero():
         return figures
-    (output / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    (output / METRICS).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     outcome = Outcome(
         task=run.task,
         config=config,

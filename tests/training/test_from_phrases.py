@@ -202,13 +202,13 @@ def test_one_command_from_phrases_to_a_bundle(tmp_path: Path, phrases: Path) -> 
     missing = cli("train", "from-phrases", phrases, "--output", output, *arguments, "--others", tmp_path / "nowhere")
     assert missing.returncode == 2
     assert "Traceback" not in missing.stderr.decode()
-    corpus = tmp_path / "work" / "speech" / "manifest.csv"
-    made = corpus.stat().st_mtime_ns
+    run = tmp_path / "work" / "run" / "report.md"
+    made = run.stat().st_mtime_ns
     shutil.rmtree(output)  # as if it had been stopped before the end
     resumed = cli("train", "from-phrases", phrases, "--output", output, *arguments, timeout=300)
     assert resumed.returncode == 0, resumed.stderr.decode()
     assert resumed.stdout == result.stdout
-    assert corpus.stat().st_mtime_ns == made
+    assert run.stat().st_mtime_ns == made  # neither trained nor judged again
     assert load_bundle(output).manifest.files == manifest.files
     again = cli("train", "from-phrases", phrases, "--output", output)
     assert again.returncode == 2
