@@ -378,7 +378,8 @@ def run(arguments: Sequence[str]) -> int:
     shares = {"detected": found.accepted, "confused": found.confused, "false accepts": found.false_accepts}
     said = [f"{name}\t{'-' if share is None else f'{share:.3f}'}" for name, share in shares.items()]
     print("\t".join([f"temperature\t{found.temperature}", *said]))
-    print(f"'{plain(found.reject_label)}' lowered by\t{found.reject_bias:.1f}")
+    if found.reject_bias:
+        print(f"'{plain(found.reject_label)}' lowered by\t{found.reject_bias:.1f}")
     print(f"announced early from\t{found.early_threshold:.4f}\t{'-' if found.early is None else f'{found.early:.3f}'}")
     return 0
 
