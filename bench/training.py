@@ -217,7 +217,8 @@ def main(arguments: Sequence[str]) -> int:
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(
         "# Speed of training\n\n"
-        "`python -m bench.training`: the same Wav2Vec2 for CTC, weights, clips and seconds of speech in an average "
+        f"`python -m bench.training --batch-seconds {options.batch_seconds:g} --rounds {options.rounds}`: "
+        "the same Wav2Vec2 for CTC, weights, clips and seconds of speech in an average "
         f"batch ({options.batch_seconds:g} s), float32, {torch.get_num_threads()} threads; the stock Trainer as the "
         "Transformers example script uses it, without and with `--group_by_length`, and `edgevoice train`, taking "
         f"turns, {options.rounds} passes each. Lengths at the 5th, 50th and 95th percentile: {spread}.\n\n"

@@ -33,7 +33,6 @@ from edgevoice.text import plain
 from training import network
 from training.config import load_resolved
 from training.decoded import load_audio
-from training.folders import beside
 from training.meter import Meter
 
 if TYPE_CHECKING:
@@ -188,7 +187,7 @@ def calibrate_run(
         ModelError: it holds no checkpoint, or one without intents.
     """
     check_rate(false_accept_rate)
-    task, config = load_resolved(beside(folder, "training.json"))
+    task, config = load_resolved(folder)
     from training.corpus import read_dev  # which takes the libraries that the network is decided for
     from training.loading import load_checkpoint
 
@@ -370,7 +369,7 @@ def run(arguments: Sequence[str]) -> int:
         "for one, over all intents (0.05)",
     )
     options = parser.parse_args(arguments)
-    _, config = load_resolved(beside(options.checkpoint, "training.json"))
+    _, config = load_resolved(options.checkpoint)
     network.allow(options.data or config.data.sources)
     found = calibrate_run(options.checkpoint, options.reject_label, options.false_accept_rate, options.data or ())
     for name, value in found.thresholds.items():

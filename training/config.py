@@ -18,6 +18,7 @@ from edgevoice.asr.bundle import FeatureSettings, from_plain
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError
 from training.augment import Augmentation
+from training.folders import beside
 from training.splits import SplitBy
 
 Task = Literal["ctc", "intent", "joint"]
@@ -322,12 +323,12 @@ def save_config(config: TrainConfig, task: Task, folder: Path) -> None:
 
 
 def load_resolved(folder: Path) -> tuple[Task, TrainConfig]:
-    """The task and the resolved configuration of a run.
+    """The task and the resolved configuration of a run, or of one of its checkpoints.
 
     Raises:
         ConfigError: the folder holds no run.
     """
-    file = folder / "training.json"
+    file = beside(folder, RECORD) / RECORD
     try:
         tree = json.loads(file.read_text(encoding="utf-8"))
         task: Task = tree.pop("task")

@@ -8,10 +8,11 @@ from pathlib import Path
 from edgevoice.errors import EdgeVoiceError, UsageError
 from edgevoice.text import plain
 from training import network
+from training.config import RECORD
 
 logger = logging.getLogger(__name__)
 
-KEPT_BACK = ["checkpoint-*/*", ".saving-*/*", "tensorboard/*", "*.bin", "*.pt", "*.pth", "training.json"]
+KEPT_BACK = ["checkpoint-*/*", ".saving-*/*", "tensorboard/*", "*.bin", "*.pt", "*.pth", RECORD]
 """What is of use for going on with the run only: pickles among it, and paths of this machine."""
 
 

@@ -18,8 +18,6 @@ from training.meter import Meter
 SPEECH, PEOPLE, NOISES = "speech", "recorded", "noise"
 """The sets of a model from phrases, and their folders: synthetic voices that say commands and other sentences, people
 who say something else, and no speech at all."""
-
-
 POOR = 0.9
 """With fewer commands right, or more of anything else taken for one than this leaves, advice is given."""
 

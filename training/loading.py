@@ -18,6 +18,7 @@ from edgevoice.asr.model import Encoding, log_softmax
 from edgevoice.errors import ModelError
 from training.attention import use_fast_relative_key
 from training.checkpoint import load_features, load_tokenizer
+from training.config import RECORD
 from training.features import Features
 from training.folders import beside
 from training.models import JointConfig, JointModel, pretrained, read_config
@@ -87,7 +88,7 @@ def training_record(name: str) -> dict[str, Any]:
     """The resolved recipe beside the weights, if `edgevoice train` wrote one."""
     import json
 
-    file = beside(Path(name), "training.json") / "training.json"
+    file = beside(Path(name), RECORD) / RECORD
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 

@@ -51,7 +51,7 @@ def resembles(one: str, other: str) -> bool:
 
 def sentences(own: Sequence[str]) -> dict[str, list[str]]:
     """Split -> sentences that resemble none of the user's."""
-    found: dict[str, list[str]] = {split: [] for split in NOISE_CLIPS}
+    found: dict[str, list[str]] = {name: [] for name in ("train", "dev", "test")}
     for sentence in read_sentences(SENTENCES):
         if sentence.split in found and not any(resembles(sentence.text, text) for text in own):
             found[sentence.split].append(sentence.text)
