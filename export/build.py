@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from edgevoice.asr.bundle import MANIFEST_NAME, Graph, Manifest, Role, sha256, write_manifest
-from edgevoice.asr.features import check_runnable
 from edgevoice.errors import UsageError
 from export import convert, parity
 from training import calibrate
@@ -55,8 +54,6 @@ def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = Ex
     clips = parity.load_clips(options.clips)
     loaded = [load_checkpoint(name) for name in checkpoints]
     _check_pairing(loaded)
-    for checkpoint in loaded:
-        check_runnable(checkpoint.features)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as scratch:
         folder = Path(scratch) / "bundle"
         folder.mkdir()

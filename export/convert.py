@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 import tempfile
 import warnings
@@ -15,6 +16,7 @@ from optimum.exporters.onnx import onnx_export_from_model
 from optimum.exporters.onnx.convert import export as optimum_export
 
 from edgevoice.asr.bundle import Graph
+from edgevoice.asr.features import HOP, WINDOW
 from export.onnx_configs import CTC_OUTPUT, INTENT_OUTPUT, needs_own_config, own_config
 from training.loading import Checkpoint
 from training.warm_start import TRANSPOSED
@@ -102,24 +104,25 @@ def quantise(source: Path, target: Path) -> None:
 
 def frame_samples(checkpoint: Checkpoint) -> int:
     """Samples from one output frame to the next."""
+    config: Any = checkpoint.encoder_config
+    adapted = _adapter_stride(config)
     if checkpoint.features.kind == "log_mel":
-        return 160 * checkpoint.features.stride * _adapter_stride(checkpoint.encoder_config)
-    strides: Any = checkpoint.encoder_config.conv_stride
-    product = 1
-    for stride in strides:
-        product *= stride
-    return product
+        return HOP * checkpoint.features.stride * adapted
+    strides = math.prod(config.conv_stride)
+    return adapted * (strides if checkpoint.features.kind == "waveform" else HOP * strides)
 
 
-def minimum_samples(checkpoint: Checkpoint) -> int:
-    """The shortest input that gives at least two output frames."""
-    if checkpoint.features.kind == "log_mel":
-        return 400 + 160 * (2 * checkpoint.features.stride - 1)
-    length = 2
-    layers = zip(checkpoint.encoder_config.conv_kernel, checkpoint.encoder_config.conv_stride, strict=True)
+def minimum_samples(checkpoint: Checkpoint, frames: int = 2) -> int:
+    """The shortest input that gives so many frames of the convolutions."""
+    features, config = checkpoint.features, checkpoint.encoder_config
+    if features.kind == "log_mel":
+        return WINDOW + HOP * (frames * features.stride - 1)
+    layers = zip(getattr(config, "conv_kernel", ()), getattr(config, "conv_stride", ()), strict=True)
+    length = frames
     for kernel, stride in reversed(list(layers)):
         length = (length - 1) * stride + kernel
-    return length
+    # an extractor's frames overlap as ours do; where it fills its input up, any audio will do
+    return length if features.kind == "waveform" else WINDOW + HOP * (length - 1)
 
 
 def _plain_config(config: Any) -> dict[str, Any]:
@@ -138,6 +141,10 @@ def _export_known(checkpoint: Checkpoint, file: Path) -> None:
             output=folder,
             task=_OPTIMUM_TASKS[checkpoint.task],
             opset=OPSET,
+            # SEW pads an odd number of frames, and the tracer keeps only what it has seen
+            audio_sequence_length=minimum_samples(checkpoint, frames=51),
+            # Whisper's whole input; M-CTC-T's attention over as much would take minutes
+            nb_max_frames=2 * getattr(checkpoint.encoder_config, "max_source_positions", 150),
             do_validation=False,  # one random input that can only warn: parity.py does it on real clips and fails
         )
         shutil.move(str(Path(folder) / "model.onnx"), file)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import torch
+
+from edgevoice.asr.bundle import FeatureSettings
+from training.checkpoint import save_features
+from training.config import ModelConfig, Task, load_config
+from training.features import complete
+from training.models import build_model
+from training.vocabulary import canonical, characters_tokenizer
 
 _LAYERS = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
 _CONVOLUTIONS = {
@@ -59,7 +69,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
         "layerdrop": 0.0,
         "mask_time_prob": 0.0,
     },
-    "wav2vec2-conformer": {**_NORMED, "conv_depthwise_kernel_size": 5, "max_source_positions": 600},
+    "wav2vec2-conformer": {**_NORMED, "conv_depthwise_kernel_size": 5, "max_source_positions": 1200},
     "wavlm": {**_STABLE, "num_buckets": 32, "max_bucket_distance": 80},
     "whisper": {
         "d_model": 32,
@@ -97,3 +107,27 @@ def features(model_type: str) -> list[str]:
         return []
     options = ", ".join(f"{key} = {value}" for key, value in EXTRACTORS[model_type].items())
     return ["model.features.kind=extractor", f"model.features.extractor={{{options}}}"]
+
+
+def random_checkpoint(folder: Path, task: Task, model_type: str) -> Path:
+    """A checkpoint of that architecture with random weights, as `edgevoice train` would leave it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    vocabulary = ("", *"abcdefghijklmnopqrstuvwxyz' ")
+    config = load_config(None, ["data.sources=[]", *features(model_type)])
+    table = encoder(model_type)
+    settings = config.model.features
+    if "feature_projection_input_dim" in table:
+        settings = FeatureSettings(kind="log_mel", normalise="utterance", stride=4)
+    model_config = ModelConfig(encoder=table, features=complete(settings, model_type))
+    torch.manual_seed(1)
+    if task != "intent":
+        vocabulary = canonical(characters_tokenizer(vocabulary, 0, folder))[0]
+    sizes = {"vocabulary_size": len(vocabulary), "blank": 0, "labels": ["freeze", "none", "pay"], "intent_weight": 1.0}
+    model = build_model(task, model_config, **sizes)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(1.5)  # random weights of the usual size give almost the same logits for everything
+    model.save_pretrained(folder)
+    save_features(model_config.features, folder)
+    return folder

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from edgevoice.asr.bundle import FeatureSettings, from_plain
+from edgevoice.asr.extractor import make_extractor
 from edgevoice.asr.features import log_mel, running_normalise
 from edgevoice.errors import ModelError
 from edgevoice.paths import known_models
 from training import network
 from training.decoded import load_audio
-from training.features import described, make_extractor
+from training.features import described
 from training.folders import beside
 from training.manifest import Clip
 
@@ -33,7 +34,7 @@ def save_features(settings: FeatureSettings, folder: Path) -> None:
         Wav2Vec2FeatureExtractor(do_normalize=settings.normalise == "utterance").save_pretrained(folder)
         return
     if settings.kind == "extractor":
-        make_extractor(settings).save_pretrained(folder)
+        make_extractor(settings.extractor).save_pretrained(folder)
         return
     data = {"feature_extractor_type": OWN_EXTRACTOR, **dataclasses.asdict(settings)}
     (folder / "preprocessor_config.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")

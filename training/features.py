@@ -12,15 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from transformers.models.auto.feature_extraction_auto import (
-    FEATURE_EXTRACTOR_MAPPING_NAMES,
-    feature_extractor_class_from_name,
-)
+from transformers.models.auto.feature_extraction_auto import FEATURE_EXTRACTOR_MAPPING_NAMES
 
 from edgevoice.asr.bundle import FeatureSettings
+from edgevoice.asr.extractor import make_extractor
 from edgevoice.asr.features import HOP, WINDOW, model_input
-from edgevoice.config import SAMPLE_RATE
-from edgevoice.errors import ConfigError
 
 Array = npt.NDArray[np.float32]
 
@@ -34,7 +30,7 @@ class Features:
 
     def __init__(self, settings: FeatureSettings) -> None:
         self.settings = settings
-        self._extractor = make_extractor(settings) if settings.kind == "extractor" else None
+        self._extractor = make_extractor(settings.extractor) if settings.kind == "extractor" else None
 
     @property
     def input_name(self) -> str:
@@ -45,10 +41,7 @@ class Features:
 
     def __call__(self, samples: Array) -> Array:
         """The input for mono samples in -1..1 at 16 kHz, without a batch: [samples] or [frames, values]."""
-        if self._extractor is None:
-            return model_input(samples, self.settings)[0]
-        made = self._extractor(samples, sampling_rate=SAMPLE_RATE, return_tensors="np")
-        return np.asarray(made[self.input_name][0], dtype=np.float32)
+        return model_input(samples, self.settings)[0]
 
     def lengths(self, samples: torch.Tensor) -> torch.Tensor:
         """How long the inputs for so many samples each are: [clips]."""
@@ -61,26 +54,12 @@ class Features:
         return _frames(samples, size, hop) if hop else torch.full_like(samples, len(self(np.zeros(1, np.float32))))
 
 
-def make_extractor(settings: FeatureSettings) -> Any:
-    """The Transformers extractor that `settings.extractor` describes, as `preprocessor_config.json` does.
-
-    Raises:
-        ConfigError: there is none of that name.
-    """
-    options = dict(settings.extractor)
-    name = str(options.pop("feature_extractor_type", ""))
-    made = feature_extractor_class_from_name(name) if name else None
-    if made is None:
-        raise ConfigError(f"There is no feature extractor '{name}'", "See the checkpoint's preprocessor_config.json")
-    return made(**options)
-
-
 def complete(settings: FeatureSettings, model_type: str) -> FeatureSettings:
     """The settings with every option of the extractor, that of `model_type` where none is named."""
     if settings.kind != "extractor":
         return settings
     named = {"feature_extractor_type": FEATURE_EXTRACTOR_MAPPING_NAMES.get(model_type, ""), **settings.extractor}
-    return described(make_extractor(dataclasses.replace(settings, extractor=named)))
+    return described(make_extractor(named))
 
 
 def described(extractor: Any) -> FeatureSettings:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr.bundle import FeatureSettings
-from edgevoice.errors import ModelError
+from edgevoice.asr.extractor import extract
 
 Array = npt.NDArray[np.float32]
 
@@ -28,12 +28,14 @@ _EPSILON = 1e-7
 
 
 def model_input(samples: Array, settings: FeatureSettings) -> Array:
-    """The graph input for mono samples in -1..1: [1, samples] or [1, frames, mel_bins * stride].
+    """The graph input for mono samples in -1..1: [1, samples], [1, frames, mel_bins * stride], or what an extractor
+    makes of them.
 
     Raises:
-        ModelError: the model needs an extractor of Transformers.
+        MissingExtractorError: it takes an extractor of Transformers, which is not installed.
     """
-    check_runnable(settings)
+    if settings.kind == "extractor":
+        return extract(samples, settings.extractor)
     if settings.kind == "waveform":
         return (utterance_normalise(samples) if settings.normalise == "utterance" else samples)[None, :]
     frames = log_mel(samples, settings.mel_bins)
@@ -42,13 +44,6 @@ def model_input(samples: Array, settings: FeatureSettings) -> Array:
     elif settings.normalise == "utterance":
         frames = utterance_normalise_bins(frames)
     return stack(frames, settings.stride)[None, :, :]
-
-
-def check_runnable(settings: FeatureSettings) -> None:
-    """Raises ModelError for features that only Transformers can compute."""
-    if settings.kind == "extractor":
-        name = settings.extractor.get("feature_extractor_type", "feature extractor")
-        raise ModelError(f"The model needs Transformers' {name}, which this version cannot run", "Choose another model")
 
 
 def utterance_normalise(samples: Array) -> Array:

@@ -1,0 +1,54 @@
+"""Every architecture of the training table, from a checkpoint through ONNX to the same text or intent."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgevoice.asr.bundle import load_bundle
+from edgevoice.asr.model import load_model
+from edgevoice.config import AsrSettings
+from export.build import ExportOptions, export
+from export.parity import CLIPS, LOGITS_TOLERANCE
+from tests.architectures import CTC, INTENT, random_checkpoint
+from tests.tiny import speak
+from training.manifest import read_manifest
+
+ROWS = [*(("ctc", each) for each in CTC), *(("intent", each) for each in INTENT)]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shorter clips of the parity set: some extractors take longer than the models."""
+    file = tmp_path_factory.mktemp("clips") / "manifest.csv"
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["path", "text"])
+        writer.writerows((clip.path, clip.text) for clip in read_manifest(CLIPS) if clip.duration_s < 4)
+    return file
+
+
+@pytest.mark.parametrize(("task", "model_type"), ROWS, ids=lambda value: value)
+def test_the_bundle_says_what_the_checkpoint_says(tmp_path: Path, clips: Path, task: Any, model_type: str) -> None:
+    """Logits within 1e-4 on every clip and the same text and intents, through the runtime as it runs live."""
+    checkpoint = random_checkpoint(tmp_path / "checkpoint", task, model_type)
+    options = ExportOptions(precisions=("fp32",), clips=clips)
+    manifest = export([str(checkpoint)], tmp_path / "bundle", options)
+    figures = manifest.parity["fp32"]
+    assert figures["clips"] >= 4
+    assert figures["largest_difference"] <= LOGITS_TOLERANCE
+    assert (figures["text_error"], figures["intent_agreement"]) == (0.0, 1.0)
+    model = load_model(load_bundle(tmp_path / "bundle"), None, AsrSettings(provider="cpu"))
+    shortest = np.zeros(model.manifest.graphs[task].minimum_samples, dtype=np.float32)
+    shortest[:] = speak("one")[: len(shortest)]
+    encoding = model.encode(shortest)
+    if task == "intent":
+        assert encoding.intent_logits is not None
+        assert encoding.intent_logits.shape == (3,)
+    else:
+        assert encoding.log_probs is not None
+        assert 1 <= len(encoding.log_probs) <= 2
