@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import torch
 from optimum.exporters.onnx import onnx_export_from_model
 from optimum.exporters.onnx.convert import export as optimum_export
 
@@ -27,6 +28,7 @@ _OPTIMUM_TASKS = {"ctc": "automatic-speech-recognition", "intent": "audio-classi
 
 def to_onnx(checkpoint: Checkpoint, file: Path) -> None:
     """Writes the fp32 graph of a checkpoint; every weight inside the one file."""
+    _fold_weight_norm(checkpoint.model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns about every shape it fixes; parity decides, not it
         if needs_own_config(checkpoint.model):
@@ -34,6 +36,14 @@ def to_onnx(checkpoint: Checkpoint, file: Path) -> None:
         else:
             _export_known(checkpoint, file)
     name_weights(checkpoint.model, file)
+
+
+def _fold_weight_norm(model: Any) -> None:
+    """Makes one weight of magnitude and direction, which only training needs apart, in place: the tracer would put the
+    computation of it into the graph, where no quantiser sees a weight."""
+    for module in model.modules():
+        if torch.nn.utils.parametrize.is_parametrized(module, "weight"):
+            torch.nn.utils.parametrize.remove_parametrizations(module, "weight")
 
 
 def name_weights(model: Any, file: Path) -> None:

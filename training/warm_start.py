@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 TRANSPOSED = ".T"
 """Ends the name of a graph's matrix that is the transpose of the parameter of that name."""
+FUSED = "qkv_proj"
+"""Stands in the name of a graph's weight for q_proj, k_proj and v_proj, which it holds side by side."""
+_NORMED = ".parametrizations.weight."
 _TRAINING_ONLY = ("masked_spec_embed",)
 """Parameters that only training uses, so that no graph has them."""
 
@@ -79,14 +83,31 @@ def _load_weights(model: Any, bundle: Bundle, graph: Graph) -> None:
         array = onnx.numpy_helper.to_array(tensor)
         transposed = tensor.name.endswith(TRANSPOSED)
         name = tensor.name.removesuffix(TRANSPOSED)
-        weights[name] = torch.from_numpy(np.array(array.T if transposed else array))
+        parts = np.split(array, 3, axis=-1) if FUSED in name else [array]
+        heads = ("q_proj", "k_proj", "v_proj") if FUSED in name else (FUSED,)
+        for head, part in zip(heads, parts, strict=True):
+            weights[name.replace(FUSED, head)] = torch.from_numpy(np.array(part.T if transposed else part))
     wanted = model.state_dict()
+    weights |= _weight_norms(weights, wanted)
     kept = {name: value for name, value in weights.items() if name in wanted and value.shape == wanted[name].shape}
     missing = {name for name in wanted if name not in kept and not name.endswith(_TRAINING_ONLY)}
     if missing:
         logger.info("not in the graph of %s: %s", bundle.path, ", ".join(sorted(missing)))
         raise _not_trainable(bundle)
     model.load_state_dict(kept, strict=False)
+
+
+def _weight_norms(weights: dict[str, torch.Tensor], wanted: Iterable[str]) -> dict[str, torch.Tensor]:
+    """Magnitude and direction of the weights that training keeps apart and a graph has as one."""
+    found = {}
+    for name in wanted:
+        owner, marked, part = name.rpartition(_NORMED)
+        weight = weights.get(f"{owner}.weight")
+        if marked and weight is not None:
+            # the norm is taken over all axes but the last, as `torch.nn.utils.parametrizations.weight_norm(dim=2)` does
+            magnitude = weight.norm(dim=tuple(range(weight.ndim - 1)), keepdim=True)
+            found[name] = magnitude if part == "original0" else weight
+    return found
 
 
 def _spells_by_character(vocabulary: tuple[str, ...]) -> bool:
