@@ -7,19 +7,24 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevoice.asr.bundle import MANIFEST_NAME, Graph, Manifest, Role, sha256, write_manifest
-from edgevoice.errors import UsageError
+from edgevoice.asr.bundle import MANIFEST_NAME, Graph, Manifest, Precision, Role, sha256, write_manifest
+from edgevoice.errors import ModelError, UsageError
 from export import convert, parity
+from export.fuse import fuse
+from export.precision import halve, quantise
 from training import calibrate
 from training.loading import Checkpoint, load_checkpoint, training_record
 from training.sources import set_names
 
 logger = logging.getLogger(__name__)
+
+REDUCED: tuple[Precision, ...] = ("fp16", "int8")
+PRECISIONS: tuple[Precision, ...] = ("fp32", *REDUCED)
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class ExportOptions:
     """What the user may choose."""
 
     name: str = ""
-    precisions: Sequence[str] = ("fp32", "int8")
+    precisions: Sequence[str] = PRECISIONS
     reject_label: str = ""
     """The label that stands for "no intent", if the model has it; empty for that of its calibration, or "none"."""
     threshold: float | None = None
@@ -98,26 +103,48 @@ def _build(loaded: Sequence[Checkpoint], folder: Path, clips: parity.Clips, opti
             if file.is_file() and file.suffix != ".onnx" and file.name != MANIFEST_NAME:
                 shutil.copy2(file, folder / file.name)
     graphs: dict[str, Graph] = {}
+    plain: dict[str, Path] = {}
     for checkpoint in loaded:
         role = _role(checkpoint)
         file = folder / ("model.onnx" if len(loaded) == 1 else f"{role}.onnx")
         logger.info("converting %s (%s)", checkpoint.name, role)
         convert.to_onnx(checkpoint, file)
+        plain[role] = Path(shutil.copy(file, folder.parent / file.name))
+        fused = fuse(file, checkpoint.model, checkpoint.encoder_config)
+        logger.info("attention: %s", f"{fused} nodes, one a layer" if fused else "as exported")
         graphs[role] = convert.graph(checkpoint, file)
     manifest = _manifest(loaded, graphs, options)
     figures = {"fp32": _prove(loaded, folder, manifest, "fp32", clips)}
     parity.check_exact(figures["fp32"])
-    if "int8" in options.precisions:
-        quantised = _with_int8(manifest, folder)
-        figures["int8"] = _prove(loaded, folder, quantised, "int8", clips)
-        if parity.close_enough(figures["int8"]):
-            manifest = quantised
+    measured = clips if options.clips != parity.CLIPS else [*clips, *parity.load_talk()]
+    for name in REDUCED:
+        if name not in options.precisions:
+            continue
+        candidate = _with(name, manifest, folder, plain)
+        found = _reduced(candidate, folder, name, measured)
+        if found and parity.close_enough(found):
+            manifest, figures[name] = candidate, found
         else:
-            logger.warning("int8 is left out: text differs by %.1f %%", 100 * figures.pop("int8").text_error)
-            for graph in quantised.graphs.values():
-                (folder / graph.variants["int8"]).unlink()
+            why = (
+                f"text differs by {found.text_error:.1%}, intents agree on {found.intent_agreement:.1%}"
+                if found
+                else ""
+            )
+            logger.warning("%s is left out: %s", name, why or "it puts out values that are no numbers")
+            for graph in candidate.graphs.values():
+                (folder / graph.variants[name]).unlink()
     manifest = dataclasses.replace(manifest, parity={name: p.as_dict() for name, p in figures.items()})
     return seal(folder, manifest)
+
+
+def _reduced(manifest: Manifest, folder: Path, precision: str, clips: parity.Clips) -> parity.Parity | None:
+    """How far a reduced precision is from fp32; None where it does not run."""
+    seal(folder, manifest)
+    try:
+        return parity.compare_variants(folder, precision, clips)
+    except ModelError as error:
+        logger.info("%s: %s", precision, error.what)
+        return None
 
 
 def _prove(
@@ -140,13 +167,17 @@ def _prove(
     )
 
 
-def _with_int8(manifest: Manifest, folder: Path) -> Manifest:
+def _with(precision: Precision, manifest: Manifest, folder: Path, plain: Mapping[str, Path]) -> Manifest:
+    """The manifest with a variant more, whose files are written: fp16 of the fused graph, int8 of the plain one."""
     graphs = {}
     for role, graph in manifest.graphs.items():
-        source = folder / graph.variants["fp32"]
-        target = source.with_suffix(".int8.onnx")
-        convert.quantise(source, target)
-        graphs[role] = dataclasses.replace(graph, variants={**graph.variants, "int8": target.name})
+        fp32 = folder / graph.variants["fp32"]
+        target = fp32.with_suffix(f".{precision}.onnx")
+        if precision == "int8":
+            quantise(plain[role], target)
+        else:
+            halve(fp32, target)
+        graphs[role] = dataclasses.replace(graph, variants={**graph.variants, precision: target.name})
     return dataclasses.replace(manifest, graphs=graphs)
 
 

@@ -26,12 +26,12 @@ def main(arguments: Sequence[str]) -> int:
     for noisy in ("optimum", "transformers", "torch"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     from edgevoice.errors import UsageError
-    from export.build import ExportOptions, export
+    from export.build import PRECISIONS, ExportOptions, export
     from export.parity import CLIPS
 
     precisions = options.precision.split(",")
-    if not set(precisions) <= {"fp32", "int8"}:
-        raise UsageError(f"Unknown precision in '{options.precision}'", "Choose from fp32 and int8")
+    if not set(precisions) <= set(PRECISIONS):
+        raise UsageError(f"Unknown precision in '{options.precision}'", f"Choose from {', '.join(PRECISIONS)}")
     if options.threshold is not None and not 0 <= options.threshold <= 1:
         raise UsageError(f"--threshold {options.threshold} is no probability", "Choose a number from 0 to 1")
     manifest = export(
@@ -67,7 +67,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--intent", help="a second checkpoint, for intents, beside a CTC one")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the bundle")
     parser.add_argument("--name", default="", help="name of the model (the folder's)")
-    parser.add_argument("--precision", default="fp32,int8", help="variants to write: fp32,int8; int8 only if it holds")
+    parser.add_argument(
+        "--precision",
+        default="fp32,fp16,int8",
+        help="variants to write (fp32,fp16,int8): fp16 is for a GPU, int8 for the CPU; each only if it holds",
+    )
     parser.add_argument("--clips", type=Path, help="manifest CSV of clips to compare on (thirteen come with edgevoice)")
     parser.add_argument("--extras", type=Path, help="folder whose files (card, sample) go into the bundle")
     parser.add_argument(

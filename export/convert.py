@@ -1,9 +1,8 @@
-"""From a checkpoint to ONNX graphs: Optimum for fp32, ONNX Runtime's dynamic quantiser for int8."""
+"""From a checkpoint to an ONNX graph in fp32, by Optimum, and its entry in the manifest."""
 
 from __future__ import annotations
 
 import json
-import logging
 import math
 import shutil
 import tempfile
@@ -86,30 +85,6 @@ def graph(checkpoint: Checkpoint, file: Path) -> Graph:
         variants={"fp32": file.name},
         config=_plain_config(checkpoint.model.config),
     )
-
-
-def quantise(source: Path, target: Path) -> None:
-    """Writes an int8 copy for the CPU: MatMul only, signed, per channel. Convolutions stay in float, where integer
-    kernels gain nothing."""
-    from onnxruntime.quantization import QuantType, quant_pre_process, quantize_dynamic
-
-    with tempfile.TemporaryDirectory() as folder:
-        prepared = Path(folder) / "prepared.onnx"
-        root = logging.getLogger()
-        level = root.level
-        root.setLevel(logging.ERROR)  # the quantiser advises what is done here already
-        try:
-            quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-            quantize_dynamic(
-                str(prepared),
-                str(target),
-                op_types_to_quantize=["MatMul"],
-                weight_type=QuantType.QInt8,
-                per_channel=True,
-                extra_options={"DefaultTensorType": 1},
-            )
-        finally:
-            root.setLevel(level)
 
 
 def frame_samples(checkpoint: Checkpoint) -> int:

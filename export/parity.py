@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import training
+from edgevoice.asr import ctc
 from edgevoice.asr.bundle import load_bundle
 from edgevoice.asr.model import AcousticModel, Encoding
 from edgevoice.config import SAMPLE_RATE, AsrSettings
@@ -20,6 +22,7 @@ from training.manifest import read_manifest
 from training.metrics import error_rates
 
 CLIPS = Path(__file__).parent / "clips" / "manifest.csv"
+TALK = Path(training.__file__).parent / "other_speech" / "manifest.csv"
 LOGITS_TOLERANCE = 1e-4
 """Largest difference of log-probabilities (and intent logits) allowed in fp32."""
 WER_TOLERANCE, INTENT_AGREEMENT = 0.01, 0.99
@@ -55,6 +58,27 @@ def load_clips(manifest: Path = CLIPS) -> Clips:
     return [load_audio(clip.path) for clip in read_manifest(manifest)]
 
 
+def load_talk() -> Clips:
+    """More clips, of many people, for what is counted instead of proven."""
+    return [load_audio(clip.path) for clip in read_manifest(TALK) if clip.split != "train"]
+
+
+def compare_variants(bundle: Path, precision: str, clips: Clips) -> Parity:
+    """Decodes every clip with a reduced precision and with fp32, both on the CPU, where fp16 is computed in fp32 from
+    weights and results that were rounded.
+
+    Raises:
+        ModelError: it does not run, or puts out values that are no numbers.
+    """
+    loaded = load_bundle(bundle)
+    exact, reduced = (
+        AcousticModel(loaded, AsrSettings(provider="cpu", precision=each))  # type: ignore[arg-type]
+        for each in ("fp32", precision)
+    )
+    usable = [clip for clip in clips if len(clip) >= shortest(exact)]
+    return _figures([(exact.encode(clip), reduced.encode(clip)) for clip in usable], usable, _text_of(exact))
+
+
 def compare(checkpoint: Checkpoint, bundle: Path, precision: str, clips: Clips) -> Parity:
     """Decodes every clip with PyTorch and with the runtime, as `edgevoice live` would."""
     model = AcousticModel(load_bundle(bundle), AsrSettings(provider="cpu", precision=precision))  # type: ignore[arg-type]
@@ -62,13 +86,17 @@ def compare(checkpoint: Checkpoint, bundle: Path, precision: str, clips: Clips) 
     if not usable:
         raise ParityError("None of the clips is long enough to compare anything on", "Choose other --clips")
     pairs = [(checkpoint.encode(clip), model.encode(clip)) for clip in usable]
-    text = error_rates([checkpoint.text(a) or "-" for a, _ in pairs], [checkpoint.text(b) or "-" for _, b in pairs])
+    return _figures(pairs, usable, checkpoint.text)
+
+
+def _figures(pairs: Sequence[tuple[Encoding, Encoding]], clips: Clips, text: Callable[[Encoding], str]) -> Parity:
+    errors = error_rates([text(a) or "-" for a, _ in pairs], [text(b) or "-" for _, b in pairs])
     agreed = [_intent(a) == _intent(b) for a, b in pairs]
     return Parity(
         clips=len(pairs),
-        seconds=sum(map(len, usable)) / SAMPLE_RATE,
+        seconds=sum(map(len, clips)) / SAMPLE_RATE,
         largest_difference=max(_difference(a, b) for a, b in pairs),
-        text_error=text["wer"],
+        text_error=errors["wer"],
         intent_agreement=sum(agreed) / len(agreed),
     )
 
@@ -96,6 +124,15 @@ def close_enough(parity: Parity) -> bool:
 def shortest(model: AcousticModel) -> int:
     """Samples of the shortest clip that every graph accepts."""
     return max(graph.minimum_samples for graph in model.manifest.graphs.values())
+
+
+def _text_of(model: AcousticModel) -> Callable[[Encoding], str]:
+    manifest = model.manifest
+
+    def text(encoding: Encoding) -> str:
+        return "" if encoding.log_probs is None else ctc.text(encoding.log_probs, manifest.vocabulary, manifest.blank)
+
+    return text
 
 
 def _intent(encoding: Encoding) -> int:

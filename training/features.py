@@ -6,7 +6,6 @@ Transformers' own; a checkpoint carries their settings, and so does the bundle m
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
