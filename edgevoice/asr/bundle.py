@@ -1,7 +1,8 @@
 """The model bundle: a folder with a manifest, ONNX graphs and a card, and nothing that executes.
 
-`load_bundle` refuses a folder whose files do not match the sha256 in its manifest, a manifest of a later format, and
-names that lead out of the folder. The writer of bundles is `export/`; both sides share the dataclasses below.
+`load_bundle` refuses a folder whose files do not match the sha256 in its manifest, a manifest of another format, names
+and links that lead out of the folder, and graphs that refer to anything but its files. The writer of bundles is
+`export/`; both sides share the dataclasses below, which docs/bundle.md shows.
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from edgevoice.asr.graph_file import COMPILED, references
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ModelError
 
 FORMAT = 1
+"""Of the manifest. It grows with every field that comes, goes or changes its meaning; any other format is refused."""
 MANIFEST_NAME = "edgevoice.json"
 WINDOWS_S = (2.0, 4.0)
 """Of the live path, unless a bundle has others."""
+LARGEST_MANIFEST = 16_000_000
+"""Bytes; what is larger is no manifest, and would fill the memory."""
 LONGEST_WINDOW_S = 60.0
 """Attention over more would take gigabytes at every update."""
 _CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
@@ -42,6 +47,7 @@ class FeatureSettings:
     normalise: Literal["none", "utterance", "running"] = "none"
     """"utterance": zero mean and unit variance over the whole input; "running": see `running_normalise`."""
     mel_bins: int = 80
+    """For "log_mel": bins of the filter bank."""
     stride: int = 2
     """Mel frames (10 ms each) stacked into one model frame."""
     mean: tuple[float, ...] = ()
@@ -81,13 +87,17 @@ class Manifest:
     """What `edgevoice.json` holds."""
 
     name: str
+    """What the model is called; where it lies has a name of its own."""
     graphs: dict[str, Graph]
     """Role -> graph: {"shared": g}, {"ctc": g}, {"intent": g} or {"ctc": g, "intent": g}."""
     files: dict[str, str]
     """File name -> sha256 in lower-case hexadecimal, of every file but the manifest."""
     format: int = FORMAT
+    """Version of this schema."""
     sample_rate: int = SAMPLE_RATE
+    """Hertz; always 16000."""
     language: str = ""
+    """Of the captions, for example "en"; empty if not stated."""
     vocabulary: tuple[str, ...] = ()
     """CTC tokens by id. A word break is a literal space, alone or at the head of a piece; special tokens are ""."""
     blank: int = 0
@@ -109,11 +119,13 @@ class Manifest:
     windows: tuple[float, ...] = WINDOWS_S
     """Seconds of audio the streaming recogniser decodes at a time, shortest first."""
     streaming: Literal["window"] = "window"
+    """How live captions are made: "window" decodes the last seconds again and again."""
     parity: dict[str, Any] = field(default_factory=dict)
     """Differences from PyTorch measured at export, by precision."""
     training: dict[str, Any] = field(default_factory=dict)
     """Data, recipe and figures per test set, for people."""
     licence: str = ""
+    """Of the weights; empty if not stated."""
 
     @property
     def kind(self) -> str:
@@ -176,13 +188,13 @@ def read_manifest(folder: Path) -> Manifest:
     """
     file = folder / MANIFEST_NAME
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(_text(file))
     except FileNotFoundError:
         raise ModelError(
             f"There is no model bundle in {folder} (no {MANIFEST_NAME})",
             "Make one with 'edgevoice export CHECKPOINT --output BUNDLE', or see 'edgevoice models list'",
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file} cannot be read: {error}", "Copy or export the model again") from None
     version = data.get("format") if isinstance(data, dict) else None
     if version != FORMAT:
@@ -206,18 +218,23 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def check_files(bundle: Bundle) -> list[str]:
-    """One sentence for each file that is missing or changed; an empty list means the bundle is whole."""
-    problems = []
-    for name, expected in bundle.manifest.files.items():
-        file = bundle.path / name
-        if file.is_symlink() or not file.is_file():
-            problems.append(f"{name} is missing or not a plain file")
-        elif sha256(file) != expected:
-            problems.append(f"{name} does not match its sha256")
-    # a graph may name data files beside it, so a file that nobody vouches for must not lie there
-    strangers = {file.name for file in bundle.path.iterdir()} - set(bundle.manifest.files) - {MANIFEST_NAME} - _CLUTTER
-    problems += [f"{name} is not in its manifest" for name in sorted(strangers)]
+    """A few words on each file that is missing, changed, or leads elsewhere; an empty list means the bundle is whole."""
+    problems = check_presence(bundle)
+    present = {name: bundle.path / name for name in bundle.manifest.files if _is_plain(bundle.path / name)}
+    changed = [name for name, file in present.items() if sha256(file) != bundle.manifest.files[name]]
+    problems += [f"{name} does not match its sha256" for name in changed]
+    for name in sorted(_graph_files(bundle.manifest) & set(present) - set(changed)):
+        problems += _check_graph(bundle, name)
     return problems
+
+
+def check_presence(bundle: Bundle) -> list[str]:
+    """What of `check_files` can be told without reading a file: what is missing, and what is too many."""
+    listed = bundle.manifest.files
+    problems = [f"{name} is missing or not a plain file" for name in listed if not _is_plain(bundle.path / name)]
+    # a graph may name data files beside it, so a file that nobody vouches for must not lie there
+    strangers = {file.name for file in bundle.path.iterdir()} - set(listed) - {MANIFEST_NAME} - _CLUTTER
+    return problems + [f"{name} is not in its manifest" for name in sorted(strangers)]
 
 
 def sha256(file: Path) -> str:
@@ -275,8 +292,38 @@ def _check_values(manifest: Manifest) -> None:
             raise ValueError(f"the graph '{role}' needs a mean and a deviation for each of {features.mel_bins} bins")
 
 
+def _text(file: Path) -> str:
+    if file.exists() and not _is_plain(file):
+        raise ValueError("it is no plain file")
+    with file.open("rb") as stream:
+        data = stream.read(LARGEST_MANIFEST + 1)
+    if len(data) > LARGEST_MANIFEST:
+        raise ValueError(f"it is larger than {LARGEST_MANIFEST // 1_000_000} MB")
+    return data.decode("utf-8")
+
+
+def _is_plain(file: Path) -> bool:
+    """Whether it is a file, and not a link, a folder or a device."""
+    return file.is_file() and not file.is_symlink()
+
+
+def _graph_files(manifest: Manifest) -> set[str]:
+    return {name for graph in manifest.graphs.values() for name in graph.variants.values()}
+
+
+def _check_graph(bundle: Bundle, name: str) -> list[str]:
+    """What is wrong with where a graph leads, which a matching sha256 says nothing about."""
+    try:
+        found = references(bundle.path / name)
+    except (OSError, ValueError) as error:
+        return [f"{name} is no ONNX graph: {error}"]
+    outside = sorted(found.files - set(bundle.manifest.files))
+    problems = [f"{name} keeps data in {outside[0]!r}, which is no file of the model"] if outside else []
+    return problems + ([f"{name} holds a compiled program ({COMPILED})"] if found.compiled else [])
+
+
 def _check_names(folder: Path, manifest: Manifest) -> None:
-    used = {name for graph in manifest.graphs.values() for name in graph.variants.values()}
+    used = _graph_files(manifest)
     for name in used | set(manifest.files):
         pure = PurePosixPath(name)
         if pure.is_absolute() or ".." in pure.parts or len(pure.parts) != 1 or "\\" in name:

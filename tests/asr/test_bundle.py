@@ -1,12 +1,15 @@
 """A bundle that is not what its manifest says is refused, each time in one sentence with the way out."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
-from edgevoice.asr.bundle import MANIFEST_NAME, check_files, load_bundle, read_manifest
+from edgevoice.asr.bundle import LARGEST_MANIFEST, MANIFEST_NAME, check_files, load_bundle, read_manifest, sha256
 from edgevoice.errors import ModelError
 from tests.tiny import tiny_bundle
 
@@ -26,6 +29,74 @@ def flip_a_byte(folder: Path) -> None:
 def link(folder: Path) -> None:
     (folder / "model.onnx").rename(folder / "elsewhere")
     (folder / "model.onnx").symlink_to("elsewhere")
+
+
+def link_outside(folder: Path) -> None:
+    (folder / "model.onnx").rename(folder.parent / "elsewhere.onnx")
+    (folder / "model.onnx").symlink_to(folder.parent / "elsewhere.onnx")
+
+
+def link_the_manifest(folder: Path) -> None:
+    (folder / MANIFEST_NAME).rename(folder.parent / "elsewhere.json")
+    (folder / MANIFEST_NAME).symlink_to(folder.parent / "elsewhere.json")
+
+
+def pipe(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)  # whoever reads it waits for ever
+
+
+def seal(folder: Path, *names: str) -> None:
+    """Gives the graph, and files of these names, the sha256 that they have now."""
+    edit(folder, lambda data: data["files"].update({n: sha256(folder / n) for n in ("model.onnx", *names)}))
+
+
+def keep_data_in(location: str) -> TensorProto:
+    """A tensor whose data lie in another file."""
+    tensor = TensorProto(name="elsewhere", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value=location)
+    tensor.external_data.add(key="length", value="4")
+    return tensor
+
+
+def with_graph(change: Callable[[onnx.ModelProto], object]) -> Callable[[Path], None]:
+    """A bundle whose manifest vouches for a graph that was changed so."""
+
+    def damage(folder: Path) -> None:
+        model = onnx.load(str(folder / "model.onnx"), load_external_data=False)
+        change(model)
+        (folder / "model.onnx").write_bytes(model.SerializeToString())
+        seal(folder)
+
+    return damage
+
+
+def add_weight(location: str) -> Callable[[Path], None]:
+    return with_graph(lambda model: model.graph.initializer.append(keep_data_in(location)))
+
+
+def hidden_in_a_branch(model: onnx.ModelProto) -> None:
+    branch = helper.make_graph([], "branch", [], [], [keep_data_in("../secrets")])
+    model.graph.node.append(helper.make_node("If", ["c"], ["d"], then_branch=branch, else_branch=branch))
+
+
+def hidden_in_a_function(model: onnx.ModelProto) -> None:
+    node = helper.make_node("Constant", [], ["a"], value=keep_data_in("../secrets"))
+    model.functions.append(helper.make_function("local", "f", [], ["a"], [node], [helper.make_opsetid("", 13)]))
+
+
+def hidden_in_a_sparse_weight(model: onnx.ModelProto) -> None:
+    model.graph.sparse_initializer.add(values=keep_data_in("../secrets"), dims=[4])
+
+
+def with_bytes(content: bytes) -> Callable[[Path], None]:
+    return lambda folder: ((folder / "model.onnx").write_bytes(content), seal(folder))
+
+
+def trust_clutter(folder: Path) -> None:
+    """A file that may lie in every folder, and that no sha256 is kept of."""
+    (folder / ".DS_Store").write_bytes(b"\0" * 4)
+    add_weight(".DS_Store")(folder)
 
 
 def rename_to(name: str) -> Callable[[Path], None]:
@@ -102,6 +173,37 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         ),
         "does not describe a model",
     ),
+    "link out of the folder": (link_outside, "not a plain file"),
+    "manifest that is a link": (link_the_manifest, "no plain file"),
+    "pipe in place of a file": (lambda folder: pipe(folder, "model.onnx"), "not a plain file"),
+    "pipe in place of the manifest": (lambda folder: pipe(folder, MANIFEST_NAME), "no plain file"),
+    "data above the folder": (add_weight("../secrets"), "keeps data in '../secrets', which is no file of the model"),
+    "data at an absolute path": (add_weight("/etc/passwd"), "keeps data in '/etc/passwd'"),
+    "data in a folder below": (add_weight("sub/data"), "keeps data in 'sub/data'"),
+    "data by a way around": (add_weight("./model.onnx"), "keeps data in './model.onnx'"),
+    "data at an address in memory": (add_weight("*/_ORT_MEM_ADDR_/*"), "_ORT_MEM_ADDR_"),
+    "data in a file without sha256": (trust_clutter, "keeps data in '.DS_Store'"),
+    "data of a branch": (with_graph(hidden_in_a_branch), "keeps data in '../secrets'"),
+    "data of a function": (with_graph(hidden_in_a_function), "keeps data in '../secrets'"),
+    "data of a sparse weight": (with_graph(hidden_in_a_sparse_weight), "keeps data in '../secrets'"),
+    "compiled program": (
+        with_graph(
+            lambda model: model.graph.node.append(
+                helper.make_node("EPContext", [], ["x"], domain="com.microsoft", ep_cache_context="engine.plan")
+            )
+        ),
+        "holds a compiled program",
+    ),
+    "pickle in place of a graph": (with_bytes(b"\x80\x04cposix\nsystem\n."), "is no ONNX graph"),
+    "ORT format in place of ONNX": (with_bytes(b"\x18\0\0\0ORTM" + bytes(64)), "is no ONNX graph"),
+    "graph that breaks off": (with_bytes(b"\x08\x08\x3a\xff\xff\x03\x0a"), "is no ONNX graph"),
+    "empty graph file": (with_bytes(b""), "is no ONNX graph: it is empty"),
+    "file without a graph": (with_bytes(b"\x08\x08"), "is no ONNX graph: it holds no graph"),
+    "manifest without end": (
+        lambda folder: (folder / MANIFEST_NAME).write_bytes(b" " * (LARGEST_MANIFEST + 1)),
+        "cannot be read: it is larger than 16 MB",
+    ),
+    "manifest without bottom": (lambda folder: (folder / MANIFEST_NAME).write_text("[" * 200_000), "cannot be read"),
     "not JSON": (lambda folder: (folder / MANIFEST_NAME).write_text("{"), "cannot be read"),
     "not text": (lambda folder: (folder / MANIFEST_NAME).write_bytes(b"\xff\xfe\x00"), "cannot be read"),
     "no object": (lambda folder: (folder / MANIFEST_NAME).write_text("[]"), "bundle format None"),
@@ -134,6 +236,19 @@ def test_every_problem_is_listed(tmp_path):
     for name in bundle.manifest.files:
         (tmp_path / name).write_bytes(b"")
     assert len(check_files(bundle)) == 2
+
+
+def test_data_beside_the_graph_are_a_file_like_any_other(tmp_path):
+    """Graphs over 2 GB need them: listed and whole they are loaded, changed they are refused."""
+    tiny_bundle(tmp_path)
+    model = onnx.load(str(tmp_path / "model.onnx"))
+    onnx.save(model, str(tmp_path / "model.onnx"), save_as_external_data=True, location="model.data", size_threshold=0)
+    seal(tmp_path, "model.data")
+    assert load_bundle(tmp_path).manifest.files.keys() == {"model.onnx", "model.data"}
+    data = (tmp_path / "model.data").read_bytes()
+    (tmp_path / "model.data").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(ModelError, match=r"model\.data does not match its sha256"):
+        load_bundle(tmp_path)
 
 
 def test_a_variant_the_bundle_lacks_is_refused_with_those_it_has(tmp_path):
