@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
+import typing
 from pathlib import Path
+
+from edgevoice.asr import bundle
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 
@@ -28,3 +32,21 @@ def test_the_figures_of_training_are_those_that_were_measured():
     """docs/training.md shows the tables of docs/benchmarks."""
     figures = script("docs_figures")
     assert figures.TARGET.read_text(encoding="utf-8") == figures.page(), "run: python scripts/docs_figures.py"
+
+
+def test_the_page_of_the_bundle_is_current():
+    """docs/bundle.md is what scripts/bundle_fields.py writes: every field of the manifest, with its meaning."""
+    fields = script("bundle_fields")
+    assert fields.TARGET.read_text(encoding="utf-8") == fields.page(), "run: python scripts/bundle_fields.py"
+
+
+def test_the_page_of_the_bundle_has_every_dataclass_of_the_manifest():
+    """One that is added to the schema, and not to the page, is noticed."""
+    titles, waiting = script("bundle_fields").TITLES, [bundle.Manifest]
+    found = set()
+    while waiting:
+        found.add(each := waiting.pop())
+        hints = typing.get_type_hints(each).values()
+        parts = [part for hint in hints for part in (hint, *typing.get_args(hint))]
+        waiting += [part for part in parts if dataclasses.is_dataclass(part) and part not in found]
+    assert found == set(titles)

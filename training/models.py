@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -260,9 +261,21 @@ def read_config(checkpoint: str) -> PretrainedConfig:
             )
         if Path(checkpoint).is_dir() and not (Path(checkpoint) / "config.json").is_file():
             raise FileNotFoundError("there is no such file")  # Transformers would guess a type from the folder's name
-        return AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise unreadable(checkpoint, "configuration (config.json)", error) from None
+    check_harmless(f"The checkpoint '{checkpoint}'", vars(config))
+    return config
+
+
+def check_harmless(what: str, options: Mapping[str, Any]) -> None:
+    """Raises ModelError for a configuration that names a repository of the hub as its attention: with the package
+    `kernels` at hand, Transformers would fetch the program there and run it, whatever `trust_remote_code` says."""
+    for key, value in options.items():
+        if isinstance(value, Mapping):
+            check_harmless(what, value)
+        elif "attn_implementation" in str(key) and "/" in str(value):
+            raise ModelError(f"{what} wants to run code of '{value}'", "Remove that line from its configuration")
 
 
 def pretrained(auto: Any, checkpoint: str, *, resized: bool = True, **options: Any) -> Any:

@@ -15,7 +15,7 @@ from edgevoice.asr.bundle import MANIFEST_NAME, Bundle, Graph, load_bundle
 from edgevoice.errors import ModelError
 from edgevoice.paths import known_models
 from training.checkpoint import save_features
-from training.models import JointConfig, JointModel
+from training.models import JointConfig, JointModel, check_harmless
 from training.vocabulary import characters_tokenizer
 
 logger = logging.getLogger(__name__)
@@ -63,13 +63,14 @@ def _trainable(bundle: Bundle) -> tuple[str, Graph]:
 
 
 def _model(bundle: Bundle, role: str, graph: Graph) -> Any:
+    check_harmless(f"The model '{bundle.manifest.name}'", graph.config)
     options = dict(graph.config)
     model_type = options.pop("model_type", "")
     try:
         if role == "shared":
             return JointModel(JointConfig(**options))
         auto = AutoModelForCTC if role == "ctc" else AutoModelForAudioClassification
-        return auto.from_config(AutoConfig.for_model(model_type, **options))
+        return auto.from_config(AutoConfig.for_model(model_type, **options), trust_remote_code=False)
     except (TypeError, ValueError) as error:
         raise _not_trainable(bundle) from error
 

@@ -67,6 +67,7 @@ class Graph:
     architecture: str
     """The Transformers model type of the encoder, for example "wav2vec2-bert"."""
     features: FeatureSettings
+    """How audio becomes its input."""
     input: str
     """Name of the graph's input: [batch, samples] or [batch, frames, mel_bins * stride], float32."""
     outputs: dict[str, str]
@@ -107,6 +108,7 @@ class Manifest:
     thresholds: dict[str, float] = field(default_factory=dict)
     """Label -> smallest score that counts as detected; labels not named have `default_threshold`."""
     default_threshold: float = 0.5
+    """Smallest score of every label that `thresholds` does not name."""
     early_threshold: float = 0.0
     """The smallest score at which an intent is announced before its speaker has finished; the label's own holds too."""
     temperature: float = 1.0
@@ -218,7 +220,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def check_files(bundle: Bundle) -> list[str]:
-    """A few words on each file that is missing, changed, or leads elsewhere; an empty list means the bundle is whole."""
+    """A few words on each file that is missing, changed or leads elsewhere; an empty list means the bundle is whole."""
     problems = check_presence(bundle)
     present = {name: bundle.path / name for name in bundle.manifest.files if _is_plain(bundle.path / name)}
     changed = [name for name, file in present.items() if sha256(file) != bundle.manifest.files[name]]

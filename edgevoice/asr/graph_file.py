@@ -58,7 +58,7 @@ def references(file: Path) -> References:
 
 
 class _References:
-    """One walk through a file. Nested messages are kept on a list, so that no depth of nesting can exhaust the stack."""
+    """One walk through a file. Nested messages are kept on a list, so that no depth of nesting exhausts the stack."""
 
     def __init__(self, view: mmap.mmap) -> None:
         self._view = view

@@ -26,6 +26,7 @@ from tests.architectures import encoder, features
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
 from training.config import load_config
 from training.manifest import read_manifest
+from training.models import read_config
 from training.run import train
 from training.vocabulary import canonical, frames_needed, spell, text_of
 
@@ -245,6 +246,14 @@ def test_code_that_lies_beside_weights_is_not_run(tmp_path):
         assert "Do you wish" not in ended.stdout + ended.stderr
         assert len(ended.stderr.splitlines()) == 1, ended.stderr
     assert not (tmp_path / "ran").exists()
+
+
+def test_code_that_stands_for_attention_is_not_fetched(tmp_path):
+    """A configuration may name a repository of programs, which `trust_remote_code` does not cover."""
+    config = {**TINY_WAV2VEC2, "architectures": ["Wav2Vec2ForCTC"], "_attn_implementation": "somebody/kernel"}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(EdgeVoiceError, match="wants to run code of 'somebody/kernel'"):
+        read_config(str(tmp_path))
 
 
 def test_weights_that_are_a_pickle_are_not_loaded(tmp_path):

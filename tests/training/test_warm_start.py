@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from edgevoice.asr.bundle import write_manifest
 from edgevoice.errors import ModelError
 from export.build import ExportOptions, export
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
@@ -69,3 +70,16 @@ def test_a_bundle_without_its_configuration_is_refused(tmp_path):
     """One made by hand, for example."""
     with pytest.raises(ModelError, match="form that can be trained"):
         unpack(tiny_bundle(tmp_path / "tiny").path, tmp_path / "checkpoint")
+
+
+@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation", "_attn_implementation_internal"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_bundle_that_names_code_of_the_hub_is_refused(tmp_path, key, nested):
+    """With the package `kernels` Transformers would fetch and run it, trusted or not."""
+    made = tiny_bundle(tmp_path / "tiny")
+    hostile = {key: "somebody/kernel"}
+    config = {"model_type": "wav2vec2", **({"encoder": hostile} if nested else hostile)}
+    graph = dataclasses.replace(made.manifest.graphs["shared"], config=config)
+    write_manifest(made.path, dataclasses.replace(made.manifest, graphs={"shared": graph}))
+    with pytest.raises(ModelError, match="wants to run code of 'somebody/kernel'"):
+        unpack(made.path, tmp_path / "checkpoint")
