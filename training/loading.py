@@ -79,9 +79,16 @@ def load_checkpoint(name: str) -> Checkpoint:
         auto = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
         model = pretrained(auto, name, resized=False, attn_implementation="eager")
     use_fast_relative_key(model)
-    vocabulary, blank = canonical(load_tokenizer(name)) if task != "intent" else ((), 0)
+    vocabulary, blank = _vocabulary(name, model.config.vocab_size) if task != "intent" else ((), 0)
     labels = tuple(model.config.id2label[i] for i in sorted(model.config.id2label)) if task != "ctc" else ()
     return Checkpoint(name, task, model.eval().to(torch.float32), load_features(name), vocabulary, blank, labels)
+
+
+def _vocabulary(name: str, size: int) -> tuple[tuple[str, ...], int]:
+    """The tokens that a head of that size can put out, and the blank. Tokenizers of the hub often have "<s>" and "</s>"
+    added behind the vocabulary that the head was trained for; a head may also be rounded up."""
+    vocabulary, blank = canonical(load_tokenizer(name))
+    return (*vocabulary, *("",) * size)[:size], blank
 
 
 def training_record(name: str) -> dict[str, Any]:

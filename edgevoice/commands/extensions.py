@@ -19,8 +19,13 @@ _HELP = {
 _OURS = ("edgevoice", "training", "export", "bench")
 
 
-def run(name: str, arguments: list[str]) -> int:
+def run(name: str, arguments: list[str], typed: str = "") -> int:
     """Passes the arguments, `--help` included, to the command as they are and returns its exit code.
+
+    Args:
+        name: of `EXTRAS`.
+        arguments: of that command.
+        typed: the command that the user typed, where that is another.
 
     Raises:
         MissingExtraError: the command or a package that it needs is not installed.
@@ -29,14 +34,14 @@ def run(name: str, arguments: list[str]) -> int:
 
     found = next(iter(entry_points(group=GROUP, name=name)), None)
     if found is None:
-        raise MissingExtraError(name, EXTRAS[name])
+        raise MissingExtraError(typed or name, EXTRAS[name])
     try:
         code: Any = found.load()(arguments)
     except ModuleNotFoundError as error:
         part_of_ours = error.name is not None and error.name.split(".")[0] in _OURS
         if part_of_ours and error.name not in (found.module, found.module.split(".")[0]):
             raise
-        raise MissingExtraError(name, EXTRAS[name]) from error
+        raise MissingExtraError(typed or name, EXTRAS[name]) from error
     return int(code or 0)
 
 

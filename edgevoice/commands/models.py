@@ -1,7 +1,8 @@
-"""`edgevoice models list|info|verify`."""
+"""`edgevoice models list|info|verify|pull|rm`."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,14 +11,14 @@ import typer
 
 from edgevoice.commands import options
 from edgevoice.commands.output import say, write_json, write_out
-from edgevoice.errors import ModelError
-from edgevoice.paths import find_model, known_models, models_folder
+from edgevoice.errors import ModelError, UsageError
+from edgevoice.paths import find_model, known_models
 from edgevoice.text import plain
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Show and check models.",
+    help="Show, check, fetch and remove models.",
 )
 
 Name = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder or name; the bundled model when left out.")]
@@ -36,10 +37,10 @@ def list_(as_json: options.Json = False) -> None:
         write_json(rows)
         return
     for row in rows:
-        detail = row["error"] or f"{row['kind']}, {row['language'] or 'any language'}, {row['labels']} intents"
+        detail = plain(row["error"]) or f"{row['kind']}, {row['language'] or 'any language'}, {row['labels']} intents"
         write_out(f"{row['name']:20}  {detail}\n{'':20}  {row['path']}\n")
     if not rows:
-        say(f"There is no model yet. Copy a bundle into {plain(str(models_folder()))}, or name a folder with --model.")
+        say("There is no model yet. Fetch one with 'edgevoice models pull OWNER/NAME', or name a folder with --model.")
 
 
 @app.command()
@@ -118,12 +119,84 @@ def verify(bundle: Name = "", as_json: options.Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def pull(
+    hub_id: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="A checkpoint of the Hugging Face hub.")],
+    intent: Annotated[
+        str | None, typer.Option("--intent", metavar="OWNER/NAME", help="A second one, for intents, beside a CTC one.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="What to call the model; the checkpoint's when left out.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a model of that name.")] = False,
+) -> None:
+    """Fetch a checkpoint of the hub, convert it, prove that it does the same, and keep it among your models.
+
+    Weights are read as safetensors only, and nothing beside them is run. Afterwards no network is needed. It takes the
+    extra 'export'; a checkpoint without a CTC or intent head is refused.
+
+    \b
+    Examples:
+      edgevoice models pull facebook/wav2vec2-base-960h
+      edgevoice models pull me/captions --intent me/intents --name desk
+      edgevoice live --model desk
+    """  # noqa: D301 - \b is typer's mark for "keep these lines"
+    from edgevoice.commands import extensions, own_models
+
+    for each in (hub_id, intent):
+        if each is not None:
+            own_models.check_hub_id(each)
+    name = name or hub_id.partition("/")[2]
+    place = own_models.place_for(name, replace=force)
+    second = ["--intent", intent] if intent else []
+    replacing = ["--force"] if force else []
+    arguments = [hub_id, *second, "--output", str(place), "--name", name, *replacing]
+    code = extensions.run("export", arguments, typed="models pull")
+    if code == 0:
+        say(f"The model '{name}' is ready: edgevoice live --model {name}")
+    raise typer.Exit(code)
+
+
+@app.command()
+def rm(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A model in the user's data folder; see 'models list'.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove a model that was pulled or copied into the user's data folder. Exit code 1 if there is none of that name.
+
+    \b
+    Examples:
+      edgevoice models rm desk
+      edgevoice models rm desk --yes
+    """  # noqa: D301 - \b is typer's mark for "keep these lines"
+    from edgevoice.commands import own_models
+
+    place = own_models.removable(name)
+    if not yes and not _agreed(f"Remove {plain(str(place))}? [y/N] "):
+        say("Nothing was removed.")
+        raise typer.Exit(1)
+    own_models.remove(place)
+    write_out(f"removed\t{plain(str(place))}\n")
+
+
+def _agreed(question: str) -> bool:
+    """Asks on stderr; a pipe has nobody to answer."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError("Nothing was removed, because nobody can be asked", "Add --yes")
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def _row(name: str, path: Path) -> dict[str, Any]:
-    from edgevoice.asr.bundle import read_manifest
+    from edgevoice.asr.bundle import Bundle, check_presence, read_manifest
 
     row: dict[str, Any] = {"name": plain(name), "path": str(path), "kind": "", "language": "", "labels": 0, "error": ""}
     try:
         manifest = read_manifest(path)
     except ModelError as error:
         return {**row, "error": str(error)}
+    problems = check_presence(Bundle(path, manifest))  # a list must not wait for gigabytes to be hashed
+    if problems:
+        row["error"] = f"It is damaged: {problems[0]}. Copy, pull or export it again."
     return {**row, "kind": manifest.kind, "language": manifest.language, "labels": len(manifest.labels)}

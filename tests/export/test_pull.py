@@ -1,0 +1,132 @@
+"""`edgevoice models pull`: from a hub to a model that runs offline, through the command line, from a hub of our own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForAudioClassification, AutoModelForCTC
+
+from edgevoice.asr.bundle import FeatureSettings, load_bundle
+from tests.command_line import Cli, one_sentence
+from tests.hub_server import HubServer, serving
+from tests.small import TINY_WAV2VEC2
+from tests.tiny import tiny_bundle
+from training.checkpoint import save_features
+from training.vocabulary import characters_tokenizer
+
+pytestmark = pytest.mark.slow
+
+LETTERS = ("", *" abcdefghijklmnopqrstuvwxyz'")
+
+
+def checkpoint(folder: Path, auto: type, **options: object) -> None:
+    """Random weights as Transformers saves them."""
+    table = dict(TINY_WAV2VEC2)
+    torch.manual_seed(0)
+    model = auto.from_config(AutoConfig.for_model(table.pop("model_type"), **table, **options))
+    model.save_pretrained(folder)
+    save_features(FeatureSettings(kind="waveform", normalise="utterance"), folder)
+
+
+@pytest.fixture(scope="module")
+def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint for captions, one for intents, and one whose weights are a pickle."""
+    root = tmp_path_factory.mktemp("hub")
+    # the tokenizer has one token more than the head, as many of the hub do
+    checkpoint(root / "me" / "captions", AutoModelForCTC, vocab_size=len(LETTERS), pad_token_id=0)
+    characters_tokenizer(LETTERS, 0, root / "me" / "captions")
+    names = ["pay", "stop"]
+    labels = {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
+    checkpoint(root / "me" / "intents", AutoModelForAudioClassification, classifier_proj_size=16, **labels)
+    for name in ("captions", "pickled"):
+        (root / "me" / name).mkdir(exist_ok=True)
+        (root / "me" / name / "pytorch_model.bin").write_bytes(b"\x80\x04cposix\nsystem\n.")
+        (root / "me" / name / "modeling.py").write_text("raise SystemExit('it ran')\n")
+    for file in (root / "me" / "captions").glob("*.json"):
+        (root / "me" / "pickled" / file.name).write_bytes(file.read_bytes())
+    return root
+
+
+@pytest.fixture
+def hub(repositories: Path) -> Iterator[HubServer]:
+    """The hub, as long as there is a network."""
+    with serving(repositories) as server:
+        yield server
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """A user with an empty cache."""
+    return Cli(tmp_path, tmp_path / "none")
+
+
+def online(cli: Cli, hub: HubServer) -> None:
+    """Tells the client where its hub is."""
+    cli.extra = {
+        "HF_ENDPOINT": hub.address,
+        "HF_HOME": str(cli.home / "hf"),
+        "HF_HUB_OFFLINE": "0",
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }
+
+
+def test_two_checkpoints_become_a_model_that_runs_offline(cli: Cli, repositories: Path) -> None:
+    """Fetched, converted, proved and named in one go; nothing but data was fetched; the hub is not asked again."""
+    with serving(repositories) as hub:
+        online(cli, hub)
+        pulled = cli("models", "pull", "me/captions", "--intent", "me/intents", "--name", "desk", timeout=110)
+        assert pulled.returncode == 0, pulled.stderr.decode()
+        fetched = set(hub.fetched)
+    assert {"me/captions/model.safetensors", "me/intents/model.safetensors", "me/captions/vocab.json"} <= fetched
+    assert {Path(name).suffix for name in fetched} <= {".safetensors", ".json"}
+    folder = cli.home / "data" / "edgevoice" / "models"
+    assert f"written\t{folder / 'desk'}" in pulled.stdout.decode()
+    assert "edgevoice live --model desk" in pulled.stderr.decode()
+    assert [path.name for path in folder.iterdir()] == ["desk"]
+    manifest = load_bundle(folder / "desk").manifest
+    assert (manifest.name, manifest.kind, manifest.labels) == ("desk", "ctc+intent", ("pay", "stop"))
+    assert len(manifest.vocabulary) == len(LETTERS)
+    assert manifest.parity["fp32"]["text_error"] == 0
+    assert cli("models", "verify", "desk").returncode == 0
+    clip = next(Path("export/clips").glob("*.ogg")).resolve()
+    heard = cli("classify", clip, "--model", "desk", "--json")
+    assert {row["label"] for row in json.loads(heard.stdout)} == {"pay", "stop"}
+
+
+@pytest.mark.parametrize(
+    ("repository", "said"),
+    [
+        ("me/captions", "has no weights (model.safetensors) that can be had"),
+        ("me/pickled", "has no weights (model.safetensors) that can be had"),
+        ("me/nothing", "has no configuration (config.json) that can be had"),
+    ],
+    ids=["breaks off", "pickle", "not there"],
+)
+def test_what_fails_leaves_what_was_there(cli: Cli, hub: HubServer, repository: str, said: str) -> None:
+    """One sentence, exit code 1, and the model that was to be replaced is whole."""
+    hub.breaks_off = "model.safetensors"
+    online(cli, hub)
+    folder = cli.home / "data" / "edgevoice" / "models"
+    tiny_bundle(folder / "desk")
+    result = cli("models", "pull", repository, "--name", "desk", "--force", timeout=110)
+    assert result.returncode == 1
+    assert said in one_sentence(result)
+    assert [path.name for path in folder.iterdir()] == ["desk"]
+    assert load_bundle(folder / "desk").manifest.name == "tiny-shared"
+    assert not [name for name in hub.fetched if name.endswith((".bin", ".py"))]
+
+
+def test_without_a_network_one_sentence_says_so(cli: Cli, repositories: Path) -> None:
+    """At once, and the models folder stays empty."""
+    with serving(repositories) as hub:
+        online(cli, hub)
+    del cli.extra["HF_HUB_OFFLINE"]
+    result = cli("models", "pull", "me/captions", timeout=110)
+    assert result.returncode == 1
+    assert "the hub cannot be reached" in one_sentence(result)
+    assert not list((cli.home / "data" / "edgevoice" / "models").iterdir())
