@@ -50,6 +50,9 @@ class AsrSettings:
     """"auto": fp16 on CUDA and int8 on CPU where the bundle has them, otherwise fp32."""
     threads: int = 2
     """Threads of ONNX Runtime on the CPU."""
+    keep_optimised: bool = True
+    """Keep large graphs as ONNX Runtime optimised them in the user's cache, so that the next start is quick; takes as
+    much disk as the graph."""
     hop_s: float = 0.32
     """Time from one partial caption to the next."""
     context_s: float = 1.0

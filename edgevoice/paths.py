@@ -30,6 +30,11 @@ def models_folder() -> Path:
     return platformdirs.user_data_path(APP) / "models"
 
 
+def cache_folder() -> Path:
+    """What can be made again: removing it costs time and nothing else."""
+    return platformdirs.user_cache_path(APP)
+
+
 def bundled_model() -> Path:
     """The model that comes with edgevoice: inside the package once installed, `models/` in a checkout."""
     installed = _PACKAGE / "_bundled" / BUNDLED_NAME

@@ -81,7 +81,8 @@ def compare_variants(bundle: Path, precision: str, clips: Clips) -> Parity:
 
 def compare(checkpoint: Checkpoint, bundle: Path, precision: str, clips: Clips) -> Parity:
     """Decodes every clip with PyTorch and with the runtime, as `edgevoice live` would."""
-    model = AcousticModel(load_bundle(bundle), AsrSettings(provider="cpu", precision=precision))  # type: ignore[arg-type]
+    settings = AsrSettings(provider="cpu", precision=precision, keep_optimised=False)  # type: ignore[arg-type]
+    model = AcousticModel(load_bundle(bundle), settings)
     usable = [clip for clip in clips if len(clip) >= shortest(model)]
     if not usable:
         raise ParityError("None of the clips is long enough to compare anything on", "Choose other --clips")

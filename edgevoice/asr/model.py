@@ -95,7 +95,8 @@ class _Pass:
 
         # an int8 graph has no kernels on the GPU
         provider = "cpu" if settings.precision == "int8" and settings.provider == "auto" else settings.provider
-        self.session = open_session(file, provider, settings.threads)
+        digests = bundle.manifest.files if settings.keep_optimised else {}
+        self.session = open_session(file, provider, settings.threads, digests)
         self.precision = choose_precision(graph, self.session.provider, settings.precision)
         missing = {graph.outputs[head] for head in heads} - set(self.session.outputs)
         if missing:

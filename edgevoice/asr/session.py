@@ -8,12 +8,14 @@ import io
 import os
 import re
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgevoice.asr import optimised
 from edgevoice.errors import EdgeVoiceError, MissingExtraError, ModelError, ProviderError
 
 Array = npt.NDArray[np.float32]
@@ -68,9 +70,16 @@ class Session:
         return {name: np.asarray(value, dtype=np.float32) for name, value in zip(self.outputs, values, strict=True)}
 
 
-def open_session(file: FileChoice, provider: str, threads: int) -> Session:
+def open_session(file: FileChoice, provider: str, threads: int, digests: Mapping[str, str] | None = None) -> Session:
     """A session on `provider`; "auto" takes CUDA where it loads and otherwise the CPU, with a note that says
     why if there is a GPU.
+
+    Args:
+        file: the graph.
+        provider: "auto", "cpu", "cuda" or "tensorrt".
+        threads: on the CPU.
+        digests: file name -> sha256 of a bundle's files, which were verified: a large graph among them is loaded on the
+            CPU as onnxruntime optimised it the first time (`edgevoice.asr.optimised`).
 
     Raises:
         ProviderError: `provider` was named and cannot be used; there is no silent fallback.
@@ -80,11 +89,11 @@ def open_session(file: FileChoice, provider: str, threads: int) -> Session:
     runtime = _runtime()
     choose = file if callable(file) else lambda _: file
     if provider != "auto":
-        return _open(runtime, choose(provider), provider, threads)
+        return _open(runtime, choose(provider), provider, threads, digests or {})
     try:
-        return _open(runtime, choose("cuda"), "cuda", threads)
+        return _open(runtime, choose("cuda"), "cuda", threads, digests or {})
     except ProviderError as error:
-        session = _open(runtime, choose("cpu"), "cpu", threads)
+        session = _open(runtime, choose("cpu"), "cpu", threads, digests or {})
         # on a machine without a GPU the CPU is no fallback, and nothing needs saying
         session.note = error.what if gpu_present() else ""
         return session
@@ -110,9 +119,19 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _open(runtime: Any, file: Path, provider: str, threads: int) -> Session:
+def available_providers() -> list[str]:
+    """What the installed onnxruntime was built for; whether it loads here, only a session tells.
+
+    Raises:
+        MissingRuntimeError: onnxruntime is not installed.
+    """
+    built = _runtime().get_available_providers()
+    return [name for name, its in _NAMES.items() if its in built]
+
+
+def _open(runtime: Any, file: Path, provider: str, threads: int, digests: Mapping[str, str]) -> Session:
     if provider == "cpu":
-        return _prove(_create(runtime, file, provider, threads), provider)
+        return _prove(_create_on_cpu(runtime, file, threads, digests), provider)
     if _NAMES[provider] not in runtime.get_available_providers():
         raise ProviderError(f"The installed onnxruntime {runtime.__version__} has no {_title(provider)}", _GPU_REMEDY)
     _preload(runtime)
@@ -133,11 +152,49 @@ def _prove(session: Any, provider: str) -> Session:
     return Session(session, provider)
 
 
-def _create(runtime: Any, file: Path, provider: str, threads: int) -> Any:
+def _create_on_cpu(runtime: Any, file: Path, threads: int, digests: Mapping[str, str]) -> Any:
+    """A session on a graph, or on what was kept of it; a graph that is worth it is kept now."""
+    place = optimised.place_for(file, digests, runtime.__version__) if digests else None
+    if place is None:
+        return _create(runtime, file, "cpu", threads)
+    return _create_kept(runtime, place, threads) or _create_and_keep(runtime, file, place, threads)
+
+
+def _create_kept(runtime: Any, place: Path, threads: int) -> Any:
+    """A session on an optimised graph, None if there is none that is whole. It loads while its bytes are read."""
+    if not optimised.is_there(place):
+        return None
+    options = _session_options(runtime, threads)
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    with ThreadPoolExecutor(1) as reader:
+        whole = reader.submit(optimised.is_whole, place)
+        try:
+            session = _create(runtime, place / optimised.GRAPH, "cpu", threads, options)
+        except ModelError:
+            return None
+        return session if whole.result() else None
+
+
+def _create_and_keep(runtime: Any, file: Path, place: Path, threads: int) -> Any:
+    """A session on a graph, of which the optimised form is kept where the disk allows it."""
+    session = None
+    # onnxruntime's own failure to write is told from a broken graph by loading that once more
+    with contextlib.suppress(OSError, ModelError), optimised.kept(place) as folder:
+        options = _session_options(runtime, threads)
+        options.optimized_model_filepath = str(folder / optimised.GRAPH)
+        # weights beside the graph are mapped into memory, not read and copied: half the time
+        prefix = "session.optimized_model_external_initializers"
+        options.add_session_config_entry(f"{prefix}_file_name", optimised.WEIGHTS)
+        options.add_session_config_entry(f"{prefix}_min_size_in_bytes", "1024")
+        session = _create(runtime, file, "cpu", threads, options)
+    return session or _create(runtime, file, "cpu", threads)
+
+
+def _create(runtime: Any, file: Path, provider: str, threads: int, options: Any = None) -> Any:
     try:
         session = runtime.InferenceSession(
             str(file),
-            sess_options=_session_options(runtime, threads),
+            sess_options=options or _session_options(runtime, threads),
             providers=_providers(provider),
             enable_fallback=0,
         )

@@ -126,7 +126,8 @@ def pull(
         str | None, typer.Option("--intent", metavar="OWNER/NAME", help="A second one, for intents, beside a CTC one.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="What to call the model; the checkpoint's when left out.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="What to call the model; the checkpoint's when left out."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model of that name.")] = False,
 ) -> None:
