@@ -1,4 +1,4 @@
-"""`edgevoice bench accuracy|alarms BUNDLE`."""
+"""`edgevoice bench accuracy|alarms|model BUNDLE`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from pathlib import Path
 EXAMPLE = """examples:
   edgevoice bench accuracy models/banking-en --data corpus/banking-en/manifest.csv --split test
   edgevoice bench alarms models/desk --data recordings/meetings/manifest.csv
+  edgevoice bench model models/desk
 """
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command line; returns its exit code."""
+    if arguments and arguments[0] == "model":  # needs no recordings, so it has options of its own
+        from bench import model
+
+        return model.run(arguments[1:])
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     from edgevoice.errors import UsageError
@@ -57,8 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "what",
-        choices=["accuracy", "alarms"],
-        help="error rates and intents on recordings that say theirs; false alarms per hour on speech without commands",
+        choices=["accuracy", "alarms", "model"],
+        help="error rates and intents on recordings that say theirs; false alarms per hour on speech without commands; "
+        "or speed, memory and size ('edgevoice bench model --help')",
     )
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
     parser.add_argument("--data", type=Path, action="append", required=True, help="manifest CSV (repeatable)")

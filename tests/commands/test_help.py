@@ -48,7 +48,8 @@ class TestHelp:
         """A command line to copy, in each help text."""
         result = cli(command, "--help")
         assert result.returncode == 0
-        sub = [cli("models", each, "-h").stdout for each in ("list", "info", "verify")] if command == "models" else []
+        below = ("list", "info", "verify", "pull", "rm") if command == "models" else ()
+        sub = [cli(command, each, "-h").stdout for each in below]
         for text in sub or [result.stdout]:
             assert f"edgevoice {command}" in text.decode().split("Example", 1)[1]
 

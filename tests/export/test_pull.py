@@ -7,41 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
-from transformers import AutoConfig, AutoModelForAudioClassification, AutoModelForCTC
 
-from edgevoice.asr.bundle import FeatureSettings, load_bundle
+from edgevoice.asr.bundle import load_bundle
+from tests.checkpoints import LABELS, LETTERS, captions, intents
 from tests.command_line import Cli, one_sentence
 from tests.hub_server import HubServer, serving
-from tests.small import TINY_WAV2VEC2
 from tests.tiny import tiny_bundle
-from training.checkpoint import save_features
-from training.vocabulary import characters_tokenizer
 
 pytestmark = pytest.mark.slow
-
-LETTERS = ("", *" abcdefghijklmnopqrstuvwxyz'")
-
-
-def checkpoint(folder: Path, auto: type, **options: object) -> None:
-    """Random weights as Transformers saves them."""
-    table = dict(TINY_WAV2VEC2)
-    torch.manual_seed(0)
-    model = auto.from_config(AutoConfig.for_model(table.pop("model_type"), **table, **options))
-    model.save_pretrained(folder)
-    save_features(FeatureSettings(kind="waveform", normalise="utterance"), folder)
 
 
 @pytest.fixture(scope="module")
 def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint for captions, one for intents, and one whose weights are a pickle."""
     root = tmp_path_factory.mktemp("hub")
-    # the tokenizer has one token more than the head, as many of the hub do
-    checkpoint(root / "me" / "captions", AutoModelForCTC, vocab_size=len(LETTERS), pad_token_id=0)
-    characters_tokenizer(LETTERS, 0, root / "me" / "captions")
-    names = ["pay", "stop"]
-    labels = {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
-    checkpoint(root / "me" / "intents", AutoModelForAudioClassification, classifier_proj_size=16, **labels)
+    captions(root / "me" / "captions")
+    intents(root / "me" / "intents")
     for name in ("captions", "pickled"):
         (root / "me" / name).mkdir(exist_ok=True)
         (root / "me" / name / "pytorch_model.bin").write_bytes(b"\x80\x04cposix\nsystem\n.")
@@ -89,13 +70,13 @@ def test_two_checkpoints_become_a_model_that_runs_offline(cli: Cli, repositories
     assert "edgevoice live --model desk" in pulled.stderr.decode()
     assert [path.name for path in folder.iterdir()] == ["desk"]
     manifest = load_bundle(folder / "desk").manifest
-    assert (manifest.name, manifest.kind, manifest.labels) == ("desk", "ctc+intent", ("pay", "stop"))
+    assert (manifest.name, manifest.kind, manifest.labels) == ("desk", "ctc+intent", LABELS)
     assert len(manifest.vocabulary) == len(LETTERS)
     assert manifest.parity["fp32"]["text_error"] == 0
     assert cli("models", "verify", "desk").returncode == 0
     clip = next(Path("export/clips").glob("*.ogg")).resolve()
     heard = cli("classify", clip, "--model", "desk", "--json")
-    assert {row["label"] for row in json.loads(heard.stdout)} == {"pay", "stop"}
+    assert {row["label"] for row in json.loads(heard.stdout)} == set(LABELS)
 
 
 @pytest.mark.parametrize(
