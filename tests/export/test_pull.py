@@ -14,7 +14,7 @@ from tests.command_line import Cli, one_sentence
 from tests.hub_server import HubServer, serving
 from tests.tiny import tiny_bundle
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_two_checkpoints_become_a_model_that_runs_offline(cli: Cli, repositories
     """Fetched, converted, proved and named in one go; nothing but data was fetched; the hub is not asked again."""
     with serving(repositories) as hub:
         online(cli, hub)
-        pulled = cli("models", "pull", "me/captions", "--intent", "me/intents", "--name", "desk", timeout=110)
+        pulled = cli("models", "pull", "me/captions", "--intent", "me/intents", "--name", "desk", timeout=350)
         assert pulled.returncode == 0, pulled.stderr.decode()
         fetched = set(hub.fetched)
     assert {"me/captions/model.safetensors", "me/intents/model.safetensors", "me/captions/vocab.json"} <= fetched
@@ -94,7 +94,7 @@ def test_what_fails_leaves_what_was_there(cli: Cli, hub: HubServer, repository: 
     online(cli, hub)
     folder = cli.home / "data" / "edgevoice" / "models"
     tiny_bundle(folder / "desk")
-    result = cli("models", "pull", repository, "--name", "desk", "--force", timeout=110)
+    result = cli("models", "pull", repository, "--name", "desk", "--force", timeout=350)
     assert result.returncode == 1
     assert said in one_sentence(result)
     assert [path.name for path in folder.iterdir()] == ["desk"]
@@ -107,7 +107,7 @@ def test_without_a_network_one_sentence_says_so(cli: Cli, repositories: Path) ->
     with serving(repositories) as hub:
         online(cli, hub)
     del cli.extra["HF_HUB_OFFLINE"]
-    result = cli("models", "pull", "me/captions", timeout=110)
+    result = cli("models", "pull", "me/captions", timeout=350)
     assert result.returncode == 1
     assert "the hub cannot be reached" in one_sentence(result)
     assert not list((cli.home / "data" / "edgevoice" / "models").iterdir())
