@@ -167,13 +167,13 @@ def serve(run: Run, requests: Any, answer: Callable[[dict[str, Any]], None]) -> 
 
 def memory() -> dict[str, float]:
     """Megabytes that this process holds now, and the most it ever held; what is mapped from files counts."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-        resident = pages * resource.getpagesize()
-    except OSError:  # not Linux
-        resident = peak
-    return {"resident_mb": resident / 1e6, "peak_mb": peak / 1e6}
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:  # not Linux; second best, because it begins with what the parent held
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+        return {"resident_mb": peak, "peak_mb": peak}
+    kilobytes = {name: int(rest.split()[0]) for name, _, rest in (x.partition(":") for x in lines) if name[:2] == "Vm"}
+    return {"resident_mb": kilobytes["VmRSS"] / 976.5625, "peak_mb": kilobytes["VmHWM"] / 976.5625}
 
 
 WAYS: dict[str, Callable[[argparse.Namespace], tuple[Run, dict[str, Any]]]] = {
