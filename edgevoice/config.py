@@ -46,6 +46,10 @@ class AsrSettings:
     """How captions are made."""
 
     provider: Provider = "auto"
+    remote: str = ""
+    """grpc://HOST:PORT of a KServe v2 server that runs the model in place of this machine; empty for this machine."""
+    remote_timeout_s: float = 10.0
+    """How long that server may take for one answer before it counts as away."""
     precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"
     """"auto": fp16 on CUDA and int8 on CPU where the bundle has them, otherwise fp32."""
     threads: int = 2

@@ -30,6 +30,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "vad.minimum_speech_s": (0.01, 5),
     "vad.hangover_s": (0.05, 10),
     "vad.maximum_s": (1, 60),
+    "asr.remote_timeout_s": (0.1, 600),
     "asr.threads": (1, 1024),
     "asr.hop_s": (0.02, 10),
     "asr.context_s": (0, 30),

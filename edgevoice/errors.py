@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class EdgeVoiceError(Exception):
     """Anything edgevoice reports to its user. `exit_code` is what the command line returns for it."""
@@ -49,6 +51,20 @@ class PortAudioMissingError(AudioError, ImportError):
 
 class ModelError(EdgeVoiceError):
     """A model bundle that is missing, damaged or of a kind this version cannot run."""
+
+
+class ModelAwayError(ModelError):
+    """A model that runs on another machine, which cannot be reached for now; what failed can be tried again.
+
+    Args:
+        what: as for every error.
+        remedy: as for every error.
+        wait: waits at most so many seconds for the model and tells whether it is back.
+    """
+
+    def __init__(self, what: str, remedy: str, wait: Callable[[float], bool]) -> None:
+        super().__init__(what, remedy)
+        self.wait = wait
 
 
 class ProviderError(ModelError):

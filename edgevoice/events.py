@@ -61,7 +61,7 @@ class StreamStarted(Event):
     model: str
     """Name of the model bundle."""
     provider: str
-    """The ONNX Runtime execution provider really in use: "cpu", "cuda" or "tensorrt"."""
+    """The ONNX Runtime execution provider really in use: "cpu", "cuda" or "tensorrt"; or "remote grpc://HOST:PORT"."""
     note: str = ""
     """What the user should know about the provider, for example why CUDA was not used."""
     labels: tuple[str, ...] = ()

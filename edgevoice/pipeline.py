@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TypedDict
 
@@ -15,11 +16,11 @@ import numpy.typing as npt
 
 from edgevoice import events
 from edgevoice.asr.intent import Detected, IntentTracker, Rejected
-from edgevoice.asr.recogniser import Final, Model, Recogniser
+from edgevoice.asr.recogniser import Final, LastPass, Model, Recogniser
 from edgevoice.audio.resample import Resampler, clean
 from edgevoice.audio.source import Block, Source
 from edgevoice.config import SAMPLE_RATE, Settings
-from edgevoice.errors import AudioError, EdgeVoiceError
+from edgevoice.errors import AudioError, EdgeVoiceError, ModelAwayError
 from edgevoice.events import Event, Word
 from edgevoice.recent import Level, Ring
 from edgevoice.text import plain
@@ -29,6 +30,12 @@ from edgevoice.vad.segmenter import SegmentClosed, Segmenter, SegmentOpened
 Array = npt.NDArray[np.float32]
 
 _LEVEL_SAMPLES = SAMPLE_RATE // 10
+KEPT_S = 600.0
+"""How much speech is kept for a model that is away; 40 MB."""
+PATIENCE_S = 30.0
+"""How long a stream that is over, or that can keep no more, waits for a model that is away."""
+_SLICE_S = 0.5
+_RETRY_SAMPLES = SAMPLE_RATE
 
 
 class _Place(TypedDict):
@@ -69,6 +76,9 @@ class Pipeline:
         self._tracker = IntentTracker(model.manifest, settings.intent)
         self._level = Level(_LEVEL_SAMPLES)
         self._segment: _Segment | None = None
+        self._over: deque[_Over] = deque()
+        self._away = self._waited = self._stopped = False
+        self._retry = 0
         self._pending = np.zeros(0, dtype=np.float32)
         self._arrived = 0.0
         self._late = False
@@ -105,6 +115,7 @@ class Pipeline:
 
     def stop(self) -> None:
         """Ends the stream soon, from any thread: `run` finishes what the source has taken in, and comes to its end."""
+        self._stopped = True
         self._source.close()
 
     def _listen(self) -> Iterator[Event]:
@@ -146,6 +157,7 @@ class Pipeline:
         if self._segment:
             self._recogniser.feed(self._pending)
         yield from self._end_segment(len(self._pending))
+        yield from self._finish(ending=True)
 
     def _end_segment(self, rest: int = 0) -> Iterator[Event]:
         for change in self._segmenter.flush(rest):
@@ -161,6 +173,8 @@ class Pipeline:
             yield events.LevelMeasured(**self._place(), dbfs=level[0], peak=level[1], speech=level[2])
         for change in self._segmenter.feed(probability):
             yield from self._change(change)
+        if self._over and self._ring.end >= self._retry:
+            yield from self._finish()
         if self._segment and self._recogniser.due:
             yield from self._update(self._segment)
 
@@ -185,10 +199,14 @@ class Pipeline:
             return
         try:
             partial = self._recogniser.update()
+        except ModelAwayError as error:
+            yield from self._model_away(error)
+            return
         except Exception as error:  # noqa: BLE001 - whatever breaks inside the model, the stream goes on
             segment.broken = True  # one event, not one for every hop
             yield self._failure(error)
             return
+        self._away = self._waited = False
         stable, tentative = _text(partial.stable), _text(partial.tentative)
         if "ctc" in self._model.heads and (stable, tentative) != segment.shown:
             segment.shown = (stable, tentative)
@@ -203,25 +221,69 @@ class Pipeline:
         self._segment = None
         start, end = segment.start / SAMPLE_RATE, closed.end / SAMPLE_RATE
         yield events.SpeechEnded(**self._place(), segment=segment.id, start=start, end=end)
-        final = Final(self._recogniser.words, None)
-        failure = None
-        try:
-            final = self._recogniser.finish(closed.end)
-        except Exception as error:  # noqa: BLE001 - whatever breaks inside the model, the words so far are shown
-            failure = error
+        self._over.append(_Over(segment, self._recogniser.end(closed.end), self._tracker.announced))
+        yield from self._finish()
+
+    def _finish(self, *, ending: bool = False) -> Iterator[Event]:
+        """The last passes of the segments that are over, in their order. While the model is away they are kept and
+        tried again; when the stream is ending, or more than `KEPT_S` wait, the words so far have to do."""
+        while self._over:
+            over = self._over[0]
+            final = Final(over.last_pass.words, None)
+            failed = True
+            try:
+                final, failed = over.last_pass.run(), False
+                self._away = self._waited = False
+            except ModelAwayError as error:
+                yield from self._model_away(error)
+                self._retry = self._ring.end + _RETRY_SAMPLES
+                if not ending and sum(len(each.last_pass.audio) for each in self._over) <= KEPT_S * SAMPLE_RATE:
+                    return
+                if self._back(error):
+                    continue
+            except Exception as error:  # noqa: BLE001 - whatever breaks inside the model, the words so far are shown
+                yield self._failure(error)
+            self._over.popleft()
+            yield from self._finished(over, final, failed=failed)
+
+    def _finished(self, over: _Over, final: Final, *, failed: bool) -> Iterator[Event]:
+        segment, end = over.segment, over.last_pass.end
         words = _plain_words(final.words)
         text = " ".join(word.word for word in words)
-        if failure:
-            yield self._failure(failure)
         if "ctc" in self._model.heads:
             self._words += len(words)
-            latency = self._latency() + max(0, self._ring.end - closed.end) / SAMPLE_RATE
             yield events.CaptionFinished(
-                **self._place(), segment=segment.id, start=start, end=end, text=text, words=words, latency=latency
+                **self._place(),
+                segment=segment.id,
+                start=segment.start / SAMPLE_RATE,
+                end=end / SAMPLE_RATE,
+                text=text,
+                words=words,
+                latency=self._latency() + max(0, self._ring.end - end) / SAMPLE_RATE,
             )
-        if "intent" in self._model.heads and not failure:
-            verdict = self._tracker.final(final.intent_logits, speech_s=segment.speech_s, at=self._at())
+        if "intent" in self._model.heads and not failed:
+            verdict = self._tracker.final(
+                final.intent_logits, speech_s=segment.speech_s, at=self._at(), announced=over.announced
+            )
             yield from self._verdict(segment, verdict, text)
+
+    def _model_away(self, error: ModelAwayError) -> Iterator[Event]:
+        """Says it once, not at every try."""
+        if not self._away:
+            self._away = True
+            yield self._failure(error)
+
+    def _back(self, error: ModelAwayError) -> bool:
+        """Waits for a model that is away, once; a person who wants the stream to end waits no longer."""
+        if self._waited:
+            return False
+        self._waited = True
+        for _ in range(round(PATIENCE_S / _SLICE_S)):
+            if self._stopped:
+                return False
+            if error.wait(_SLICE_S):
+                return True
+        return False
 
     def _verdict(self, segment: _Segment, verdict: Detected | Rejected | None, text: str) -> Iterator[Event]:
         if isinstance(verdict, Detected):
@@ -264,6 +326,16 @@ class Pipeline:
     def _latency(self) -> float:
         """Seconds since the newest audio reached this process."""
         return max(0.0, self._clock() - self._arrived)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Over:
+    """A segment that is over and whose last pass is still to be done."""
+
+    segment: _Segment
+    last_pass: LastPass
+    announced: bool
+    """Whether its intent was announced early."""
 
 
 @dataclasses.dataclass(slots=True)

@@ -8,24 +8,35 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgevoice.errors import UsageError
+from edgevoice.paths import MANIFEST_NAME
 from training import network
 
 EXAMPLE = """examples:
   edgevoice export runs/banking-en --output models/mine
   edgevoice export runs/ctc --intent runs/intent --output models/mine
+  edgevoice export runs/banking-en --output models/mine --triton models-for-triton
+  edgevoice export models/mine --triton models-for-triton
 """
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command line; returns its exit code."""
     options = _parser().parse_args(arguments)
+    if options.triton:
+        from export.triton import check_folder
+
+        check_folder(options.triton)  # before an export that takes minutes
+    if options.output is None:
+        return _serve_bundle(options.checkpoint, options.triton)
+    if options.triton and options.triton.resolve().is_relative_to(options.output.resolve()):
+        raise UsageError(f"{options.triton} lies in the bundle", "Choose another --triton")
     checkpoints = [options.checkpoint, *([options.intent] if options.intent else [])]
     network.allow(checkpoints)
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for noisy in ("optimum", "transformers", "torch"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    from edgevoice.errors import UsageError
     from export.build import PRECISIONS, ExportOptions, export
     from export.parity import CLIPS
 
@@ -52,7 +63,38 @@ def main(arguments: Sequence[str]) -> int:
     for precision, figures in manifest.parity.items():
         print(f"{precision}\t" + "\t".join(f"{name} {value}" for name, value in figures.items()))
     print(f"written\t{options.output}")
+    if options.triton:
+        _serve(options.output, options.triton)
     return 0
+
+
+def _serve_bundle(name: str, triton: Path | None) -> int:
+    """A bundle that is there already needs no export to be served."""
+    from edgevoice.errors import ModelError
+    from edgevoice.paths import find_model
+
+    if triton is None:
+        raise UsageError(
+            "--output is missing", "Say where the bundle goes: edgevoice export CHECKPOINT --output BUNDLE"
+        )
+    try:
+        folder = find_model(name)
+    except ModelError:
+        folder = Path(name)
+    if not (folder / MANIFEST_NAME).is_file():
+        raise UsageError(
+            f"{name} is no bundle, and --output is missing", "Name the bundle that desks will use: --output"
+        )
+    _serve(folder, triton)
+    return 0
+
+
+def _serve(bundle: Path, folder: Path) -> None:
+    from edgevoice.asr.bundle import load_bundle
+    from export.triton import write_repository
+
+    for model in write_repository(load_bundle(bundle), folder):
+        print(f"written\t{folder / model}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,9 +105,17 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("checkpoint", help="folder or hub id of a CTC, intent or joint checkpoint")
+    parser.add_argument(
+        "checkpoint", help="folder or hub id of a CTC, intent or joint checkpoint; with --triton alone, a bundle"
+    )
     parser.add_argument("--intent", help="a second checkpoint, for intents, beside a CTC one")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the bundle")
+    parser.add_argument("-o", "--output", type=Path, help="folder of the bundle")
+    parser.add_argument(
+        "--triton",
+        type=Path,
+        metavar="DIR",
+        help="write a model repository for NVIDIA Triton too, which many desks share with 'edgevoice live --remote'",
+    )
     parser.add_argument("--name", default="", help="name of the model (the folder's)")
     parser.add_argument(
         "--precision",

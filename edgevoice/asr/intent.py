@@ -66,6 +66,11 @@ class IntentTracker:
         self._before: tuple[str, float] | None = None
         self._announced = False
 
+    @property
+    def announced(self) -> bool:
+        """Whether the segment's intent was announced early."""
+        return self._announced
+
     def early(self, logits: Array | None, *, speech_s: float, at: float) -> Detected | None:
         """An intent to announce now: the same label at or above its threshold, and that for early announcements, in
         two consecutive updates.
@@ -85,11 +90,15 @@ class IntentTracker:
         held = sure_of_both(before, self._before)
         if not held or held < self._manifest.early_threshold or speech_s < EARLY_SPEECH_S:
             return None
+        self._announced = True
         return self._announce(verdict, at)
 
-    def final(self, logits: Array | None, *, speech_s: float, at: float) -> Detected | Rejected | None:
-        """The verdict over a whole segment; None if an intent was already announced, which is never withdrawn."""
-        if self._announced:
+    def final(
+        self, logits: Array | None, *, speech_s: float, at: float, announced: bool = False
+    ) -> Detected | Rejected | None:
+        """The verdict over a whole segment, which need not be the newest; None if its intent was already announced
+        early, which is never withdrawn."""
+        if announced:
             return None
         if logits is None:
             return Rejected("", 0.0, "too short", ())
@@ -99,7 +108,6 @@ class IntentTracker:
         return self._announce(verdict, at) if isinstance(verdict, Detected) else verdict
 
     def _announce(self, verdict: Detected, at: float) -> Detected:
-        self._announced = True
         self._announced_at[verdict.label] = at
         return verdict
 

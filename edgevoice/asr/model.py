@@ -6,16 +6,19 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr.bundle import Bundle, Graph, Manifest
 from edgevoice.asr.features import model_input
-from edgevoice.asr.session import open_session
+from edgevoice.asr.session import Session, open_session
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import ModelError, ProviderError
+
+if TYPE_CHECKING:
+    from edgevoice.asr.remote import RemoteSession
 
 Array = npt.NDArray[np.float32]
 Head = Literal["ctc", "intent"]
@@ -40,6 +43,7 @@ class AcousticModel:
     Raises:
         ModelError: a graph that cannot be run, or a precision that the bundle does not have.
         ProviderError: the provider asked for cannot be used.
+        ConfigError: the address of the server is none.
     """
 
     def __init__(self, bundle: Bundle, settings: AsrSettings, intent_bundle: Bundle | None = None) -> None:
@@ -57,6 +61,7 @@ class AcousticModel:
         """One pass through each graph for 16 kHz mono float32 samples in -1..1.
 
         Raises:
+            ModelAwayError: the server that runs the graph cannot be reached for now.
             ModelError: the graph failed, or its output does not fit the manifest.
         """
         logits = {head: value for each in self._passes for head, value in each(samples).items()}
@@ -89,15 +94,8 @@ class _Pass:
     def __init__(self, bundle: Bundle, graph: Graph, heads: tuple[Head, ...], settings: AsrSettings) -> None:
         self.heads = heads
         self._graph = graph
-
-        def file(provider: str) -> Path:
-            return bundle.file(graph, choose_precision(graph, provider, settings.precision))
-
-        # an int8 graph has no kernels on the GPU
-        provider = "cpu" if settings.precision == "int8" and settings.provider == "auto" else settings.provider
-        digests = bundle.manifest.files if settings.keep_optimised else {}
-        self.session = open_session(file, provider, settings.threads, digests)
-        self.precision = choose_precision(graph, self.session.provider, settings.precision)
+        self.session: Session | RemoteSession
+        self.session, self.precision = _open_remote(bundle, graph, settings) or _open_here(bundle, graph, settings)
         missing = {graph.outputs[head] for head in heads} - set(self.session.outputs)
         if missing:
             what = f"The model '{bundle.manifest.name}' has no output '{min(missing)}', which its manifest names"
@@ -109,6 +107,28 @@ class _Pass:
             return {}
         outputs = self.session.run(model_input(samples, self._graph.features))
         return {head: outputs[self._graph.outputs[head]][0] for head in self.heads}
+
+
+def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings) -> tuple[Session, str]:
+    """A session on this machine, and its precision."""
+
+    def file(provider: str) -> Path:
+        return bundle.file(graph, choose_precision(graph, provider, settings.precision))
+
+    # an int8 graph has no kernels on the GPU
+    provider = "cpu" if settings.precision == "int8" and settings.provider == "auto" else settings.provider
+    digests = bundle.manifest.files if settings.keep_optimised else {}
+    session = open_session(file, provider, settings.threads, digests)
+    return session, choose_precision(graph, session.provider, settings.precision)
+
+
+def _open_remote(bundle: Bundle, graph: Graph, settings: AsrSettings) -> tuple[RemoteSession, str] | None:
+    """A session on the server that the settings name, if they name one; the precision is the server's choice."""
+    if not settings.remote:
+        return None
+    from edgevoice.asr.remote import open_remote  # gRPC comes with an extra, and few need it
+
+    return open_remote(settings.remote, bundle.manifest, graph, settings.remote_timeout_s), "as served"
 
 
 def load_model(bundle: Bundle, intent_bundle: Bundle | None, settings: AsrSettings) -> AcousticModel:

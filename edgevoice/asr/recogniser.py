@@ -7,6 +7,7 @@ segment. Their lengths are whole hops, so that few different lengths occur (a GP
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,8 +67,7 @@ class Recogniser:
         self._largest = max(self._hop, int(manifest.windows[-1] * SAMPLE_RATE) // self._hop * self._hop)
         # at least half of a window is for what is not stable yet
         self._context = min(round(settings.context_s * SAMPLE_RATE), self._largest // 2)
-        self._last: Word | None = None
-        self._end = 0
+        self._newest: LastPass | None = None
         self.open(0, np.zeros(0, dtype=np.float32))
 
     def open(self, start_sample: int, audio: Array) -> None:
@@ -76,8 +76,10 @@ class Recogniser:
         self._audio = np.zeros(max(2 * len(audio), 8 * SAMPLE_RATE), dtype=np.float32)
         self._length = 0
         # a segment may be cut in the past, before words that were promised: they are not said again
-        promised = self._last is not None and start_sample == self._end < self._last.end * SAMPLE_RATE
-        self._prefix = StablePrefix(self._last if promised else None)
+        before = self._newest
+        last = before.words[-1] if before and before.words and start_sample == before.end else None
+        promised = last is not None and start_sample < last.end * SAMPLE_RATE
+        self._prefix = StablePrefix(last if promised else None)
         self._intents = _EarlyIntents()
         self.feed(audio)
         self.skip()  # the first update comes with the first whole hop after the detection
@@ -113,7 +115,7 @@ class Recogniser:
         now = self._decoded = self._now()
         start = self._window_start(now)
         encoding = self._model.encode(self._audio[start:now])
-        self._prefix.update(self._words(encoding, start), self._seconds(now))
+        self._prefix.update(self._words(encoding, self._seconds(start)), self._seconds(now))
         logits = self._intents.add(encoding.intent_logits, from_start=start == 0)
         return Partial(tuple(self._prefix.stable), tuple(self._prefix.tentative), logits)
 
@@ -123,16 +125,13 @@ class Recogniser:
         Raises:
             ModelError: the model failed; `words` still holds the words so far.
         """
-        audio = self._audio[: min(self._length, max(0, end_sample - self._start))]
-        self._remember(self.words, end_sample)
-        encoding = self._model.encode(audio)
-        words = tuple(self._prefix.finish(self._words(encoding, 0)))
-        self._remember(words, end_sample)
-        return Final(words, encoding.intent_logits)
+        return self.end(end_sample).run()
 
-    def _remember(self, words: tuple[Word, ...], end_sample: int) -> None:
-        """What was said, and where its segment ended, for a segment that begins there."""
-        self._last, self._end = words[-1] if words else None, end_sample
+    def end(self, end_sample: int) -> LastPass:
+        """The last pass of the segment, up to `end_sample` (stream's clock), to be run now or when it can be."""
+        audio = self._audio[: min(self._length, max(0, end_sample - self._start))]
+        self._newest = LastPass(self._model, audio, self._prefix, self._words, self._start, end_sample)
+        return self._newest
 
     def _now(self) -> int:
         return self._length // self._hop * self._hop
@@ -154,14 +153,45 @@ class Recogniser:
             return 0
         return round(seconds * SAMPLE_RATE) - self._start
 
-    def _words(self, encoding: Encoding, start: int) -> list[Word]:
+    def _words(self, encoding: Encoding, start_s: float) -> list[Word]:
         if encoding.log_probs is None:
             return []
         tokens = ctc.greedy(encoding.log_probs, self._manifest.vocabulary, self._manifest.blank)
-        return ctc.words(tokens, self._model.frame_seconds, self._seconds(start))
+        return ctc.words(tokens, self._model.frame_seconds, start_s)
 
     def _seconds(self, sample: int) -> float:
         return (self._start + sample) / SAMPLE_RATE
+
+
+class LastPass:
+    """The decoding of a whole segment that is over. One that failed can be tried again, later segments or not."""
+
+    def __init__(
+        self,
+        model: Model,
+        audio: Array,
+        prefix: StablePrefix,
+        decode: Callable[[Encoding, float], list[Word]],
+        start: int,
+        end: int,
+    ) -> None:
+        self.audio = audio
+        """The segment, 16 kHz."""
+        self.end = end
+        """Where it ends, in samples on the stream's clock."""
+        self.words: tuple[Word, ...] = (*prefix.stable, *prefix.tentative)
+        """The words so far; once it has run, all."""
+        self._model, self._prefix, self._decode, self._start = model, prefix, decode, start
+
+    def run(self) -> Final:
+        """Decodes the segment; its stable words stay as they are.
+
+        Raises:
+            ModelError: the model failed; `words` still holds the words so far.
+        """
+        encoding = self._model.encode(self.audio)
+        self.words = tuple(self._prefix.finish(self._decode(encoding, self._start / SAMPLE_RATE)))
+        return Final(self.words, encoding.intent_logits)
 
 
 class _EarlyIntents:

@@ -29,6 +29,7 @@ def classify(
     top_k: TopK = 5,
     model: options.Model = None,
     provider: options.Provider = None,
+    remote: options.Remote = None,
     as_json: options.Json = False,
 ) -> None:
     """Say which intent a recording expresses.
@@ -42,7 +43,7 @@ def classify(
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
     from edgevoice.asr.intent import rank
 
-    settings = options.settings_for(model=model, provider=provider)
+    settings = options.settings_for(model=model, provider=provider, remote=remote)
     samples = _samples(options.open_recording(file))
     acoustic = options.open_model(settings)
     if "intent" not in acoustic.heads:

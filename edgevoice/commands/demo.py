@@ -23,7 +23,7 @@ def demo(fast: options.Fast = False, provider: options.Provider = None, as_json:
     from edgevoice.commands.streaming import show
     from edgevoice.paths import sample_call
 
-    # the demo shows the bundled model, whatever model the file of settings names
-    settings = options.settings_for(model="", intent_model="", provider=provider)
+    # the demo shows the bundled model on this machine, whatever model and server the file of settings names
+    settings = options.settings_for(model="", intent_model="", provider=provider, remote="")
     recording: Source = FileSource(sample_call())
     raise typer.Exit(show(recording if fast else PacedSource(recording), settings, as_json=as_json))

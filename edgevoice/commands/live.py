@@ -26,6 +26,7 @@ def live(
     model: options.Model = None,
     intent_model: options.IntentModel = None,
     provider: options.Provider = None,
+    remote: options.Remote = None,
     vad: options.Vad = None,
     as_json: options.Json = False,
 ) -> None:
@@ -38,6 +39,7 @@ def live(
     Examples:
       edgevoice live
       edgevoice live --device "USB" --model models/mine
+      edgevoice live --remote grpc://gpu-server:8001
       edgevoice live --input call.wav --fast --json | jq -r 'select(.event == "caption_finished").text'
       arecord -q -f S16_LE -r 16000 -c 1 -t raw | edgevoice live --input -
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
@@ -47,7 +49,7 @@ def live(
         raise UsageError("--fast is for recordings, and this one comes as it is spoken", "Add --input FILE")
     if device is not None and input_ is not None:
         raise UsageError("--device names a microphone, and --input a recording", "Leave one of them out")
-    settings = options.settings_for(model, intent_model, provider, vad, device)
+    settings = options.settings_for(model, intent_model, provider, vad, device, remote)
     raise typer.Exit(show(_source(input_, settings, fast=fast), settings, as_json=as_json))
 
 

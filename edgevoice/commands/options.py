@@ -27,6 +27,10 @@ Provider = Annotated[
     str | None,
     typer.Option("--provider", metavar="auto|cuda|tensorrt|cpu", help="Where the model runs; a name never falls back."),
 ]
+Remote = Annotated[
+    str | None,
+    typer.Option("--remote", metavar="grpc://HOST:PORT", help="A KServe v2 server, such as Triton, runs the model."),
+]
 Vad = Annotated[str | None, typer.Option("--vad", metavar="webrtc|silero", help="What tells speech from silence.")]
 Device = Annotated[
     str | None, typer.Option("--device", "-d", metavar="NAME|NUMBER", help="Microphone, by number or part of its name.")
@@ -41,16 +45,24 @@ def settings_for(
     provider: str | None = None,
     vad: str | None = None,
     device: str | None = None,
+    remote: str | None = None,
 ) -> Settings:
-    """File, environment and the flags given, as settings.
+    """File, environment and the flags given, as settings. A provider named by a flag means this machine, whatever
+    server the file or the environment names.
 
     Raises:
         ConfigError: one of them is wrong.
+        UsageError: both a provider and a server.
     """
+    if provider is not None:
+        if remote:
+            raise UsageError("--provider is about this machine, and --remote about another", "Leave one of them out")
+        remote = ""
     flags: Mapping[str, Any] = {
         "model": model,
         "intent_model": intent_model,
         "asr.provider": provider,
+        "asr.remote": remote,
         "vad.detector": vad,
         "audio.device": device,
     }
@@ -61,7 +73,8 @@ def open_model(settings: Settings) -> AcousticModel:
     """The model that the settings name, verified, loaded and warm.
 
     Raises:
-        ModelError: it is missing, damaged or cannot run here.
+        ModelError: it is missing, damaged or cannot run here, or on the server that the settings name.
+        ConfigError: the address of that server is none.
     """
     from edgevoice.asr.bundle import load_bundle
     from edgevoice.asr.model import load_model

@@ -39,6 +39,7 @@ def transcribe(
     model: options.Model = None,
     intent_model: options.IntentModel = None,
     provider: options.Provider = None,
+    remote: options.Remote = None,
     vad: options.Vad = None,
 ) -> None:
     """Write down what recordings say.
@@ -51,10 +52,11 @@ def transcribe(
       edgevoice transcribe talk.wav
       edgevoice transcribe talk.wav --format srt > talk.srt
       edgevoice transcribe calls/*.wav --format vtt --output subtitles
+      edgevoice transcribe talk.wav --remote grpc://gpu-server:8001
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
     from edgevoice.commands.transcript import rendered, transcript, write_file, written_to
 
-    settings = options.settings_for(model, intent_model, provider, vad)
+    settings = options.settings_for(model, intent_model, provider, vad, remote=remote)
     targets = written_to(files, format_, output, force=force) if output else [None] * len(files)
     acoustic = options.open_model(settings)
     failed = False

@@ -100,7 +100,8 @@ def test_an_early_intent_is_neither_repeated_nor_withdrawn(final):
     tracker = IntentTracker(MANIFEST, IntentSettings())
     for _ in range(2):
         tracker.early(logits("pay", 0.9), speech_s=1.0, at=1.0)
-    assert tracker.final(logits(final, 0.9), speech_s=1.0, at=2.0) is None
+    assert tracker.announced
+    assert tracker.final(logits(final, 0.9), speech_s=1.0, at=2.0, announced=tracker.announced) is None
 
 
 def test_each_segment_may_announce():
