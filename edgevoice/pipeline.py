@@ -157,6 +157,7 @@ class Pipeline:
         if self._segment:
             self._recogniser.feed(self._pending)
         yield from self._end_segment(len(self._pending))
+        self._waited = False
         yield from self._finish(ending=True)
 
     def _end_segment(self, rest: int = 0) -> Iterator[Event]:
@@ -274,7 +275,7 @@ class Pipeline:
             yield self._failure(error)
 
     def _back(self, error: ModelAwayError) -> bool:
-        """Waits for a model that is away, once; a person who wants the stream to end waits no longer."""
+        """Waits for a model that is away, but not for every segment anew, and not once the stream was stopped."""
         if self._waited:
             return False
         self._waited = True

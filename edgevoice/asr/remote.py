@@ -96,6 +96,7 @@ class RemoteSession:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if self._ready(left):
+                self._returning = None
                 return True
             time.sleep(min(0.1, left))
         return False
