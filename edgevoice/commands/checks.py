@@ -37,7 +37,7 @@ def check_all(model: str | None = None, provider: str | None = None) -> list[Che
         ("portaudio", check_portaudio),
         ("microphone", lambda: check_microphone(settings)),
         ("vad", lambda: check_detector(settings)),
-        ("onnxruntime", check_runtime),
+        ("onnxruntime", lambda: check_runtime(remote=bool(settings.asr.remote))),
         ("model", lambda: check_model(settings)),
         ("provider", lambda: check_provider(settings)),
     ]
@@ -87,8 +87,10 @@ def check_detector(settings: Settings) -> Check:
     return Check("vad", "pass", settings.vad.detector)
 
 
-def check_runtime() -> Check:
+def check_runtime(*, remote: bool = False) -> Check:
     """The installed onnxruntime packages: one, never two, and the GPU one where there is a GPU."""
+    if remote:
+        return Check("onnxruntime", "pass", "is not needed: a server runs the model")
     found = {name: number for name in RUNTIMES if (number := _version(name))}
     gpu = shutil.which("nvidia-smi") is not None
     extra = "gpu" if gpu else "cpu"

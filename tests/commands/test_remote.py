@@ -103,6 +103,17 @@ class TestTheSetting:
         assert provider("--remote", server.url) == f"remote {server.url}"
         assert provider("--remote", "") == "cpu"
 
+    def test_doctor_looks_at_the_server(self, cli: Cli, server: InferenceServer) -> None:
+        """And not at an onnxruntime that this machine does not need."""
+        cli.extra = {"EDGEVOICE_ASR_REMOTE": server.url}
+        checks = {check["name"]: check for check in json.loads(cli("doctor", "--json").stdout)}
+        assert checks["provider"]["detail"] == f"remote {server.url}, as served"
+        assert (checks["onnxruntime"]["status"], checks["provider"]["status"]) == ("pass", "pass")
+        cli.extra = {"EDGEVOICE_ASR_REMOTE": "grpc://127.0.0.1:9"}
+        checks = {check["name"]: check for check in json.loads(cli("doctor", "--json").stdout)}
+        assert checks["provider"]["status"] == "fail"
+        assert "nothing listens there" in checks["provider"]["detail"]
+
     def test_the_demo_stays_here(self, cli: Cli) -> None:
         """It shows the bundled model, which a server need not have."""
         cli.extra = {"EDGEVOICE_ASR_REMOTE": "grpc://127.0.0.1:9"}
