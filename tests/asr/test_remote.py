@@ -238,18 +238,18 @@ def test_who_asks_for_the_end_need_not_wait(bundles, server, there):
     source.items = (cut(SENTENCES[0]), server.kill, cut(SENTENCES[1]), pipeline.stop)
     began = time.monotonic()
     assert len(of(list(pipeline.run()), CaptionFinished)) == 2
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < pipelines.PATIENCE_S
 
 
 def test_a_server_that_hangs_is_asked_once(bundles, server, there):
     """A timeout for the first question; then it counts as away, which costs no time, until it answers."""
-    model = load_model(bundles["shared"], None, dataclasses.replace(there, remote_timeout_s=1.0))
+    model = load_model(bundles["shared"], None, dataclasses.replace(there, remote_timeout_s=2.0))
     server.hang()
     began = time.monotonic()
     for _ in range(5):
-        with pytest.raises(ModelAwayError, match=r"no answer within 1 s|not come back") as caught:
+        with pytest.raises(ModelAwayError, match=r"no answer within 2 s|not come back") as caught:
             model.encode(silence(1))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8  # and not five times the timeout
     assert not caught.value.wait(0.3)
     server.go_on()
     assert caught.value.wait(10)

@@ -212,3 +212,18 @@ class TestTheCommand:
         assert result.returncode == 2
         assert sentence in one_sentence(result)
         assert not (tmp_path / "new").exists()
+
+    def test_a_checkpoint_becomes_a_bundle_and_a_repository(self, tmp_path, capsys):
+        """In one go; the name on the server is that of the bundle's graph."""
+        from tests.small import TINY_WAV2VEC2, small_corpus, tiny_recipe
+        from training.run import train
+
+        run, bundle, repository = (tmp_path / name for name in ("run", "bundle", "repository"))
+        train("joint", tiny_recipe(small_corpus(tmp_path), TINY_WAV2VEC2, "trainer.max_steps=2"), run)
+        assert main([str(run), "--output", str(bundle), "--precision", "fp32", "--triton", str(repository)]) == 0
+        manifest = load_bundle(bundle).manifest
+        name = served_name(manifest, manifest.graphs["shared"])
+        assert f"written\t{repository / name}\n" in capsys.readouterr().out
+        config = parsed(repository)[name]
+        assert (config["max_batch_size"], config["input"][0]["dims"]) == (16, ["-1"])
+        assert [each["inputs"]["input_values"]["dims"] for each in config["model_warmup"]] == [["32000"], ["64000"]]
