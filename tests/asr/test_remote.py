@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+import soundfile
 
 from edgevoice import pipeline as pipelines
 from edgevoice.asr import inference_protocol
@@ -21,7 +22,7 @@ from edgevoice.audio.source import Block
 from edgevoice.config import AsrSettings, Settings
 from edgevoice.errors import ConfigError, MissingExtraError, ModelAwayError, ModelError
 from edgevoice.events import CaptionFinished, CaptionUpdated, Failed, IntentDetected, StreamStarted, to_dict
-from edgevoice.paths import bundled_model
+from edgevoice.paths import bundled_model, sample_call
 from edgevoice.pipeline import Pipeline
 from export.triton import write_repository
 from tests.inference_server import InferenceServer, server_python
@@ -140,6 +141,18 @@ def test_a_graph_there_gives_what_it_gives_here(bundles, server, names):
             assert (mine is None) == (theirs is None)
             if mine is not None:
                 np.testing.assert_allclose(theirs, mine, atol=1e-4)
+
+
+def test_a_call_says_the_same_there(bundles, server):
+    """Words, times, confidence and intents of real speech, with the bundled model."""
+    samples, _ = soundfile.read(sample_call(), dtype="float32", frames=12 * 16_000)
+    here, there = (
+        heard(load_model(bundles["banking-en"], None, asr), cut(samples, silence(1)))
+        for asr in (HERE, AsrSettings(remote=server.url))
+    )
+    assert captions(there) == captions(here)
+    assert any(each["words"] for each in captions(there))
+    assert intents(there) == intents(here) != []
 
 
 def test_the_stream_says_where_the_graph_runs(bundles, server):
