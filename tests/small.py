@@ -39,13 +39,13 @@ TINY_WAV2VEC2 = {
 
 
 def small_corpus(folder: Path) -> Path:
-    """A manifest over the thirteen parity clips, every clip in train and dev, with two intents."""
+    """A manifest over thirteen of the parity clips, every clip in train and dev, with two intents."""
     file = folder / "small" / "manifest.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["path", "text", "intent", "speaker", "split"])
-        for number, clip in enumerate(read_manifest(CLIPS)):
+        for number, clip in enumerate(read_manifest(CLIPS)[:13]):
             for split in ("train", "dev"):
                 writer.writerow([clip.path, clip.text, "short" if number < 6 else "long", clip.speaker, split])
     return file
