@@ -54,6 +54,11 @@ class AsrSettings:
     """"auto": fp16 on CUDA and int8 on CPU where the bundle has them, otherwise fp32."""
     threads: int = 2
     """Threads of ONNX Runtime on the CPU."""
+    convolution_search: Literal["heuristic", "exhaustive", "default"] = "heuristic"
+    """How CUDA chooses the kernel of a convolution. "exhaustive" tries all whenever audio of a new length comes, which
+    stops captions for a moment; `python -m bench.gpu` compares them."""
+    cuda_graph: bool = True
+    """Replay all kernels of a window on CUDA as one launch, where the model's graph allows it."""
     keep_optimised: bool = True
     """Keep large graphs as ONNX Runtime optimised them in the user's cache, so that the next start is quick; takes as
     much disk as the graph."""

@@ -77,6 +77,7 @@ class Pipeline:
         self._level = Level(_LEVEL_SAMPLES)
         self._segment: _Segment | None = None
         self._over: deque[_Over] = deque()
+        self._provider = model.provider
         self._away = self._waited = self._stopped = False
         self._retry = 0
         self._pending = np.zeros(0, dtype=np.float32)
@@ -208,6 +209,7 @@ class Pipeline:
             yield self._failure(error)
             return
         self._away = self._waited = False
+        yield from self._moved()
         stable, tentative = _text(partial.stable), _text(partial.tentative)
         if "ctc" in self._model.heads and (stable, tentative) != segment.shown:
             segment.shown = (stable, tentative)
@@ -245,6 +247,7 @@ class Pipeline:
             except Exception as error:  # noqa: BLE001 - whatever breaks inside the model, the words so far are shown
                 yield self._failure(error)
             self._over.popleft()
+            yield from self._moved()
             yield from self._finished(over, final, failed=failed)
 
     def _finished(self, over: _Over, final: Final, *, failed: bool) -> Iterator[Event]:
@@ -267,6 +270,13 @@ class Pipeline:
                 final.intent_logits, speech_s=segment.speech_s, at=self._at(), announced=over.announced
             )
             yield from self._verdict(segment, verdict, text)
+
+    def _moved(self) -> Iterator[Event]:
+        """Says that the model goes on elsewhere: a GPU that fails loses no audio, but everything gets slower."""
+        if self._model.provider != self._provider:
+            self._provider = self._model.provider
+            remedy = f"It goes on on {self._provider}, from the same words; start again when the GPU is back"
+            yield events.Failed(**self._place(), what=plain(self._model.note), recoverable=True, remedy=plain(remedy))
 
     def _model_away(self, error: ModelAwayError) -> Iterator[Event]:
         """Says it once, not at every try."""

@@ -122,7 +122,9 @@ def _parser() -> argparse.ArgumentParser:
         default="fp32,fp16,int8",
         help="variants to write (fp32,fp16,int8): fp16 is for a GPU, int8 for the CPU; each only if it holds",
     )
-    parser.add_argument("--clips", type=Path, help="manifest CSV of clips to compare on (twenty-one come with edgevoice)")
+    parser.add_argument(
+        "--clips", type=Path, help="manifest CSV of clips to compare on (twenty-one come with edgevoice)"
+    )
     parser.add_argument("--extras", type=Path, help="folder whose files (card, sample) go into the bundle")
     parser.add_argument(
         "--reject-label", default="", help="label that stands for no intent (that of the calibration, or none)"

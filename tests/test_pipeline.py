@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from edgevoice.asr import session as sessions
 from edgevoice.asr.model import AcousticModel, Encoding, load_model
 from edgevoice.audio.file import FileSource
 from edgevoice.audio.pacing import PacedSource
@@ -29,6 +30,7 @@ from edgevoice.events import (
 )
 from edgevoice.pipeline import Pipeline
 from edgevoice.recent import Ring, dbfs
+from tests.pretended_gpu import CPU, CUDA, Runtime
 from tests.tiny import LABELS, silence, speak, tiny_bundle
 
 SETTINGS = Settings(asr=AsrSettings(provider="cpu", threads=1))
@@ -467,3 +469,29 @@ def test_decibels_of_full_scale():
 def test_every_event_type_of_the_stream_is_seen(tiny):
     started = of(run(cut(call("one two")), tiny), StreamStarted, SpeechStarted, SpeechEnded, StreamEnded)
     assert [type(event) for event in started] == [StreamStarted, SpeechStarted, SpeechEnded, StreamEnded]
+
+
+@pytest.mark.parametrize("after", [0, 4, 9])
+def test_a_gpu_that_is_lost_costs_no_word(tmp_path, monkeypatch, after):
+    """Wherever it fails, the same audio is run again on the CPU, and that is said once."""
+    bundle = tiny_bundle(tmp_path)
+    samples = np.concatenate([silence(0.4), speak("one two"), silence(1.2), speak("two two one"), silence(0.9)])
+
+    def captions(model: AcousticModel) -> tuple[list[Event], list[str]]:
+        source = ScriptedSource([Block(each) for each in np.array_split(samples, 40)])
+        events = list(Pipeline(source, model, SETTINGS).run())
+        return events, [event.text for event in events if isinstance(event, CaptionFinished)]
+
+    _, expected = captions(load_model(bundle, None, SETTINGS.asr))
+    assert len(expected) == 2
+    gpu = Runtime([CUDA, CPU], [CUDA, CPU])
+    monkeypatch.setattr(sessions, "_runtime", lambda: gpu)
+    model = load_model(bundle, None, dataclasses.replace(SETTINGS.asr, provider="cuda"))
+    gpu.left = after
+    events, found = captions(model)
+    assert found == expected
+    failures = [event for event in events if isinstance(event, Failed)]
+    assert [event.recoverable for event in failures] == [True]
+    assert "CUDA failure 700" in failures[0].what
+    assert "on cpu" in failures[0].remedy
+    assert (model.provider, model.precision) == ("cpu", "fp32")

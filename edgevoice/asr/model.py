@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edgevoice.asr.bundle import Bundle, Graph, Manifest
 from edgevoice.asr.features import model_input
-from edgevoice.asr.session import Session, open_session
+from edgevoice.asr.session import DeviceLostError, Session, SessionOptions, open_session
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import ModelError, ProviderError
 
@@ -53,9 +53,21 @@ class AcousticModel:
         self.frame_seconds = graph.frame_samples / SAMPLE_RATE if graph else 0.0
         """Seconds from one CTC frame to the next; 0 without a CTC head."""
         self.heads: tuple[str, ...] = tuple(head for each in self._passes for head in each.heads)
-        self.provider = self._passes[0].session.provider
-        self.note = self._passes[0].session.note
-        self.precision = "+".join(dict.fromkeys(each.precision for each in self._passes))
+
+    @property
+    def provider(self) -> str:
+        """What it runs on: "cpu", "cuda", "tensorrt" or "remote". A GPU that fails makes it "cpu"."""
+        return self._passes[0].session.provider
+
+    @property
+    def note(self) -> str:
+        """Why it is not the provider one might expect; empty when there is nothing to say."""
+        return next((each.session.note for each in self._passes if each.session.note), "")
+
+    @property
+    def precision(self) -> str:
+        """The variants that run, of all its graphs."""
+        return "+".join(dict.fromkeys(each.precision for each in self._passes))
 
     def encode(self, samples: Array) -> Encoding:
         """One pass through each graph for 16 kHz mono float32 samples in -1..1.
@@ -74,9 +86,8 @@ class AcousticModel:
 
     def warm_up(self) -> None:
         """Runs each window length once, so that the first words do not wait for allocations and kernel choices."""
-        noise = np.random.default_rng(0)
-        for seconds in self.manifest.windows:
-            self.encode(noise.normal(0, 1e-3, int(seconds * SAMPLE_RATE)).astype(np.float32))
+        for samples in _windows(self.manifest):
+            self.encode(samples)
 
     def _check(self, logits: Array | None, expected: int, what: str) -> None:
         if logits is None:
@@ -93,7 +104,7 @@ class _Pass:
 
     def __init__(self, bundle: Bundle, graph: Graph, heads: tuple[Head, ...], settings: AsrSettings) -> None:
         self.heads = heads
-        self._graph = graph
+        self._bundle, self._graph, self._settings = bundle, graph, settings
         self.session: Session | RemoteSession
         self.session, self.precision = _open_remote(bundle, graph, settings) or _open_here(bundle, graph, settings)
         missing = {graph.outputs[head] for head in heads} - set(self.session.outputs)
@@ -105,8 +116,21 @@ class _Pass:
         """Logits of each head, without the batch axis; nothing for audio shorter than the graph accepts."""
         if len(samples) < self._graph.minimum_samples:
             return {}
-        outputs = self.session.run(model_input(samples, self._graph.features))
+        array = model_input(samples, self._graph.features)
+        try:
+            outputs = self.session.run(array)
+        except DeviceLostError as error:
+            self._go_on_without(error)
+            outputs = self.session.run(array)
         return {head: outputs[self._graph.outputs[head]][0] for head in self.heads}
+
+    def _go_on_without(self, lost: DeviceLostError) -> None:
+        """The same graph on the CPU, in whatever precision suits it, from now on."""
+        wanted = self._settings.precision
+        precision = "auto" if wanted == "fp16" else wanted
+        settings = dataclasses.replace(self._settings, provider="cpu", precision=precision)
+        self.session, self.precision = _open_here(self._bundle, self._graph, settings)
+        self.session.note = lost.what
 
 
 def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings) -> tuple[Session, str]:
@@ -117,9 +141,22 @@ def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings) -> tuple[Ses
 
     # an int8 graph has no kernels on the GPU
     provider = "cpu" if settings.precision == "int8" and settings.provider == "auto" else settings.provider
-    digests = bundle.manifest.files if settings.keep_optimised else {}
-    session = open_session(file, provider, settings.threads, digests)
+    options = SessionOptions(
+        threads=settings.threads,
+        digests=bundle.manifest.files if settings.keep_optimised else {},
+        search=settings.convolution_search,
+        cuda_graph=settings.cuda_graph,
+        windows=lambda: [model_input(noise, graph.features) for noise in _windows(bundle.manifest)],
+    )
+    session = open_session(file, provider, options)
     return session, choose_precision(graph, session.provider, settings.precision)
+
+
+def _windows(manifest: Manifest) -> list[Array]:
+    """Something to hear of each length that the live path decodes: faint noise."""
+    noise = np.random.default_rng(0)
+    lengths = [int(seconds * SAMPLE_RATE) for seconds in manifest.windows]
+    return [noise.normal(0, 1e-3, length).astype(np.float32) for length in lengths]
 
 
 def _open_remote(bundle: Bundle, graph: Graph, settings: AsrSettings) -> tuple[RemoteSession, str] | None:

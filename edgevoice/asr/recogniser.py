@@ -29,9 +29,17 @@ class Model(Protocol):
 
     manifest: Manifest
     frame_seconds: float
-    provider: str
-    note: str
     heads: tuple[str, ...]
+
+    @property
+    def provider(self) -> str:
+        """What it runs on now."""
+        ...
+
+    @property
+    def note(self) -> str:
+        """Why that is not what one might expect; empty when there is nothing to say."""
+        ...
 
     def encode(self, samples: Array) -> Encoding:
         """Log-probabilities and intent logits of 16 kHz samples."""

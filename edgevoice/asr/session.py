@@ -7,20 +7,26 @@ import ctypes
 import io
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr import optimised
+from edgevoice.asr.binding import NO_GRAPH, Binding, run_options
 from edgevoice.errors import EdgeVoiceError, MissingExtraError, ModelError, ProviderError
 
 Array = npt.NDArray[np.float32]
 FileChoice = Path | Callable[[str], Path]
 """An ONNX file, or a function from the provider ("cpu", "cuda", "tensorrt") to the file that suits it."""
+
+ConvolutionSearch = Literal["heuristic", "exhaustive", "default"]
+"""How CUDA finds the kernel of a convolution: by a rule of thumb, by trying all of them for every new length of input,
+or none but the first."""
 
 _NAMES = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
 _GPU_REMEDY = (
@@ -40,6 +46,26 @@ class MissingRuntimeError(MissingExtraError):
         )
 
 
+class DeviceLostError(ModelError):
+    """A graph that had run on the GPU failed there."""
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """How a graph is run."""
+
+    threads: int = 2
+    """On the CPU."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """File name -> sha256 of a bundle's files, which were verified: a large graph among them is loaded on the CPU as
+    onnxruntime optimised it the first time (`edgevoice.asr.optimised`)."""
+    search: ConvolutionSearch = "heuristic"
+    cuda_graph: bool = True
+    """Record the launches of each window on CUDA, and replay them as one, where the graph allows it."""
+    windows: Callable[[], Sequence[Array]] = tuple
+    """Gives inputs of the lengths that come again and again: on a GPU their buffers stay there."""
+
+
 class Session:
     """One graph, ready to run."""
 
@@ -48,38 +74,60 @@ class Session:
         """ "cpu", "cuda" or "tensorrt", as the session itself reports it."""
         self.note = note
         """Why it is not the provider one might expect; empty when there is nothing to say."""
+        self.graphs = 0
+        """How many window lengths are replayed as one CUDA graph."""
         self._session = session
         self._input = session.get_inputs()[0].name
         self._half = session.get_inputs()[0].type == "tensor(float16)"
+        self._bindings: dict[tuple[int, ...], Binding] = {}
+        self._skipped: Any = None
         self.outputs = [output.name for output in session.get_outputs()]
         """Names of the graph's outputs."""
+
+    def keep(self, runtime: Any, windows: Sequence[Array], *, device: str, graphs: bool) -> None:
+        """Keeps the buffers for inputs of these shapes on a device, and their launches as CUDA graphs."""
+        for number, window in enumerate(windows):
+            array = self._typed(window)
+            skipped = run_options(runtime, NO_GRAPH)
+            values = self._session.run(self.outputs, {self._input: array}, skipped)
+            outputs = dict(zip(self.outputs, values, strict=True))
+            graph = number if graphs else NO_GRAPH
+            self._bindings[array.shape] = Binding(runtime, self._session, array, outputs, device, graph)
+        self._skipped = run_options(runtime, NO_GRAPH)
+        self.graphs = len(self._bindings) if graphs else 0
 
     def run(self, array: Array) -> dict[str, Array]:
         """The graph's outputs by name, float32.
 
         Raises:
-            ModelError: the graph failed, for example because the GPU is gone or out of memory.
+            DeviceLostError: it failed on a GPU, which may be gone or out of memory.
+            ModelError: it failed on the CPU.
         """
-        feed = {self._input: array.astype(np.float16) if self._half else array}
+        typed = self._typed(array)
+        binding = self._bindings.get(typed.shape)
         try:
-            values = self._session.run(self.outputs, feed)
+            values = (
+                binding.run(typed) if binding else self._session.run(self.outputs, {self._input: typed}, self._skipped)
+            )
         except Exception as error:  # onnxruntime's exceptions share no base class
-            cpu = self.provider == "cpu"
-            remedy = "Export it again, or choose another --model" if cpu else "Try again with --provider cpu"
-            raise ModelError(f"The model failed on {self.provider}: {_first_line(error)}", remedy) from error
+            what = f"The model failed on {self.provider}: {_first_line(error)}"
+            if self.provider == "cpu":
+                raise ModelError(what, "Export it again, or choose another --model") from error
+            raise DeviceLostError(what, "Try again with --provider cpu") from error
         return {name: np.asarray(value, dtype=np.float32) for name, value in zip(self.outputs, values, strict=True)}
 
+    def _typed(self, array: Array) -> npt.NDArray[Any]:
+        return array.astype(np.float16) if self._half else array
 
-def open_session(file: FileChoice, provider: str, threads: int, digests: Mapping[str, str] | None = None) -> Session:
+
+def open_session(file: FileChoice, provider: str, options: SessionOptions = SessionOptions()) -> Session:
     """A session on `provider`; "auto" takes CUDA where it loads and otherwise the CPU, with a note that says
     why if there is a GPU.
 
     Args:
         file: the graph.
         provider: "auto", "cpu", "cuda" or "tensorrt".
-        threads: on the CPU.
-        digests: file name -> sha256 of a bundle's files, which were verified: a large graph among them is loaded on the
-            CPU as onnxruntime optimised it the first time (`edgevoice.asr.optimised`).
+        options: how it is run.
 
     Raises:
         ProviderError: `provider` was named and cannot be used; there is no silent fallback.
@@ -89,11 +137,11 @@ def open_session(file: FileChoice, provider: str, threads: int, digests: Mapping
     runtime = _runtime()
     choose = file if callable(file) else lambda _: file
     if provider != "auto":
-        return _open(runtime, choose(provider), provider, threads, digests or {})
+        return _open(runtime, choose(provider), provider, options)
     try:
-        return _open(runtime, choose("cuda"), "cuda", threads, digests or {})
+        return _open(runtime, choose("cuda"), "cuda", options)
     except ProviderError as error:
-        session = _open(runtime, choose("cpu"), "cpu", threads, digests or {})
+        session = _open(runtime, choose("cpu"), "cpu", options)
         # on a machine without a GPU the CPU is no fallback, and nothing needs saying
         session.note = error.what if gpu_present() else ""
         return session
@@ -129,20 +177,28 @@ def available_providers() -> list[str]:
     return [name for name, its in _NAMES.items() if its in built]
 
 
-def _open(runtime: Any, file: Path, provider: str, threads: int, digests: Mapping[str, str]) -> Session:
+def _open(runtime: Any, file: Path, provider: str, options: SessionOptions) -> Session:
     if provider == "cpu":
-        return _prove(_create_on_cpu(runtime, file, threads, digests), provider)
+        return _prove(_create_on_cpu(runtime, file, options), provider)
     if _NAMES[provider] not in runtime.get_available_providers():
         raise ProviderError(f"The installed onnxruntime {runtime.__version__} has no {_title(provider)}", _GPU_REMEDY)
     _preload(runtime)
+    if provider == "cuda" and options.cuda_graph:
+        with contextlib.suppress(Exception):  # not every graph can be recorded; the same without says what is wrong
+            session = _prove(_create(runtime, file, provider, options, recorded=True), provider)
+            session.keep(runtime, options.windows(), device="cuda", graphs=True)
+            return session
     try:
-        session = _create(runtime, file, provider, threads)
-    except ModelError as error:
+        session = _prove(_create(runtime, file, provider, options), provider)
+        session.keep(runtime, options.windows(), device="cuda", graphs=False)
+    except ProviderError:
+        raise
+    except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no base class
         # the same file on the CPU tells a broken provider from a broken file
-        _create(runtime, file, "cpu", threads)
-        reason = _missing_library() or error.what
+        _create(runtime, file, "cpu", options)
+        reason = _missing_library() or (error.what if isinstance(error, ModelError) else _first_line(error))
         raise ProviderError(f"{_title(provider)} cannot be used: {reason}", _GPU_REMEDY) from None
-    return _prove(session, provider)
+    return session
 
 
 def _prove(session: Any, provider: str) -> Session:
@@ -152,50 +208,52 @@ def _prove(session: Any, provider: str) -> Session:
     return Session(session, provider)
 
 
-def _create_on_cpu(runtime: Any, file: Path, threads: int, digests: Mapping[str, str]) -> Any:
+def _create_on_cpu(runtime: Any, file: Path, options: SessionOptions) -> Any:
     """A session on a graph, or on what was kept of it; a graph that is worth it is kept now."""
-    place = optimised.place_for(file, digests, runtime.__version__) if digests else None
+    place = optimised.place_for(file, options.digests, runtime.__version__) if options.digests else None
     if place is None:
-        return _create(runtime, file, "cpu", threads)
-    return _create_kept(runtime, place, threads) or _create_and_keep(runtime, file, place, threads)
+        return _create(runtime, file, "cpu", options)
+    return _create_kept(runtime, place, options) or _create_and_keep(runtime, file, place, options)
 
 
-def _create_kept(runtime: Any, place: Path, threads: int) -> Any:
+def _create_kept(runtime: Any, place: Path, options: SessionOptions) -> Any:
     """A session on an optimised graph, None if there is none that is whole. It loads while its bytes are read."""
     if not optimised.is_there(place):
         return None
-    options = _session_options(runtime, threads)
-    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    native = _session_options(runtime, options.threads)
+    native.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
     with ThreadPoolExecutor(1) as reader:
         whole = reader.submit(optimised.is_whole, place)
         try:
-            session = _create(runtime, place / optimised.GRAPH, "cpu", threads, options)
+            session = _create(runtime, place / optimised.GRAPH, "cpu", options, native)
         except ModelError:
             return None
         return session if whole.result() else None
 
 
-def _create_and_keep(runtime: Any, file: Path, place: Path, threads: int) -> Any:
+def _create_and_keep(runtime: Any, file: Path, place: Path, options: SessionOptions) -> Any:
     """A session on a graph, of which the optimised form is kept where the disk allows it."""
     session = None
     # onnxruntime's own failure to write is told from a broken graph by loading that once more
     with contextlib.suppress(OSError, ModelError), optimised.kept(place) as folder:
-        options = _session_options(runtime, threads)
-        options.optimized_model_filepath = str(folder / optimised.GRAPH)
+        native = _session_options(runtime, options.threads)
+        native.optimized_model_filepath = str(folder / optimised.GRAPH)
         # weights beside the graph are mapped into memory, not read and copied: half the time
         prefix = "session.optimized_model_external_initializers"
-        options.add_session_config_entry(f"{prefix}_file_name", optimised.WEIGHTS)
-        options.add_session_config_entry(f"{prefix}_min_size_in_bytes", "1024")
-        session = _create(runtime, file, "cpu", threads, options)
-    return session or _create(runtime, file, "cpu", threads)
+        native.add_session_config_entry(f"{prefix}_file_name", optimised.WEIGHTS)
+        native.add_session_config_entry(f"{prefix}_min_size_in_bytes", "1024")
+        session = _create(runtime, file, "cpu", options, native)
+    return session or _create(runtime, file, "cpu", options)
 
 
-def _create(runtime: Any, file: Path, provider: str, threads: int, options: Any = None) -> Any:
+def _create(
+    runtime: Any, file: Path, provider: str, options: SessionOptions, native: Any = None, *, recorded: bool = False
+) -> Any:
     try:
         session = runtime.InferenceSession(
             str(file),
-            sess_options=options or _session_options(runtime, threads),
-            providers=_providers(provider),
+            sess_options=native or _session_options(runtime, options.threads),
+            providers=_providers(provider, options.search, recorded=recorded),
             enable_fallback=0,
         )
     except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no base class
@@ -217,9 +275,10 @@ def _session_options(runtime: Any, threads: int) -> Any:
     return options
 
 
-def _providers(provider: str) -> list[Any]:
-    # HEURISTIC: the default benchmarks every convolution again for every new input length
-    cuda = (_NAMES["cuda"], {"cudnn_conv_algo_search": "HEURISTIC"})
+def _providers(provider: str, search: ConvolutionSearch, *, recorded: bool) -> list[Any]:
+    # onnxruntime's own choice, exhaustive, tries every kernel again for every new length of input
+    options = {"cudnn_conv_algo_search": search.upper(), "enable_cuda_graph": str(int(recorded))}
+    cuda = (_NAMES["cuda"], options)
     cpu = _NAMES["cpu"]
     if provider == "tensorrt":
         return [(_NAMES["tensorrt"], _tensorrt_options()), cuda, cpu]

@@ -127,7 +127,7 @@ def test_small_graphs_and_those_of_nobody_are_not_kept(
 ) -> None:
     """A tiny one loads at once; without a sha256 nobody knows what it is; and whoever has no room may say so."""
     logits(bundle, keep_optimised=False)
-    sessions.open_session(bundle.path / "model.onnx", "cpu", 1)
+    sessions.open_session(bundle.path / "model.onnx", "cpu")
     monkeypatch.setattr(optimised, "SMALLEST", 1_000_000)
     logits(bundle)
     assert not cache.exists()

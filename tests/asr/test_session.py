@@ -1,14 +1,15 @@
 """Providers are proved, not assumed; files and libraries that are missing are named."""
 
 import sys
-import types
 
 import numpy as np
 import pytest
 
 from edgevoice.asr import session as sessions
-from edgevoice.asr.session import open_session
+from edgevoice.asr.binding import Binding
+from edgevoice.asr.session import DeviceLostError, SessionOptions, open_session
 from edgevoice.errors import EdgeVoiceError, MissingExtraError, ModelError, ProviderError
+from tests.pretended_gpu import CPU, CUDA, Runtime
 from tests.tiny import tiny_bundle
 
 
@@ -17,42 +18,10 @@ def file(tmp_path):
     return tiny_bundle(tmp_path).path / "model.onnx"
 
 
-class Runtime(types.SimpleNamespace):
-    """onnxruntime as a script: `offers` is what it lists, `grants` what a session really gets, or an exception."""
-
-    def __init__(self, offers: list[str], grants: object) -> None:
-        import onnxruntime
-
-        super().__init__(
-            **{name: getattr(onnxruntime, name) for name in ("SessionOptions", "ExecutionMode")}, __version__="1.99.0"
-        )
-        self.offers, self.grants, self.asked = offers, grants, []
-
-    def get_available_providers(self):
-        return self.offers
-
-    def InferenceSession(self, file, sess_options, providers, enable_fallback):  # noqa: N802
-        names = [each if isinstance(each, str) else each[0] for each in providers]
-        self.asked.append((names, providers, sess_options, enable_fallback))
-        cuda = "CUDAExecutionProvider" in names
-        if cuda and isinstance(self.grants, Exception):
-            raise self.grants
-        value = types.SimpleNamespace(name="x", type="tensor(float)")
-        return types.SimpleNamespace(
-            get_providers=lambda: self.grants if cuda else ["CPUExecutionProvider"],
-            get_inputs=lambda: [value],
-            get_outputs=lambda: [value],
-            disable_fallback=lambda: None,
-        )
-
-
-CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
-
-
 @pytest.fixture
 def runtime(monkeypatch):
-    def install(offers: list[str], grants: object) -> Runtime:
-        fake = Runtime(offers, grants)
+    def install(offers: list[str], grants: object, **options: object) -> Runtime:
+        fake = Runtime(offers, grants, **options)
         monkeypatch.setattr(sessions, "_runtime", lambda: fake)
         monkeypatch.setattr(sessions, "_missing_library", lambda: "the library libcublasLt.so.13 was not found")
         return fake
@@ -61,7 +30,7 @@ def runtime(monkeypatch):
 
 
 def test_a_session_runs_and_names_its_outputs(file):
-    session = open_session(file, "cpu", 1)
+    session = open_session(file, "cpu", SessionOptions(threads=1))
     outputs = session.run(np.zeros((1, 5, 160), dtype=np.float32))
     assert (session.provider, session.note) == ("cpu", "")
     assert {name: value.shape for name, value in outputs.items()} == {"ctc": (1, 5, 6), "intent": (1, 4)}
@@ -75,9 +44,10 @@ def test_telemetry_is_off():
 
 def test_cuda_is_used_with_the_options_that_matter(runtime, file):
     fake = runtime([CUDA, CPU], [CUDA, CPU])
-    session = open_session(file, "auto", 3)
+    session = open_session(file, "auto", SessionOptions(threads=3))
     (names, providers, options, fallback), *others = fake.asked
-    assert (session.provider, session.note, names, fallback, others) == ("cuda", "", [CUDA, CPU], 0, [])
+    assert not others
+    assert (session.provider, session.note, names, fallback) == ("cuda", "", [CUDA, CPU], 0)
     assert providers[0][1]["cudnn_conv_algo_search"] == "HEURISTIC"
     assert options.intra_op_num_threads == 3
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
@@ -86,21 +56,21 @@ def test_cuda_is_used_with_the_options_that_matter(runtime, file):
 def test_cuda_refuses_a_runtime_without_it(runtime, file):
     runtime([CPU], [CPU])
     with pytest.raises(ProviderError, match=r"has no CUDA. Install .*edgevoice\[gpu\].*--provider cpu"):
-        open_session(file, "cuda", 1)
+        open_session(file, "cuda", SessionOptions(threads=1))
 
 
 @pytest.mark.parametrize("grants", [[CPU], RuntimeError("CUDA failure 35\nmore")])
 def test_cuda_refuses_to_fall_back_and_names_the_library(runtime, file, grants):
     runtime([CUDA, CPU], grants)
     with pytest.raises(ProviderError, match=r"CUDA cannot be used: the library libcublasLt.so.13 was not found"):
-        open_session(file, "cuda", 1)
+        open_session(file, "cuda", SessionOptions(threads=1))
 
 
 @pytest.mark.parametrize(("offers", "grants"), [([CPU], [CPU]), ([CUDA, CPU], [CPU]), ([CUDA], RuntimeError("x"))])
 def test_auto_falls_back_and_says_why(runtime, file, monkeypatch, offers, grants):
     monkeypatch.setattr(sessions, "gpu_present", lambda: True)
     runtime(offers, grants)
-    session = open_session(file, "auto", 1)
+    session = open_session(file, "auto", SessionOptions(threads=1))
     assert session.provider == "cpu"
     assert "CUDA" in session.note
 
@@ -108,28 +78,92 @@ def test_auto_falls_back_and_says_why(runtime, file, monkeypatch, offers, grants
 def test_without_a_gpu_the_cpu_is_no_fallback(runtime, file, monkeypatch):
     monkeypatch.setattr(sessions, "gpu_present", lambda: False)
     runtime([CPU], [CPU])
-    session = open_session(file, "auto", 1)
+    session = open_session(file, "auto", SessionOptions(threads=1))
     assert (session.provider, session.note) == ("cpu", "")
 
 
-def test_the_file_may_depend_on_the_provider(runtime, tmp_path):
+def test_the_file_may_depend_on_the_provider(runtime, file):
     runtime([CUDA, CPU], [CPU])
     asked = []
-    open_session(lambda provider: asked.append(provider) or tmp_path, "auto", 1)
+
+    def choose(provider):
+        asked.append(provider)
+        return file
+
+    open_session(choose, "auto")
     assert asked == ["cuda", "cpu"]
+
+
+WINDOWS = [np.full((1, 5, 160), 0.1, dtype=np.float32), np.full((1, 9, 160), 0.2, dtype=np.float32)]
+
+
+def inputs(frames):
+    return np.random.default_rng(frames).normal(0, 0.1, (1, frames, 160)).astype(np.float32)
+
+
+@pytest.mark.parametrize("cuda_graph", [True, False])
+def test_windows_keep_their_buffers_on_the_gpu(runtime, file, cuda_graph):
+    """Each length has buffers of its own, and a CUDA graph of its own where it is wanted; other lengths have neither.
+    What comes out is the same, and is not written over by the next call."""
+    fake = runtime([CUDA, CPU], [CUDA, CPU])
+    session = open_session(file, "cuda", SessionOptions(cuda_graph=cuda_graph, windows=lambda: WINDOWS))
+    assert fake.asked[-1][1][0][1]["enable_cuda_graph"] == str(int(cuda_graph))
+    assert session.graphs == (2 if cuda_graph else 0)
+    plain = open_session(file, "cpu")
+    fake.replayed.clear()
+    arrays = [inputs(frames) for frames in (5, 9, 7, 9, 5)]
+    found, expected = [session.run(array) for array in arrays], [plain.run(array) for array in arrays]
+    for one, other in zip(found, expected, strict=True):
+        assert one.keys() == other.keys()
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name])
+    assert fake.replayed == (["0", "1", "-1", "1", "0"] if cuda_graph else ["-1"] * 5)
+
+
+def test_a_graph_that_cannot_be_recorded_runs_without(runtime, file):
+    runtime([CUDA, CPU], [CUDA, CPU], recordable=False)
+    session = open_session(file, "cuda", SessionOptions(windows=lambda: WINDOWS))
+    assert (session.provider, session.graphs, session.note) == ("cuda", 0, "")
+    assert set(session.run(inputs(5))) == {"ctc", "intent"}
+
+
+def test_a_gpu_without_room_for_the_windows_is_no_cuda(runtime, file):
+    """It fails while it is opened, not in the middle of a call."""
+    runtime([CUDA, CPU], [CUDA, CPU], fails_after=1)
+    with pytest.raises(ProviderError, match="CUDA cannot be used"):
+        open_session(file, "cuda", SessionOptions(windows=lambda: WINDOWS))
+
+
+def test_a_gpu_that_is_lost_is_told_from_a_broken_model(runtime, file):
+    runtime([CUDA, CPU], [CUDA, CPU], fails_after=0)
+    session = open_session(file, "cuda")
+    with pytest.raises(DeviceLostError, match=r"failed on cuda: CUDA failure 700.*--provider cpu") as caught:
+        session.run(inputs(5))
+    assert "\n" not in str(caught.value)
+
+
+def test_buffers_that_give_something_else_are_noticed(file):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(file))
+    array = inputs(5)
+    outputs = dict(zip(("ctc", "intent"), session.run(["ctc", "intent"], {"frames": array}), strict=True))
+    Binding(onnxruntime, session, array, outputs, "cpu")
+    with pytest.raises(ArithmeticError):
+        Binding(onnxruntime, session, array, {name: value + 1 for name, value in outputs.items()}, "cpu")
 
 
 @pytest.mark.parametrize("content", [b"junk", b""])
 def test_a_corrupt_file_is_a_model_error_in_one_line(tmp_path, content):
     (tmp_path / "model.onnx").write_bytes(content)
     with pytest.raises(ModelError, match="cannot be run") as caught:
-        open_session(tmp_path / "model.onnx", "cpu", 1)
+        open_session(tmp_path / "model.onnx", "cpu", SessionOptions(threads=1))
     assert "\n" not in str(caught.value)
 
 
 def test_a_failing_run_is_a_model_error(file):
     with pytest.raises(ModelError, match="The model failed on cpu") as caught:
-        open_session(file, "cpu", 1).run(np.zeros((1, 5, 3), dtype=np.float32))
+        open_session(file, "cpu", SessionOptions(threads=1)).run(np.zeros((1, 5, 3), dtype=np.float32))
     assert "--provider cpu" not in caught.value.remedy
 
 
@@ -144,11 +178,11 @@ def test_a_signal_while_onnxruntime_loads_is_no_broken_installation(monkeypatch,
     monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
     with pytest.raises(KeyboardInterrupt):
-        open_session(file, "cpu", 1)
+        open_session(file, "cpu", SessionOptions(threads=1))
 
 
 def test_without_onnxruntime_both_extras_are_named(monkeypatch, file):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(EdgeVoiceError, match=r"edgevoice\[cpu\].*edgevoice\[gpu\]") as caught:
-        open_session(file, "cpu", 1)
+        open_session(file, "cpu", SessionOptions(threads=1))
     assert isinstance(caught.value, MissingExtraError)
