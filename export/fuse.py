@@ -6,7 +6,6 @@ attention of CLIP. Where it finds nothing the graph stays as it was.
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from export.quiet import quiet
 from training.warm_start import FUSED, TRANSPOSED
 
 FUSABLE = ("data2vec-audio", "hubert", "unispeech", "unispeech-sat", "wav2vec2")
@@ -35,28 +35,22 @@ def fuse(file: Path, model: Any, encoder_config: Any) -> int:
         return 0
     from onnxruntime.transformers import optimizer
 
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)  # it tells what it looks for and does not find
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            optimised = optimizer.optimize_model(
-                str(file),
-                model_type="clip",
-                num_heads=encoder_config.num_attention_heads,
-                hidden_size=encoder_config.hidden_size,
-                opt_level=1,
-            )
-            proto = optimised.model
-            count = node_counts(proto)["Attention"]
-            if count != encoder_config.num_hidden_layers:
-                return 0
-            _name_fused(proto, model)
-            fused = Path(folder) / file.name
-            onnx.save(proto, str(fused))
-            file.write_bytes(fused.read_bytes())
-    finally:
-        root.setLevel(level)
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        optimised = optimizer.optimize_model(
+            str(file),
+            model_type="clip",
+            num_heads=encoder_config.num_attention_heads,
+            hidden_size=encoder_config.hidden_size,
+            opt_level=1,
+        )
+        proto = optimised.model
+        count = node_counts(proto)["Attention"]
+        if count != encoder_config.num_hidden_layers:
+            return 0
+        _name_fused(proto, model)
+        fused = Path(folder) / file.name
+        onnx.save(proto, str(fused))
+        file.write_bytes(fused.read_bytes())
     return count
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
+
+from export.quiet import quiet
 
 
 def halve(source: Path, target: Path) -> None:
     """Writes an fp16 copy for a GPU. Inputs and outputs stay float32, so that whoever runs it need not care."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    with _quiet():
+    with quiet():
         onnx.save(convert_float_to_float16(onnx.load(str(source)), keep_io_types=True), str(target))
 
 
@@ -29,7 +28,7 @@ def quantise(source: Path, target: Path) -> None:
     """
     from onnxruntime.quantization import QuantType, quant_pre_process, quantize_dynamic
 
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet():
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         quantize_dynamic(
@@ -40,15 +39,3 @@ def quantise(source: Path, target: Path) -> None:
             per_channel=True,
             extra_options={"DefaultTensorType": 1},
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what the tools advise, which is done here already."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        root.setLevel(level)

@@ -49,7 +49,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "mctct": {
         **_LAYERS,
         "attention_head_dim": 16,
-        "max_position_embeddings": 700,
+        "max_position_embeddings": 400,
         "layerdrop": 0.0,
     },
     "sew": {**_GROUPED, "squeeze_factor": 2},

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from edgevoice.asr.bundle import load_bundle
 from edgevoice.asr.model import load_model
 from edgevoice.config import AsrSettings
 from export.build import ExportOptions, export
+from export.fuse import FUSABLE, node_counts
 from export.parity import CLIPS, LOGITS_TOLERANCE
 from tests.architectures import CTC, INTENT, random_checkpoint
 from tests.tiny import speak
@@ -42,6 +44,12 @@ def test_the_bundle_says_what_the_checkpoint_says(tmp_path: Path, clips: Path, t
     assert figures["clips"] >= 4
     assert figures["largest_difference"] <= LOGITS_TOLERANCE
     assert (figures["text_error"], figures["intent_agreement"]) == (0.0, 1.0)
+    nodes = node_counts(onnx.load(str(tmp_path / "bundle" / "model.onnx")))
+    assert nodes["Attention"] == (2 if model_type in FUSABLE else 0)  # of two layers
+    assert not nodes["ReduceL2"]  # of weight norm
+    if model_type in FUSABLE:
+        assert not nodes["Shape"]
+        assert not nodes["Gather"]
     model = load_model(load_bundle(tmp_path / "bundle"), None, AsrSettings(provider="cpu"))
     shortest = np.zeros(model.manifest.graphs[task].minimum_samples, dtype=np.float32)
     shortest[:] = speak("one")[: len(shortest)]

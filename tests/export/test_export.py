@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
 
 from edgevoice.asr.bundle import load_bundle
+from edgevoice.asr.model import load_model
+from edgevoice.config import AsrSettings
 from edgevoice.errors import UsageError
-from export import convert
+from export import build, convert
 from export.build import ExportOptions, export
+from export.fuse import node_counts
 from export.parity import LOGITS_TOLERANCE, ParityError
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
 from training.run import train
@@ -40,7 +45,7 @@ def test_a_bundle_equals_its_checkpoint(tmp_path, checkpoints, names):
     """Log-probabilities within 1e-4, the same text and the same intents on real clips of many lengths."""
     manifest = export([checkpoints[name] for name in names], tmp_path / "bundle", ONLY_FP32)
     figures = manifest.parity["fp32"]
-    assert figures["clips"] >= 10
+    assert figures["clips"] >= 20
     assert figures["largest_difference"] <= LOGITS_TOLERANCE
     assert (figures["text_error"], figures["intent_agreement"]) == (0.0, 1.0)
     assert load_bundle(tmp_path / "bundle").manifest == manifest
@@ -63,6 +68,60 @@ def test_one_wrong_weight_fails_the_command_and_leaves_nothing(tmp_path, checkpo
     with pytest.raises(ParityError, match="differs from PyTorch"):
         export([checkpoints["joint"]], tmp_path / "bundle", ONLY_FP32)
     assert not list(tmp_path.iterdir())
+
+
+def test_every_precision_is_measured_and_the_runtime_picks(tmp_path, checkpoints):
+    """fp16 keeps inputs and outputs; int8 has MatMul only, per channel; both are compared with fp32 on the clips
+    and on many people. On the CPU the runtime takes int8."""
+    manifest = export([checkpoints["joint-wave"]], tmp_path / "bundle", ExportOptions())
+    assert list(manifest.parity) == ["fp32", "fp16", "int8"]
+    assert manifest.graphs["shared"].variants == {
+        "fp32": "model.onnx",
+        "fp16": "model.fp16.onnx",
+        "int8": "model.int8.onnx",
+    }
+    for precision in ("fp16", "int8"):
+        assert manifest.parity[precision]["clips"] > 100
+        assert manifest.parity[precision]["text_error"] <= 0.01
+        assert manifest.parity[precision]["intent_agreement"] >= 0.99
+        graph = onnx.load(str(tmp_path / "bundle" / f"model.{precision}.onnx"))
+        types = {value.type.tensor_type.elem_type for value in (*graph.graph.input, *graph.graph.output)}
+        assert types == {onnx.TensorProto.FLOAT}
+        nodes, weights = node_counts(graph), Counter(tensor.data_type for tensor in graph.graph.initializer)
+        if precision == "fp16":
+            assert weights[onnx.TensorProto.FLOAT16] > 20
+        else:
+            assert nodes["MatMulInteger"] > 10
+            assert not nodes["ConvInteger"]
+            scales = [t for t in graph.graph.initializer if t.name.endswith("_scale") and np.prod(t.dims) > 1]
+            assert len(scales) >= nodes["MatMulInteger"] - 4  # those without a weight have none
+    chosen = {
+        wanted: load_model(load_bundle(tmp_path / "bundle"), None, AsrSettings(provider="cpu", precision=wanted))
+        for wanted in ("auto", "fp32", "fp16", "int8")
+    }
+    assert {wanted: model.precision for wanted, model in chosen.items()} == {**{n: n for n in chosen}, "auto": "int8"}
+
+
+def test_a_precision_that_says_something_else_is_not_written(tmp_path, checkpoints, monkeypatch, caplog):
+    """And the command says so; the others are there."""
+    honest = build.quantise
+
+    def careless(source, target):
+        honest(source, target)
+        model = onnx.load(str(target))
+        for tensor in model.graph.initializer:
+            if tensor.name.endswith("_scale"):
+                rng = np.random.default_rng(1)
+                values = numpy_helper.to_array(tensor) * rng.uniform(-3, 3, tuple(tensor.dims)).astype(np.float32)
+                tensor.CopyFrom(numpy_helper.from_array(np.asarray(values, np.float32), tensor.name))
+        onnx.save(model, str(target))
+
+    monkeypatch.setattr(build, "quantise", careless)
+    manifest = export([checkpoints["joint-wave"]], tmp_path / "bundle", ExportOptions(precisions=("fp32", "int8")))
+    assert list(manifest.parity) == list(manifest.graphs["shared"].variants) == ["fp32"]
+    assert not (tmp_path / "bundle" / "model.int8.onnx").exists()
+    assert "int8 is left out: text differs by" in caplog.text
+    assert load_bundle(tmp_path / "bundle").manifest == manifest
 
 
 def test_a_folder_with_something_in_it_is_not_overwritten(tmp_path, checkpoints):
