@@ -10,6 +10,7 @@ in every round. PyTorch, where it is installed, tells how fast the GPU multiplie
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import subprocess
 import sys
@@ -136,25 +137,26 @@ def measure(folder: Path, provider: str, rounds: int, calls: int) -> list[Row]:
     for row in rows:
         began = time.perf_counter()
         try:
-            sessions.append(_open(files[row.way.graph], provider, row.way))
+            session = _open(files[row.way.graph], provider, row.way)
         except EdgeVoiceError as error:
             row.error = error.what
             sessions.append(None)
             continue
-        row.load_s, row.graphs = time.perf_counter() - began, sessions[-1].graphs
+        sessions.append(session)
+        row.load_s, row.graphs = time.perf_counter() - began, session.graphs
         if row.way.cuda_graph and not row.graphs:
             row.error = "this graph cannot be recorded"
     lengths = np.random.default_rng(1)
     for number in range(rounds):
         for place in np.roll(np.arange(len(rows)), number):
-            row, session = rows[place], sessions[place]
-            if session is None or row.error:
+            row, opened = rows[place], sessions[place]
+            if opened is None or row.error:
                 continue
             for seconds in WINDOWS_S:
-                _time(row, f"{seconds:g}", session, [seconds] * calls)
+                _time(row, f"{seconds:g}", opened, [seconds] * calls)
             if not row.way.bound:
-                _time(row, TWO_LENGTHS, session, [2.0, 4.0] * (calls // 2), warm=False)
-                _time(row, NEW_LENGTHS, session, list(lengths.uniform(2.0, 4.0, calls)), warm=False)
+                _time(row, TWO_LENGTHS, opened, [2.0, 4.0] * (calls // 2), warm=False)
+                _time(row, NEW_LENGTHS, opened, list(lengths.uniform(2.0, 4.0, calls)), warm=False)
     return rows
 
 
@@ -203,7 +205,7 @@ def peak() -> Peak | None:
     rates = []
     for kind in (torch.float32, torch.float16):
         matrix = torch.randn(size, size, device="cuda", dtype=kind)
-        rates.append(flops / seconds(lambda matrix=matrix: matrix @ matrix) / 1e12)
+        rates.append(flops / seconds(functools.partial(torch.matmul, matrix, matrix)) / 1e12)
     source = torch.zeros(count, device="cuda", dtype=torch.uint8)
     copied = 2 * count / seconds(source.clone) / 1e9
     return Peak(torch.cuda.get_device_name(0), rates[0], rates[1], copied)
@@ -245,8 +247,8 @@ def page(rows: Sequence[Row], weights: dict[str, int], best: Peak | None, option
     packages = ", ".join(f"{name} {number}" for name, number in machine()["packages"].items())
     where = best.name if best else f"no GPU that PyTorch knows, provider {options.provider}"
     floor = (
-        f"The floor is the larger of the arithmetic at the {best.fp32_tflops:.0f} and {best.fp16_tflops:.0f} TFLOP/s that "
-        f"PyTorch reaches in large products (TF32 and fp16), and the weights at {best.copied_gb_s:.0f} GB/s."
+        f"The floor is the larger of the arithmetic at the {best.fp32_tflops:.0f} and {best.fp16_tflops:.0f} TFLOP/s "
+        f"that PyTorch reaches in large products (TF32 and fp16), and the weights at {best.copied_gb_s:.0f} GB/s."
         if best
         else ""
     )
