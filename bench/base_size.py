@@ -23,8 +23,7 @@ def base_size(work: Path) -> tuple[Path, Path]:
         EdgeVoiceError: it could not be exported.
     """
     bundle, checkpoint = work / "bundle", work / "checkpoint"
-    if not (checkpoint / "model.safetensors").is_file():
-        _make(checkpoint)
+    random_weights(checkpoint)
     if not (bundle / MANIFEST_NAME).is_file():
         # through the command, which is found by name: export builds on bench, and not the other way round
         chosen = ["--output", str(bundle), "--name", "wav2vec2-base-size", "--force"]
@@ -35,7 +34,10 @@ def base_size(work: Path) -> tuple[Path, Path]:
     return bundle, checkpoint
 
 
-def _make(folder: Path) -> None:
+def random_weights(folder: Path) -> None:
+    """Makes the checkpoint in a folder, once."""
+    if (folder / "model.safetensors").is_file():
+        return
     import torch
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 

@@ -94,15 +94,15 @@ class Peak:
 
 def prepare(folder: Path) -> None:
     """Exports a base-size model three ways and empties its weights."""
-    from bench.base_size import base_size
+    from bench.base_size import random_weights
     from export import convert
     from export.fuse import fuse
     from export.precision import halve
     from training.loading import load_checkpoint
 
-    folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = load_checkpoint(str(base_size(folder / "base-size")[1]))
-    full = {name: folder / "base-size" / f"{name}.onnx" for name in GRAPHS}
+    random_weights(folder / "checkpoint")
+    checkpoint = load_checkpoint(str(folder / "checkpoint"))
+    full = {name: folder / "checkpoint" / f"{name}.onnx" for name in GRAPHS}
     convert.to_onnx(checkpoint, full["plain"])
     full["fused"].write_bytes(full["plain"].read_bytes())
     fuse(full["fused"], checkpoint.model, checkpoint.encoder_config)
