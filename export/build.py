@@ -12,14 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevoice.asr.bundle import MANIFEST_NAME, Graph, Manifest, Precision, Role, sha256, write_manifest
+from edgevoice.asr.bundle import (
+    MANIFEST_NAME,
+    Bundle,
+    Graph,
+    Manifest,
+    Precision,
+    Role,
+    load_bundle,
+    sha256,
+    write_manifest,
+)
 from edgevoice.errors import ModelError, UsageError
+from edgevoice.paths import known_models
 from export import convert, parity
 from export.fuse import fuse
 from export.precision import halve, quantise
 from training import calibrate
 from training.loading import Checkpoint, load_checkpoint, training_record
 from training.sources import set_names
+from training.warm_start import unpack
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +59,8 @@ class ExportOptions:
 
 
 def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = ExportOptions()) -> Manifest:
-    """Converts one checkpoint (CTC, intent or joint), or a CTC and an intent one, into the bundle `output`.
+    """Converts one checkpoint (CTC, intent or joint), or a CTC and an intent one, into the bundle `output`; or a bundle
+    into another, with the graphs and precisions that this version makes of its weights.
 
     Raises:
         ParityError: the graph does not do what the checkpoint does; nothing is left in `output`.
@@ -57,14 +70,35 @@ def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = Ex
     if options.extras and not options.extras.is_dir():
         raise UsageError(f"There is no folder {options.extras}", "Choose another --extras")
     clips = parity.load_clips(options.clips)
-    loaded = [load_checkpoint(name) for name in checkpoints]
-    _check_pairing(loaded)
+    before = _bundle(checkpoints)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as scratch:
+        if before:
+            roles = before.manifest.graphs
+            checkpoints = [str(unpack(before.path, Path(scratch) / role, role)) for role in roles]  # type: ignore[arg-type]
+        loaded = [load_checkpoint(name) for name in checkpoints]
+        _check_pairing(loaded)
         folder = Path(scratch) / "bundle"
         folder.mkdir()
-        manifest = _build(loaded, folder, clips, options)
+        _copy_extras([*([before.path] if before else []), *([options.extras] if options.extras else [])], folder)
+        manifest = _build(loaded, folder, clips, options, before.manifest if before else None)
         move_bundle(folder, output)
     return manifest
+
+
+def _bundle(checkpoints: Sequence[str]) -> Bundle | None:
+    """The bundle that is to be exported again, if it is one; raises UsageError for one beside something else."""
+    places = [known_models().get(name, Path(name)) for name in checkpoints]
+    bundles = [place for place in places if (place / MANIFEST_NAME).is_file()]
+    if bundles and len(places) > 1:
+        raise UsageError(f"{bundles[0]} is a bundle already", "Export it alone, or name the checkpoints themselves")
+    return load_bundle(bundles[0]) if bundles else None
+
+
+def _copy_extras(sources: Sequence[Path], folder: Path) -> None:
+    for source in sources:
+        for file in sorted(source.iterdir()):
+            if file.is_file() and file.suffix != ".onnx" and file.name != MANIFEST_NAME:
+                shutil.copy2(file, folder / file.name)
 
 
 def move_bundle(folder: Path, output: Path) -> None:
@@ -97,11 +131,9 @@ def check_output(output: Path, *, replace: bool) -> None:
         raise UsageError(f"{output} is not empty", "Choose another --output, or replace it with --force")
 
 
-def _build(loaded: Sequence[Checkpoint], folder: Path, clips: parity.Clips, options: ExportOptions) -> Manifest:
-    if options.extras:
-        for file in sorted(options.extras.iterdir()):
-            if file.is_file() and file.suffix != ".onnx" and file.name != MANIFEST_NAME:
-                shutil.copy2(file, folder / file.name)
+def _build(
+    loaded: Sequence[Checkpoint], folder: Path, clips: parity.Clips, options: ExportOptions, before: Manifest | None
+) -> Manifest:
     graphs: dict[str, Graph] = {}
     plain: dict[str, Path] = {}
     for checkpoint in loaded:
@@ -113,7 +145,7 @@ def _build(loaded: Sequence[Checkpoint], folder: Path, clips: parity.Clips, opti
         fused = fuse(file, checkpoint.model, checkpoint.encoder_config)
         logger.info("attention: %s", f"{fused} nodes, one a layer" if fused else "as exported")
         graphs[role] = convert.graph(checkpoint, file)
-    manifest = _manifest(loaded, graphs, options)
+    manifest = _renewed(before, graphs, options) if before else _manifest(loaded, graphs, options)
     figures = {"fp32": _prove(loaded, folder, manifest, "fp32", clips)}
     parity.check_exact(figures["fp32"])
     measured = clips if options.clips != parity.CLIPS else [*clips, *parity.load_talk()]
@@ -206,6 +238,27 @@ def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: E
         reject_label=reject if reject in labels else "",
         training={_role(c): _summary(training_record(c.name)) for c in loaded},
         licence=options.licence,
+    )
+
+
+def _renewed(before: Manifest, graphs: dict[str, Graph], options: ExportOptions) -> Manifest:
+    """What a bundle says of itself, with other graphs; what the user chose anew goes before it."""
+    reject = options.reject_label or before.reject_label
+    if options.reject_label and reject not in before.labels:
+        raise UsageError(f"There is no label '{reject}'", f"Choose one of {', '.join(before.labels) or 'none'}")
+    lowest = options.threshold or 0.0
+    return dataclasses.replace(
+        before,
+        graphs=graphs,
+        files={},
+        parity={},
+        name=options.name or before.name,
+        language=options.language or before.language,
+        licence=options.licence or before.licence,
+        thresholds={label: max(limit, lowest) for label, limit in before.thresholds.items()},
+        default_threshold=before.default_threshold if options.threshold is None else options.threshold,
+        reject_label=reject,
+        reject_bias=before.reject_bias if reject == before.reject_label else 0.0,
     )
 
 

@@ -17,6 +17,7 @@ EXAMPLE = """examples:
   edgevoice export runs/ctc --intent runs/intent --output models/mine
   edgevoice export runs/banking-en --output models/mine --triton models-for-triton
   edgevoice export models/mine --triton models-for-triton
+  edgevoice export models/mine --output models/mine --force     (with the graphs and precisions of this version)
 """
 
 
@@ -106,7 +107,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "checkpoint", help="folder or hub id of a CTC, intent or joint checkpoint; with --triton alone, a bundle"
+        "checkpoint",
+        help="folder or hub id of a CTC, intent or joint checkpoint; or a bundle, to make it anew from its weights",
     )
     parser.add_argument("--intent", help="a second checkpoint, for intents, beside a CTC one")
     parser.add_argument("-o", "--output", type=Path, help="folder of the bundle")

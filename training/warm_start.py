@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from transformers import AutoConfig, AutoModelForAudioClassification, AutoModelForCTC
 
-from edgevoice.asr.bundle import MANIFEST_NAME, Bundle, Graph, load_bundle
+from edgevoice.asr.bundle import MANIFEST_NAME, Bundle, Graph, Role, load_bundle
 from edgevoice.errors import ModelError
 from edgevoice.paths import known_models
 from training.checkpoint import save_features
@@ -36,15 +36,20 @@ def checkpoint_folder(name: str, scratch: Path) -> str:
     return str(unpack(folder, scratch)) if (folder / MANIFEST_NAME).is_file() else name
 
 
-def unpack(path: Path, folder: Path) -> Path:
+def unpack(path: Path, folder: Path, role: Role | None = None) -> Path:
     """Turns a verified bundle into a checkpoint in `folder`: weights, configuration, features, and a tokenizer where
     the vocabulary is one of characters.
+
+    Args:
+        path: the bundle.
+        folder: of the checkpoint; made, or written over.
+        role: the graph that is wanted of a bundle of two; None for that which captions.
 
     Raises:
         ModelError: it is damaged, or its graph does not hold all weights under their names.
     """
     bundle = load_bundle(path)
-    role, graph = _trainable(bundle)
+    role, graph = _trainable(bundle, (role,) if role else ("shared", "ctc", "intent"))
     model = _model(bundle, role, graph)
     _load_weights(model, bundle, graph)
     model.save_pretrained(folder)
@@ -54,8 +59,8 @@ def unpack(path: Path, folder: Path) -> Path:
     return folder
 
 
-def _trainable(bundle: Bundle) -> tuple[str, Graph]:
-    for role in ("shared", "ctc", "intent"):
+def _trainable(bundle: Bundle, roles: Iterable[Role]) -> tuple[Role, Graph]:
+    for role in roles:
         graph = bundle.manifest.graphs.get(role)
         if graph and graph.config and "fp32" in graph.variants:
             return role, graph

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 
 import numpy as np
@@ -10,13 +11,13 @@ import pytest
 from onnx import numpy_helper
 
 from edgevoice.asr.bundle import load_bundle
-from edgevoice.asr.model import load_model
+from edgevoice.asr.model import AcousticModel, load_model
 from edgevoice.config import AsrSettings
 from edgevoice.errors import UsageError
 from export import build, convert
 from export.build import ExportOptions, export
 from export.fuse import node_counts
-from export.parity import LOGITS_TOLERANCE, ParityError
+from export.parity import LOGITS_TOLERANCE, ParityError, load_clips
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
 from training.run import train
 
@@ -137,3 +138,41 @@ def test_two_checkpoints_of_one_kind_do_not_go_together(tmp_path, checkpoints):
     """A bundle has one set of captions and one set of intents."""
     with pytest.raises(UsageError, match="do not go together"):
         export([checkpoints["ctc"], checkpoints["joint"]], tmp_path / "bundle", ONLY_FP32)
+
+
+@pytest.mark.parametrize("names", [["joint"], ["ctc", "intent"]])
+def test_a_bundle_is_made_anew_from_its_own_weights(tmp_path, checkpoints, names):
+    """With the same answers, and all that it said of itself, calibration and files included."""
+    extras = tmp_path / "extras"
+    extras.mkdir()
+    (extras / "README.md").write_text("a card", encoding="utf-8")
+    first = ExportOptions(precisions=("fp32",), extras=extras, licence="MIT", threshold=0.7, name="first")
+    before = export([checkpoints[name] for name in names], tmp_path / "bundle", first)
+    tuned = dataclasses.replace(
+        before, temperature=1.5, early_threshold=0.8, reject_label=before.labels[0], reject_bias=0.25
+    )
+    build.seal(tmp_path / "bundle", tuned)
+    answers = _answers(tmp_path / "bundle")
+
+    again = ExportOptions(precisions=("fp32",), language="en", replace=True)
+    after = export([str(tmp_path / "bundle")], tmp_path / "bundle", again)
+    assert load_bundle(tmp_path / "bundle").manifest == after
+    new = {"language": "en", "files": after.files, "parity": after.parity, "graphs": after.graphs}
+    assert after == dataclasses.replace(tuned, **new)
+    assert after.files["README.md"] == before.files["README.md"]
+    for old, new in zip(answers, _answers(tmp_path / "bundle"), strict=True):
+        np.testing.assert_allclose(old, new, atol=1e-5)
+
+
+def _answers(bundle):
+    """Log-probabilities and intent logits of a recording."""
+    found = AcousticModel(load_bundle(bundle), AsrSettings(provider="cpu", precision="fp32")).encode(load_clips()[3])
+    return [found.log_probs, found.intent_logits]
+
+
+def test_a_bundle_is_exported_alone(tmp_path, checkpoints):
+    """Beside another checkpoint nobody knows which calibration counts."""
+    export([checkpoints["ctc"]], tmp_path / "bundle", ONLY_FP32)
+    with pytest.raises(UsageError, match="a bundle already"):
+        export([str(tmp_path / "bundle"), checkpoints["intent"]], tmp_path / "both", ONLY_FP32)
+    assert not (tmp_path / "both").exists()
