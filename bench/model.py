@@ -31,7 +31,7 @@ from training import network
 EXAMPLE = """examples:
   edgevoice bench model banking-en
   edgevoice bench model models/mine --checkpoint runs/mine --json
-  edgevoice bench model --base-size --work runs/base-size --output base-size.json
+  edgevoice bench model --base-size --work runs/base-size --output base-size.md
 """
 LONG_S = 8.0
 """Seconds of audio in the longest window measured, beside those of the manifest."""
@@ -160,9 +160,13 @@ def run(arguments: Sequence[str]) -> int:
         "ratios": ratios([row for row in rows if not row.error], windows),
         "left_out": notes,
     }
-    print(json.dumps(report) if options.json else _page(report, rows, windows))
+    page = _page(report, rows, windows)
+    print(json.dumps(report) if options.json else page)
     if options.output:
-        options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        options.output.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if options.output and options.output.suffix == ".md":
+        command = "edgevoice bench model " + ("--base-size" if options.base_size else bundle.manifest.name)
+        options.output.write_text(f"# A model's speed\n\n`{command}`: {page}\n", encoding="utf-8")
     return int(all(row.error for row in rows))
 
 
@@ -215,6 +219,8 @@ def _check(options: argparse.Namespace) -> None:
         )
     if options.output and not options.output.parent.is_dir():  # said now, not after minutes of measuring
         raise UsageError(f"There is no folder {options.output.parent}", "Choose another --output")
+    if options.output and options.output.suffix not in (".json", ".md"):
+        raise UsageError(f"{options.output} is neither .json nor .md", "Name it after what it shall be")
     if min(options.threads, options.rounds, options.calls) < 1:
         raise UsageError("--threads, --rounds and --calls are at least 1", "Leave them out")
 
@@ -271,5 +277,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5, help="turns of each way with each window (5)")
     parser.add_argument("--calls", type=int, default=5, help="timed calls of a turn (5)")
     parser.add_argument("--json", action="store_true", help="JSON on stdout in place of the tables")
-    parser.add_argument("--output", type=Path, help="write the figures as JSON")
+    parser.add_argument("--output", type=Path, help="write the figures as JSON; named .md, as a page too")
     return parser

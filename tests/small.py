@@ -7,7 +7,7 @@ from pathlib import Path
 
 from export.parity import CLIPS
 from training.config import TrainConfig, load_config
-from training.manifest import read_manifest
+from training.manifest import Clip, read_manifest
 
 TINY_BERT = {
     "model_type": "wav2vec2-bert",
@@ -38,14 +38,19 @@ TINY_WAV2VEC2 = {
 }
 
 
+def small_clips() -> list[Clip]:
+    """Thirteen of the parity clips, of 0.35 to 15 s."""
+    return read_manifest(CLIPS)[:13]
+
+
 def small_corpus(folder: Path) -> Path:
-    """A manifest over thirteen of the parity clips, every clip in train and dev, with two intents."""
+    """A manifest over `small_clips`, every clip in train and dev, with two intents."""
     file = folder / "small" / "manifest.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["path", "text", "intent", "speaker", "split"])
-        for number, clip in enumerate(read_manifest(CLIPS)[:13]):
+        for number, clip in enumerate(small_clips()):
             for split in ("train", "dev"):
                 writer.writerow([clip.path, clip.text, "short" if number < 6 else "long", clip.speaker, split])
     return file

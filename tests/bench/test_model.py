@@ -37,11 +37,12 @@ def test_a_machine_that_grows_slower_favours_nobody() -> None:
 def test_every_precision_of_a_bundle_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """Also where there is no checkpoint to compare with; why is said."""
     bundle = tiny_bundle(tmp_path / "tiny", precisions=("fp32", "int8"), windows=(1.0, 2.0))
-    output = tmp_path / "figures.json"
+    output = tmp_path / "figures.md"
     arguments = ["model", str(bundle.path), *QUICK, "--json", "--output", str(output)]
     assert bench.cli.main(arguments) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report == json.loads(output.read_text(encoding="utf-8"))
+    assert report == json.loads(output.with_suffix(".json").read_text(encoding="utf-8"))
+    assert "\n| edgevoice int8 / edgevoice fp32 | " in output.read_text(encoding="utf-8")
     assert [each["name"] for each in report["rows"]] == ["edgevoice fp32", "edgevoice int8"]
     for each in report["rows"]:
         assert each["error"] == ""
@@ -95,6 +96,7 @@ def test_the_same_weights_run_in_pytorch_and_optimum(tmp_path: Path, capsys: pyt
         (["banking-en", "--base-size"], "Name a bundle, or --base-size, and not both"),
         (["banking-en", "--checkpoint", "models"], "models is no checkpoint"),
         (["banking-en", "--output", "nowhere/figures.json"], "There is no folder nowhere"),
+        (["banking-en", "--output", "figures.txt"], "neither .json nor .md"),
         (["banking-en", "--rounds", "0"], "at least 1"),
     ],
 )

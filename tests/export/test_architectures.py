@@ -59,4 +59,4 @@ def test_the_bundle_says_what_the_checkpoint_says(tmp_path: Path, clips: Path, t
         assert encoding.intent_logits.shape == (3,)
     else:
         assert encoding.log_probs is not None
-        assert 1 <= len(encoding.log_probs) <= 2
+        assert 1 <= len(encoding.log_probs) <= 4  # M-CTC-T pads its input

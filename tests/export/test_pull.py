@@ -82,9 +82,9 @@ def test_two_checkpoints_become_a_model_that_runs_offline(cli: Cli, repositories
 @pytest.mark.parametrize(
     ("repository", "said"),
     [
-        ("me/captions", "has no weights (model.safetensors) that can be had"),
-        ("me/pickled", "has no weights (model.safetensors) that can be had"),
-        ("me/nothing", "has no configuration (config.json) that can be had"),
+        ("me/captions", "no weights (model.safetensors) of that name can be had"),
+        ("me/pickled", "no weights (model.safetensors) of that name can be had"),
+        ("me/nothing", "no configuration (config.json) of that name can be had"),
     ],
     ids=["breaks off", "pickle", "not there"],
 )

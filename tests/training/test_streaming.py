@@ -16,12 +16,12 @@ from torch.utils.data import DataLoader
 from edgevoice.asr.bundle import FeatureSettings
 from edgevoice.errors import ConfigError
 from export.parity import CLIPS
-from tests.small import TINY_WAV2VEC2, small_corpus, tiny_recipe
+from tests.small import TINY_WAV2VEC2, small_clips, small_corpus, tiny_recipe
 from training.config import DataConfig
 from training.dataset import Preparation
 from training.decoded import Samples
 from training.features import Features
-from training.manifest import Clip, read_manifest
+from training.manifest import Clip
 from training.run import train
 from training.sources import clip_cache
 from training.streaming import StreamDataset, Tally, open_stream
@@ -41,7 +41,7 @@ def shards(tmp_path: Path) -> Path:
     """The parity clips, several times over, as tables in four files, with speakers; labels as plain text."""
     folder = tmp_path / "spoken"
     folder.mkdir()
-    clips = read_manifest(CLIPS)
+    clips = small_clips()
     rows = [
         {
             "audio": {"bytes": clip.path.read_bytes() + bytes([copy]), "path": clip.path.name},
@@ -81,7 +81,7 @@ def test_what_measures_is_never_trained_on(shards: Path) -> None:
     assert not measuring & set(passes[0])
     assert 0.1 < len(measuring) / (len(measuring) + len(passes[0])) < 0.4
     assert stream.intents == ("long", "short")
-    number = next(number for number, clip in enumerate(read_manifest(CLIPS)) if clip.duration_s < 0.5)
+    number = next(number for number, clip in enumerate(small_clips()) if clip.duration_s < 0.5)
     short = {f"{number}-{copy}" for copy in range(COPIES)} - measuring
     # in each pass the row without a recording, and the one with what is none
     assert tally.left_out == {"too short": len(passes) * len(short), "unreadable": len(passes) * 2}
@@ -164,7 +164,7 @@ def test_a_stream_that_holds_nothing_of_use_is_explained(shards: Path, tmp_path:
 
 def sorted_by_label(folder: Path, files: int, labels: str) -> Path:
     """Short clips in so many files; the label changes only now and then, and so does the file."""
-    recording = next(clip for clip in read_manifest(CLIPS) if clip.duration_s > 1).path.read_bytes()
+    recording = next(clip for clip in small_clips() if clip.duration_s > 1).path.read_bytes()
     rows = [
         {
             "audio": {"bytes": recording + str(number).encode(), "path": "a.ogg"},
@@ -215,7 +215,7 @@ def test_an_intent_that_nobody_knew_is_said_once(
 
 def test_recordings_that_are_files_are_streamed_too(tmp_path: Path) -> None:
     """As audio folders of the hub have them, a folder for each label."""
-    for number, clip in enumerate(read_manifest(CLIPS)):
+    for number, clip in enumerate(small_clips()):
         target = tmp_path / "lab" / "train" / ("short" if number < 6 else "long") / clip.path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(clip.path.read_bytes())
