@@ -19,7 +19,7 @@ $edgevoice train calibrate runs/banking-en --data corpus/banking-en/manifest.csv
 
 mkdir -p runs/extras
 $python -m training.sample_call --voice "$VOICE" --output runs/extras/sample_call.flac
-$edgevoice export runs/banking-en --output models/banking-en --extras runs/extras --licence Apache-2.0 --language en --force
+$edgevoice export runs/banking-en --output models/banking-en --extras runs/extras --precision fp32,int8 --licence Apache-2.0 --language en --force
 $edgevoice bench accuracy models/banking-en --live 100 --output runs/accuracy.json \
   --data corpus/banking-en/manifest.csv \
   --data "$DATA/speechocean762/manifest.csv" \
