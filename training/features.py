@@ -14,7 +14,7 @@ import torch
 from transformers.models.auto.feature_extraction_auto import FEATURE_EXTRACTOR_MAPPING_NAMES
 
 from edgevoice.asr.bundle import FeatureSettings
-from edgevoice.asr.extractor import make_extractor
+from edgevoice.asr.extractor import check_extractor, make_extractor
 from edgevoice.asr.features import HOP, WINDOW, model_input
 
 Array = npt.NDArray[np.float32]
@@ -62,7 +62,8 @@ def complete(settings: FeatureSettings, model_type: str) -> FeatureSettings:
 
 
 def described(extractor: Any) -> FeatureSettings:
-    """The settings of a Transformers extractor."""
+    """The settings of a Transformers extractor; raises ModelError for one that the runtime does not know."""
+    check_extractor(type(extractor).__name__)
     options = {key: value for key, value in extractor.to_dict().items() if key not in ("mel_filters", "window")}
     return FeatureSettings(kind="extractor", extractor=options)
 

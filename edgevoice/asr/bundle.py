@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from edgevoice.asr.extractor import MODULES as EXTRACTORS
 from edgevoice.asr.graph_file import COMPILED, references
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ModelError
@@ -290,6 +291,8 @@ def _check_values(manifest: Manifest) -> None:
             raise ValueError(f"the graph '{role}' has frames without a length")
         if min(features.stride, features.mel_bins) < 1:
             raise ValueError(f"the graph '{role}' has features without a size")
+        if features.kind == "extractor" and features.extractor.get("feature_extractor_type") not in EXTRACTORS:
+            raise ValueError(f"the graph '{role}' hears through an extractor that is none of {', '.join(EXTRACTORS)}")
         if features.normalise == "running" and {len(features.mean), len(features.std)} != {features.mel_bins}:
             raise ValueError(f"the graph '{role}' needs a mean and a deviation for each of {features.mel_bins} bins")
 

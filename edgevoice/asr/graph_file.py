@@ -94,6 +94,8 @@ class _References:
         """Number, start and end of each field of the message between two positions that holds bytes."""
         while position < end:
             tag, position = self._varint(position, end)
+            if tag >= 1 << 32:  # protobuf cuts it, and reads another number than is written
+                raise ValueError(f"it has a tag of more than 32 bits before byte {position}")
             number, wire = tag >> 3, tag & 7
             if wire == _BYTES:
                 length, position = self._varint(position, end)

@@ -93,6 +93,15 @@ def with_bytes(content: bytes) -> Callable[[Path], None]:
     return lambda folder: ((folder / "model.onnx").write_bytes(content), seal(folder))
 
 
+def with_a_tag_that_is_cut(folder: Path) -> None:
+    """A field of a number that onnxruntime's protobuf reads as another, since it keeps 32 bits of it."""
+    graph = onnx.GraphProto(initializer=[keep_data_in("../secrets")]).SerializeToString()
+    tag, length = b"\xba\x80\x80\x80\x10", len(graph)  # 7 << 3 | 2, and a bit more that is lost
+    with (folder / "model.onnx").open("ab") as stream:
+        stream.write(tag + bytes([length]) + graph)
+    seal(folder)
+
+
 def trust_clutter(folder: Path) -> None:
     """A file that may lie in every folder, and that no sha256 is kept of."""
     (folder / ".DS_Store").write_bytes(b"\0" * 4)
@@ -193,6 +202,16 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
             )
         ),
         "holds a compiled program",
+    ),
+    "tag of more than 32 bits": (with_a_tag_that_is_cut, "it has a tag of more than 32 bits"),
+    "function in place of an extractor": (
+        lambda folder: edit(
+            folder,
+            lambda data: data["graphs"]["shared"]["features"].update(
+                kind="extractor", extractor={"feature_extractor_type": "pipeline", "model": "me/evil"}
+            ),
+        ),
+        "hears through an extractor that is none of",
     ),
     "pickle in place of a graph": (with_bytes(b"\x80\x04cposix\nsystem\n."), "is no ONNX graph"),
     "ORT format in place of ONNX": (with_bytes(b"\x18\0\0\0ORTM" + bytes(64)), "is no ONNX graph"),
