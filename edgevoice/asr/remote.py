@@ -39,6 +39,12 @@ _CHANNEL_OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 2000),
     ("grpc.max_reconnect_backoff_ms", 2000),
 )
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 8.0
+"""Between two questions whether a server is back. Well below `edgevoice.pipeline.PATIENCE_S`, and no longer than people
+like to wait for captions that they could have; one small question in that time is nothing beside three windows a
+second."""
+_POLL_S = 0.05
 _LONGEST_NAME = 40
 _SAME_BUNDLE = "Write the server's model repository from this bundle: edgevoice export BUNDLE --triton DIR"
 _ELSEWHERE = "Start it, correct --remote, or leave --remote out to run the model on this machine"
@@ -63,43 +69,70 @@ class RemoteSession:
         self._url, self._address, self._name, self._timeout_s = url, parse_url(url), name, timeout_s
         self._input = graph.input
         self._channel: Any = None
-        self._returning: Any = None
+        self._reachable: Any = None
         """While the server is away: a future that is done once it can be reached again."""
+        self._question: Any = None
+        """While it is away and can be reached: a future of its answer to what asks whether it is back."""
+        self._pause_s, self._ask_at = _FIRST_PAUSE_S, 0.0
+        self._example = model_input(np.zeros(graph.minimum_samples, np.float32), graph.features)
+        """The least that can be asked."""
         self._connect()
         self._require_server()
-        self._type = self._require_model(model_input(np.zeros(graph.minimum_samples, np.float32), graph.features))
+        self._type = self._require_model(self._example)
 
     def run(self, array: Array) -> dict[str, Array]:
         """The graph's outputs by name, float32.
 
         Raises:
-            ModelAwayError: the server cannot be reached for now. While that lasts, the answer comes at once.
+            ModelAwayError: the server does not answer for now. While that lasts, this comes at once.
             ModelError: the server says that the graph failed, or answers something else.
         """
-        if self._returning is not None:
-            if not self._returning.done():
-                raise self._away("it has not come back yet")
-            self._returning = None
+        if self._is_away():
+            raise self._away("it has not come back yet")
         try:
             response = self._calls.ModelInfer(self._request(array), timeout=self._timeout_s)
         except self._grpc.RpcError as error:
             if error.code().name not in _AWAY:
                 what = f"The model '{self._name}' failed on {self._url}: {_details(error)}"
                 raise ModelError(what, "Look into the server's log, or leave --remote out") from error
-            self._connect()
-            self._returning = self._grpc.channel_ready_future(self._channel)
+            self._leave()
             raise self._away(self._reason(error)) from error
+        # not before: a server may answer the least question and still not what matters
+        self._pause_s = _FIRST_PAUSE_S
         return self._values(response)
 
     def wait(self, seconds: float) -> bool:
-        """Waits at most that long for the server; tells whether it has the model ready."""
+        """Waits at most that long for the server; tells whether it answers."""
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if self._ready(left):
-                self._returning = None
-                return True
-            time.sleep(min(0.1, left))
+        while self._is_away():
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
+    def _is_away(self) -> bool:
+        """Whether the server is away still; never waits. That it can be reached does not mean that it answers: its
+        queue may stand still. So it is asked in the background, and is back with its answer."""
+        if self._reachable is None:
+            return False
+        if not self._reachable.done() or time.monotonic() < self._ask_at:
+            return True
+        if self._question is None:
+            self._question = self._calls.ModelInfer.future(self._request(self._example), timeout=self._timeout_s)
+        if not self._question.done():
+            return True
+        if self._question.code().name in _AWAY:
+            self._leave()
+            return True
+        self._reachable = self._question = None
         return False
+
+    def _leave(self) -> None:
+        """From now on the server is away; every time that it does not answer, it is left alone for longer."""
+        self._connect()
+        self._reachable, self._question = self._grpc.channel_ready_future(self._channel), None
+        self._ask_at = time.monotonic() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 
     def _connect(self) -> None:
         """Opens a channel in place of the last one, whose server may hang: a new one finds out at once."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -86,6 +87,74 @@ class Script:
 
     def close(self) -> None:
         pass
+
+
+class Stuck:
+    """Stands before a server and speaks gRPC as ever, but while `stuck` it passes no inference on: a queue that stands
+    still, or a GPU that hangs."""
+
+    def __init__(self, server: InferenceServer) -> None:
+        import grpc
+
+        self.asked, self.stuck, self._gone = 0, False, threading.Event()
+        self._there = grpc.insecure_channel(server.url.removeprefix("grpc://"))
+        self._front = grpc.server(ThreadPoolExecutor(32))
+        self._front.add_generic_rpc_handlers((self,))
+        self.url = f"grpc://127.0.0.1:{self._front.add_insecure_port('127.0.0.1:0')}"
+        self._front.start()
+
+    def service(self, call):
+        import grpc
+
+        there = self._there.unary_unary(call.method)
+
+        def answer(request: bytes, context) -> bytes:
+            if call.method.endswith("/ModelInfer"):
+                self.asked += 1
+                while self.stuck and context.is_active():
+                    self._gone.wait(0.02)
+            try:
+                return there(request, timeout=30)
+            except grpc.RpcError as error:
+                context.abort(error.code(), error.details())
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+    def hang(self) -> None:
+        self.asked, self.stuck = 0, True
+
+    def go_on(self) -> None:
+        self.stuck = False
+
+    def close(self) -> None:
+        self.stuck = False
+        self._front.stop(None).wait()
+        self._there.close()
+
+
+@pytest.fixture
+def stuck(server):
+    front = Stuck(server)
+    yield front
+    front.close()
+
+
+class Spoken(Script):
+    """A source that waits for nobody: blocks come when a microphone would have brought them."""
+
+    def blocks(self):
+        self.late = []  # seconds, of the reader, for each block
+        began, taken = time.monotonic(), 0
+        for item in self.items:
+            if callable(item):
+                item()
+                continue
+            for block in item:
+                taken += len(block.samples)
+                due = began + taken / self.sample_rate
+                self.late.append(max(0.0, time.monotonic() - due))
+                time.sleep(max(0.0, due - time.monotonic()))
+                yield dataclasses.replace(block, arrived=due)
 
 
 def heard(model, *items: object) -> list:
@@ -269,6 +338,67 @@ def test_a_server_that_hangs_is_asked_once(bundles, server, there):
     answered(model)
 
 
+def test_a_stream_keeps_its_time_beside_a_server_that_is_stuck(bundles, stuck):
+    """It can be reached, and answers no inference: one question waits for the timeout, and what asks whether it goes
+    on holds nothing up. Then every word comes."""
+    expected = heard(load_model(bundles["shared"], None, HERE), cut(*SENTENCES, *SENTENCES, SENTENCES[0]))
+    asr = AsrSettings(remote=stuck.url, remote_timeout_s=1.0)
+    model = load_model(bundles["shared"], None, asr)
+    first, second, third = map(cut, SENTENCES)
+    asked = []
+    back = (lambda: asked.append(stuck.asked), stuck.go_on)
+    source = Spoken(first, stuck.hang, second, third, first, second, *back, third, first)
+    seen = list(Pipeline(source, model, Settings(asr=asr)).run())
+    assert captions(seen) == captions(expected)
+    assert len(of(seen, Failed)) == 1
+    assert max(source.late) < 2.5
+    assert sum(late > 0.3 for late in source.late) < 25  # the blocks of that one timeout
+    assert asked[0] <= 6
+    assert of(seen, CaptionUpdated)[-1].segment == 7
+
+
+def test_a_stream_that_ends_waits_for_a_server_that_is_stuck(bundles, stuck):
+    """Whatever it says of itself: that it can be reached and has its model does not mean that it answers."""
+    model = load_model(bundles["shared"], None, AsrSettings(remote=stuck.url, remote_timeout_s=0.5))
+    later = threading.Timer(4.0, stuck.go_on)
+    seen = heard(model, cut(SENTENCES[0]), stuck.hang, cut(SENTENCES[1], SENTENCES[2]), later.start)
+    later.join()
+    assert [event.text for event in of(seen, CaptionFinished)] == ["one one two", "three three", "two two two"]
+
+
+def test_who_asks_for_the_end_need_not_wait_for_a_server_that_is_stuck(bundles, stuck):
+    """However many sentences wait for it."""
+    model = load_model(bundles["shared"], None, AsrSettings(remote=stuck.url, remote_timeout_s=2.0))
+    source, stopped = Script(), []
+    pipeline = Pipeline(source, model, Settings(asr=HERE))
+    end = (lambda: stopped.append(time.monotonic()), pipeline.stop)
+    source.items = (cut(SENTENCES[0]), stuck.hang, cut(*SENTENCES, SENTENCES[0]), *end)
+    assert len(of(list(pipeline.run()), CaptionFinished)) == 5
+    assert time.monotonic() - stopped[0] < 1
+
+
+def test_a_server_that_is_stuck_again_is_left_alone_for_longer(bundles, stuck):
+    """It answers what asks whether it is back, and then not what matters: only a real answer makes up for it."""
+    model = load_model(bundles["shared"], None, AsrSettings(remote=stuck.url, remote_timeout_s=0.3))
+    pauses = []
+    for _ in range(2):
+        stuck.hang()
+        with pytest.raises(ModelAwayError, match=r"no answer within 0\.3 s") as caught:
+            model.encode(silence(1))
+        stuck.go_on()
+        began = time.monotonic()
+        assert caught.value.wait(10)
+        pauses.append(time.monotonic() - began)
+    assert pauses[0] > 0.9
+    assert pauses[1] > 1.9
+    model.encode(silence(1))
+    stuck.hang()
+    with pytest.raises(ModelAwayError) as caught:
+        model.encode(silence(1))
+    stuck.go_on()
+    assert caught.value.wait(3)  # and not 4
+
+
 def test_more_speech_than_can_be_kept_gives_up_the_oldest(bundles, server, there, monkeypatch):
     monkeypatch.setattr(pipelines, "PATIENCE_S", 3.0)
     monkeypatch.setattr(pipelines, "KEPT_S", 3.0)
@@ -299,8 +429,6 @@ def test_the_http_port_of_the_server(bundles, server):
 
 def test_a_grpc_server_of_another_kind(bundles):
     """One that knows no method at all."""
-    from concurrent.futures import ThreadPoolExecutor
-
     import grpc
 
     other = grpc.server(ThreadPoolExecutor(1))
