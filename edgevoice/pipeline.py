@@ -235,8 +235,10 @@ class Pipeline:
             final = Final(over.last_pass.words, None)
             failed = True
             try:
-                final, failed = over.last_pass.run(), False
-                self._away = self._waited = False
+                # who stopped the stream does not wait once more for a model that was away
+                if not (self._away and self._stopped):
+                    final, failed = over.last_pass.run(), False
+                    self._away = self._waited = False
             except ModelAwayError as error:
                 yield from self._model_away(error)
                 self._retry = self._ring.end + _RETRY_SAMPLES

@@ -12,7 +12,7 @@ from edgevoice.audio.file import FileSource
 from edgevoice.audio.pacing import PacedSource
 from edgevoice.audio.source import Block
 from edgevoice.config import AsrSettings, IntentSettings, Settings
-from edgevoice.errors import AudioError, ModelError
+from edgevoice.errors import AudioError, ModelAwayError, ModelError
 from edgevoice.events import (
     AudioLost,
     CaptionFinished,
@@ -375,6 +375,41 @@ def test_the_next_segment_tries_again(tiny):
     events = run(cut(silence(7)), model, ScriptedDetector((0.5, 2.0), (3.5, 5.5)))
     assert {event.segment for event in of(events, CaptionUpdated)} == {2}
     assert of(events, Failed)[0].what == "The model failed"
+
+
+class ModelElsewhere(ScriptedModel):
+    """A model that is away for some time; `waits` counts who waited for it."""
+
+    def __init__(self, manifest) -> None:
+        super().__init__(manifest)
+        self.away, self.waits = False, 0
+
+    def encode(self, samples: np.ndarray) -> Encoding:
+        encoding = super().encode(samples)
+        if self.away:
+            raise ModelAwayError("It went away", "Wait", self.wait)
+        return encoding
+
+    def leave(self) -> None:
+        self.away = True
+
+    def come_back(self) -> None:
+        self.away = False
+
+    def wait(self, seconds: float) -> bool:
+        self.waits += 1
+        return not self.away
+
+
+def test_who_stopped_the_stream_asks_a_model_that_is_away_no_more(tiny):
+    """Each question may take as long as a server may take to answer."""
+    model, source = ModelElsewhere(tiny.manifest), ScriptedSource([])
+    pipeline = Pipeline(source, model, SETTINGS, detector=ScriptedDetector((0.5, 1.5), (2.5, 3.5), (4.5, 9.0)))
+    source.script = [model.leave, *cut(silence(6)), lambda: setattr(model, "calls", 0), pipeline.stop]
+    events = list(pipeline.run())
+    assert len(of(events, CaptionFinished)) == 3
+    assert (model.calls, model.waits) == (0, 0)
+    assert len(of(events, Failed)) == 1
 
 
 def lagging(samples: np.ndarray, lag: float, model) -> list[Event]:
