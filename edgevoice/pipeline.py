@@ -33,7 +33,7 @@ _LEVEL_SAMPLES = SAMPLE_RATE // 10
 KEPT_S = 600.0
 """How much speech is kept for a model that is away; 40 MB."""
 PATIENCE_S = 30.0
-"""How long a stream that is over, or that can keep no more, waits for a model that is away."""
+"""How long a stream that is over, or a recording of which no more can be kept, waits for a model that is away."""
 _SLICE_S = 0.5
 _RETRY_SAMPLES = SAMPLE_RATE
 
@@ -79,6 +79,7 @@ class Pipeline:
         self._over: deque[_Over] = deque()
         self._provider = model.provider
         self._away = self._waited = self._stopped = False
+        self._away_since = (0.0, 0.0)
         self._retry = 0
         self._pending = np.zeros(0, dtype=np.float32)
         self._arrived = 0.0
@@ -229,7 +230,8 @@ class Pipeline:
 
     def _finish(self, *, ending: bool = False) -> Iterator[Event]:
         """The last passes of the segments that are over, in their order. While the model is away they are kept and
-        tried again; when the stream is ending, or more than `KEPT_S` wait, the words so far have to do."""
+        tried again; when the stream is ending, or more than `KEPT_S` wait, the words so far have to do, at once where
+        audio would be lost while we wait."""
         while self._over:
             over = self._over[0]
             final = Final(over.last_pass.words, None)
@@ -244,7 +246,7 @@ class Pipeline:
                 self._retry = self._ring.end + _RETRY_SAMPLES
                 if not ending and sum(len(each.last_pass.audio) for each in self._over) <= KEPT_S * SAMPLE_RATE:
                     return
-                if self._back(error):
+                if (ending or self._source_waits()) and self._back(error):
                     continue
             except Exception as error:  # noqa: BLE001 - whatever breaks inside the model, the words so far are shown
                 yield self._failure(error)
@@ -284,7 +286,14 @@ class Pipeline:
         """Says it once, not at every try."""
         if not self._away:
             self._away = True
+            self._away_since = (self._at(), self._clock())
             yield self._failure(error)
+
+    def _source_waits(self) -> bool:
+        """Whether the source is a recording that waits for us: since the model is away, audio came faster than time
+        passed, by more than a microphone keeps in its queue."""
+        at, clock = self._away_since
+        return self._at() - at > self._clock() - clock + PATIENCE_S
 
     def _back(self, error: ModelAwayError) -> bool:
         """Waits for a model that is away, but not for every segment anew, and not once the stream was stopped."""

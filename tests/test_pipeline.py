@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from edgevoice import pipeline as pipelines
 from edgevoice.asr import session as sessions
 from edgevoice.asr.model import AcousticModel, Encoding, load_model
 from edgevoice.audio.file import FileSource
@@ -410,6 +411,53 @@ def test_who_stopped_the_stream_asks_a_model_that_is_away_no_more(tiny):
     assert len(of(events, CaptionFinished)) == 3
     assert (model.calls, model.waits) == (0, 0)
     assert len(of(events, Failed)) == 1
+
+
+def test_a_stream_that_can_keep_no_more_goes_on_listening(tiny, monkeypatch):
+    """A microphone does not wait: the oldest segment has to do with the words so far, the others wait on."""
+    monkeypatch.setattr(pipelines, "KEPT_S", 4.0)
+    monkeypatch.setattr(pipelines, "PATIENCE_S", 2.0)
+    model, now, waits = ModelElsewhere(tiny.manifest), [100.0], []
+
+    class Live(ScriptedSource):
+        def blocks(self) -> Iterator[Block]:
+            for block in super().blocks():
+                now[0] += len(block.samples) / 16000
+                yield dataclasses.replace(block, arrived=now[0])
+
+    blocks = cut(silence(12))
+    script = [
+        *blocks[:15],
+        model.leave,
+        *blocks[15:95],
+        lambda: waits.append(model.waits),
+        model.come_back,
+        *blocks[95:],
+    ]
+    spans = [(start, start + 1.5) for start in (0.5, 3.0, 5.5, 8.0)]
+    pipeline = Pipeline(Live(script), model, SETTINGS, detector=ScriptedDetector(*spans), clock=lambda: now[0])
+    finals = of(list(pipeline.run()), CaptionFinished)
+    assert waits == [0]
+    assert [final.segment for final in finals] == [1, 2, 3, 4]
+    assert [len(final.words) for final in finals] == [3, 0, 4, 4]  # 3 had been shown before
+    assert finals[0].at < 8 < finals[2].at
+
+
+def test_a_recording_waits_rather_than_lose_words(tiny, monkeypatch):
+    """It is read far faster than it was spoken, so that everything that can be kept comes within seconds."""
+    monkeypatch.setattr(pipelines, "KEPT_S", 4.0)
+    monkeypatch.setattr(pipelines, "PATIENCE_S", 2.0)
+
+    class Returning(ModelElsewhere):
+        def wait(self, seconds: float) -> bool:
+            self.away = self.away and self.waits < 2
+            return super().wait(seconds)
+
+    model = Returning(tiny.manifest)
+    spans = [(start, start + 1.5) for start in (0.5, 3.0, 5.5, 8.0)]
+    events = run([model.leave, *cut(silence(12))], model, ScriptedDetector(*spans))
+    assert model.waits == 3
+    assert [len(final.words) for final in of(events, CaptionFinished)] == [4] * 4
 
 
 def lagging(samples: np.ndarray, lag: float, model) -> list[Event]:
