@@ -8,7 +8,8 @@ provider allows it the launches are recorded once and replayed as one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ import numpy.typing as npt
 
 NO_GRAPH = -1
 """The number of a run that is neither recorded nor replayed."""
-_RUNS = 3
-"""Runs until a graph is recorded (two, for kernels to be chosen and memory to be had) and replayed."""
 
 Array = npt.NDArray[Any]
+
+
+class RecordingError(Exception):
+    """The launches could not be recorded, or do something else when they are replayed."""
 
 
 def run_options(runtime: Any, graph: int) -> Any:
@@ -30,7 +33,7 @@ def run_options(runtime: Any, graph: int) -> Any:
 
 
 class Binding:
-    """A session's buffers for one shape of its input.
+    """A session's buffers for one shape of its input, for one thread at a time.
 
     Args:
         runtime: onnxruntime.
@@ -41,7 +44,7 @@ class Binding:
         graph: number of the CUDA graph, another for every shape; `NO_GRAPH` for none.
 
     Raises:
-        Exception: of onnxruntime, where the device has no room or the graph cannot be recorded.
+        Exception: of onnxruntime, where the device has no room.
         ArithmeticError: what comes out of the buffers is not what the session gives.
     """
 
@@ -54,7 +57,9 @@ class Binding:
         device: str,
         graph: int = NO_GRAPH,
     ) -> None:
-        self._session, self._options = session, run_options(runtime, graph)
+        self._session, self._plain = session, run_options(runtime, NO_GRAPH)
+        self._graph = None if graph == NO_GRAPH else run_options(runtime, graph)
+        self._here = threading.local()
         self._input = runtime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), device, 0)
         self._outputs = [
             runtime.OrtValue.ortvalue_from_shape_and_type(value.shape, value.dtype, device, 0)
@@ -64,15 +69,40 @@ class Binding:
         self._bound.bind_ortvalue_input(session.get_inputs()[0].name, self._input)
         for name, value in zip(outputs, self._outputs, strict=True):
             self._bound.bind_ortvalue_output(name, value)
-        for _ in range(_RUNS):
-            found = self.run(array)
-        for expected, value in zip(outputs.values(), found, strict=True):
-            scale = float(np.abs(expected).max(initial=1.0))
-            if not np.allclose(expected, value, rtol=0, atol=1e-2 * scale):
-                raise ArithmeticError("bound buffers do not give what the session gives")
+        _require_same(list(outputs.values()), self._launch(self._plain))
 
     def run(self, array: Array) -> list[Array]:
-        """The outputs for an input of the shape that was bound, in the order they were bound."""
+        """The outputs for an input of the shape that was bound, in the order they were bound.
+
+        Raises:
+            RecordingError: the launches are to be recorded and cannot be. The session must not be used again.
+        """
         self._input.update_inplace(np.ascontiguousarray(array))
-        self._session.run_with_iobinding(self._bound, self._options)
+        if not self._graph:
+            return self._launch(self._plain)
+        # A CUDA graph belongs to the thread that recorded it: onnxruntime keeps it in a context of that thread and
+        # would record anew, unasked, in any other. The screen loads the model in one thread and runs it in another, so
+        # each thread records a shape when it first meets it; kernels were chosen and memory was had before.
+        return self._launch(self._graph) if hasattr(self._here, "recorded") else self._record(self._graph)
+
+    def _record(self, graph: Any) -> list[Array]:
+        expected = self._launch(self._plain)  # what fails here is the device, and not the recording
+        try:
+            self._launch(graph)
+            found = self._launch(graph)
+            _require_same(expected, found)
+        except Exception as error:  # onnxruntime's exceptions share no base class
+            raise RecordingError(str(error)) from error
+        self._here.recorded = True
+        return found
+
+    def _launch(self, options: Any) -> list[Array]:
+        self._session.run_with_iobinding(self._bound, options)
         return [value.numpy() for value in self._outputs]
+
+
+def _require_same(expected: Sequence[Array], found: Sequence[Array]) -> None:
+    for one, other in zip(expected, found, strict=True):
+        scale = float(np.abs(one).max(initial=1.0))
+        if not np.allclose(one, other, rtol=0, atol=1e-2 * scale):
+            raise ArithmeticError("bound buffers do not give what the session gives")

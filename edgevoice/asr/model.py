@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,9 +12,16 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from edgevoice.asr.bundle import Bundle, Graph, Manifest
+from edgevoice.asr.bundle import LONGEST_WINDOW_S, Bundle, Graph, Manifest
 from edgevoice.asr.features import model_input
-from edgevoice.asr.session import DeviceLostError, Session, SessionOptions, open_session
+from edgevoice.asr.session import (
+    DeviceLostError,
+    NoNumbersError,
+    Session,
+    SessionOptions,
+    are_numbers,
+    open_session,
+)
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import ModelError, ProviderError
 
@@ -24,6 +32,8 @@ Array = npt.NDArray[np.float32]
 Head = Literal["ctc", "intent"]
 
 _USE_FP32 = "Set EDGEVOICE_ASR_PRECISION=fp32"
+_LONGEST = int(LONGEST_WINDOW_S * SAMPLE_RATE)
+"""Samples. Neither a segment nor an utterance may be longer, whatever the settings say."""
 _PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32"), "tensorrt": ("fp16", "fp32")}
 
 
@@ -37,6 +47,17 @@ class Encoding:
     """[labels]; None if the audio is too short or the model has no intent head."""
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where one graph runs."""
+
+    heads: tuple[Head, ...]
+    """What is wanted from it."""
+    provider: str
+    note: str
+    """Why it is not the provider one might expect; empty when there is nothing to say."""
+
+
 class AcousticModel:
     """A bundle in running order. With `intent_bundle` the intent head comes from that second bundle.
 
@@ -48,7 +69,11 @@ class AcousticModel:
 
     def __init__(self, bundle: Bundle, settings: AsrSettings, intent_bundle: Bundle | None = None) -> None:
         self.manifest = combined_manifest(bundle.manifest, intent_bundle.manifest if intent_bundle else None)
-        self._passes = [_Pass(*plan, settings) for plan in _plan(bundle, intent_bundle)]
+        self._lengths = live_lengths(self.manifest, settings.hop_s)
+        self._passes = [
+            _Pass(its, graph, heads, settings, live_lengths(self.manifest, settings.hop_s, graph.minimum_samples))
+            for its, graph, heads in _plan(bundle, intent_bundle)
+        ]
         graph = bundle.manifest.graph_for("ctc")
         self.frame_seconds = graph.frame_samples / SAMPLE_RATE if graph else 0.0
         """Seconds from one CTC frame to the next; 0 without a CTC head."""
@@ -56,8 +81,14 @@ class AcousticModel:
 
     @property
     def provider(self) -> str:
-        """What it runs on: "cpu", "cuda", "tensorrt" or "remote". A GPU that fails makes it "cpu"."""
-        return self._passes[0].session.provider
+        """What it runs on: "cpu", "cuda", "tensorrt" or "remote grpc://..."; two of them with a + between if its graphs
+        run in different places. A GPU that fails makes it "cpu"."""
+        return "+".join(dict.fromkeys(each.session.provider for each in self._passes))
+
+    @property
+    def running(self) -> tuple[Running, ...]:
+        """Where each of its graphs runs now."""
+        return tuple(Running(each.heads, each.session.provider, each.session.note) for each in self._passes)
 
     @property
     def note(self) -> str:
@@ -76,7 +107,20 @@ class AcousticModel:
             ModelAwayError: the server that runs the graph cannot be reached for now.
             ModelError: the graph failed, or its output does not fit the manifest.
         """
-        logits = {head: value for each in self._passes for head, value in each(samples).items()}
+        return self._encode(samples)
+
+    def warm_up(self) -> None:
+        """Runs the shortest window and the longest, so that the first words do not wait for allocations. A GPU has run
+        all of them when it was opened, since every length has kernels of its own there.
+
+        Raises:
+            ProviderError: the provider that was asked for by name fails.
+        """
+        for length in (self._lengths[0], self._lengths[-1]):
+            self._encode(_noise(length), starting=True)
+
+    def _encode(self, samples: Array, *, starting: bool = False) -> Encoding:
+        logits = {head: value for each in self._passes for head, value in each(samples, starting=starting).items()}
         ctc, intent = logits.get("ctc"), logits.get("intent")
         if "ctc" in self.heads and ctc is None:
             ctc = np.zeros((0, len(self.manifest.vocabulary)), dtype=np.float32)
@@ -84,35 +128,33 @@ class AcousticModel:
         self._check(intent, len(self.manifest.labels), "intents")
         return Encoding(None if ctc is None else log_softmax(ctc), intent)
 
-    def warm_up(self) -> None:
-        """Runs each window length once, so that the first words do not wait for allocations and kernel choices."""
-        for samples in _windows(self.manifest):
-            self.encode(samples)
-
     def _check(self, logits: Array | None, expected: int, what: str) -> None:
         if logits is None:
             return
         name, found = self.manifest.name, logits.shape[-1]
         if found != expected:
             raise ModelError(f"The model '{name}' has {found} {what} and its manifest {expected}", "Export it again")
-        if not np.isfinite(logits.max(initial=0.0)):  # NaN wins every maximum; -inf is a fair way to say never
+        if not are_numbers(logits):
             raise ModelError(f"The model '{name}' puts out values that are no numbers", _USE_FP32)
 
 
 class _Pass:
     """One graph in one session, and the heads that are wanted from it."""
 
-    def __init__(self, bundle: Bundle, graph: Graph, heads: tuple[Head, ...], settings: AsrSettings) -> None:
+    def __init__(
+        self, bundle: Bundle, graph: Graph, heads: tuple[Head, ...], settings: AsrSettings, lengths: Sequence[int]
+    ) -> None:
         self.heads = heads
-        self._bundle, self._graph, self._settings = bundle, graph, settings
+        self._bundle, self._graph, self._settings, self._lengths = bundle, graph, settings, lengths
         self.session: Session | RemoteSession
-        self.session, self.precision = _open_remote(bundle, graph, settings) or _open_here(bundle, graph, settings)
+        opened = _open_remote(bundle, graph, settings) or _open_here(bundle, graph, settings, lengths)
+        self.session, self.precision = opened
         missing = {graph.outputs[head] for head in heads} - set(self.session.outputs)
         if missing:
             what = f"The model '{bundle.manifest.name}' has no output '{min(missing)}', which its manifest names"
             raise ModelError(what, "Export it again")
 
-    def __call__(self, samples: Array) -> dict[Head, Array]:
+    def __call__(self, samples: Array, *, starting: bool = False) -> dict[Head, Array]:
         """Logits of each head, without the batch axis; nothing for audio shorter than the graph accepts."""
         if len(samples) < self._graph.minimum_samples:
             return {}
@@ -120,6 +162,9 @@ class _Pass:
         try:
             outputs = self.session.run(array)
         except DeviceLostError as error:
+            # words that were said must not be lost; before the first of them, a provider that was named is meant
+            if starting and self._settings.provider != "auto":
+                raise ProviderError(error.what, "Use --provider cpu, or auto, which takes what works") from error
             self._go_on_without(error)
             outputs = self.session.run(array)
         return {head: outputs[self._graph.outputs[head]][0] for head in self.heads}
@@ -129,34 +174,55 @@ class _Pass:
         wanted = self._settings.precision
         precision = "auto" if wanted == "fp16" else wanted
         settings = dataclasses.replace(self._settings, provider="cpu", precision=precision)
-        self.session, self.precision = _open_here(self._bundle, self._graph, settings)
+        self.session, self.precision = _open_here(self._bundle, self._graph, settings, self._lengths)
         self.session.note = lost.what
 
 
-def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings) -> tuple[Session, str]:
-    """A session on this machine, and its precision."""
+def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: Sequence[int]) -> tuple[Session, str]:
+    """A session on this machine, and its precision. `lengths` are those of the live path."""
 
-    def file(provider: str) -> Path:
-        return bundle.file(graph, choose_precision(graph, provider, settings.precision))
+    def files(provider: str) -> list[Path]:
+        return [bundle.file(graph, name) for name in _precisions(graph, provider, settings.precision)]
+
+    def inputs(counts: Iterable[int]) -> list[Array]:
+        return [model_input(_noise(count), graph.features) for count in counts]
 
     # an int8 graph has no kernels on the GPU
     provider = "cpu" if settings.precision == "int8" and settings.provider == "auto" else settings.provider
+    usual = lengths[-1] if lengths else graph.minimum_samples
     options = SessionOptions(
         threads=settings.threads,
         digests=bundle.manifest.files if settings.keep_optimised else {},
         search=settings.convolution_search,
         cuda_graph=settings.cuda_graph,
-        windows=lambda: [model_input(noise, graph.features) for noise in _windows(bundle.manifest)],
+        windows=lambda: inputs(lengths),
+        extremes=lambda: inputs((graph.minimum_samples, usual, _LONGEST)),
     )
-    session = open_session(file, provider, options)
-    return session, choose_precision(graph, session.provider, settings.precision)
+    try:
+        session = open_session(files, provider, options)
+    except NoNumbersError as error:
+        remedy = _USE_FP32 if settings.precision != "fp32" and "fp32" in graph.variants else "Use --provider cpu"
+        raise ModelError(f"The model '{bundle.manifest.name}' puts out values that are no numbers", remedy) from error
+    names = {bundle.file(graph, name): name for name in _precisions(graph, session.provider, settings.precision)}
+    return session, names[session.file]
 
 
-def _windows(manifest: Manifest) -> list[Array]:
-    """Something to hear of each length that the live path decodes: faint noise."""
-    noise = np.random.default_rng(0)
-    lengths = [int(seconds * SAMPLE_RATE) for seconds in manifest.windows]
-    return [noise.normal(0, 1e-3, length).astype(np.float32) for length in lengths]
+def live_lengths(manifest: Manifest, hop_s: float, shortest: int = 0) -> range:
+    """How many samples the live path decodes at a time: every whole number of hops up to the largest window.
+
+    Args:
+        manifest: of the captions.
+        hop_s: from one update to the next.
+        shortest: how many samples the graph takes at least.
+    """
+    hop = max(1, round(hop_s * SAMPLE_RATE))
+    largest = max(hop, int(manifest.windows[-1] * SAMPLE_RATE) // hop * hop)
+    return range(max(hop, math.ceil(shortest / hop) * hop), largest + 1, hop)
+
+
+def _noise(length: int) -> Array:
+    """Something to hear, as loud as speech: half precision may overflow at what it holds for silence."""
+    return np.random.default_rng(0).normal(0, 0.05, length).astype(np.float32)
 
 
 def _open_remote(bundle: Bundle, graph: Graph, settings: AsrSettings) -> tuple[RemoteSession, str] | None:
@@ -181,12 +247,18 @@ def choose_precision(graph: Graph, provider: str, wanted: str) -> str:
     Raises:
         ProviderError: int8 on a GPU, where the quantised operators would silently run on the CPU.
     """
+    return _precisions(graph, provider, wanted)[0]
+
+
+def _precisions(graph: Graph, provider: str, wanted: str) -> list[str]:
+    """The variants that may run, best first; one unless `wanted` is "auto"."""
+    names = [wanted]
     if wanted == "auto":
-        preferred = (name for name in _PREFERRED[provider] if name in graph.variants)
-        wanted = next(preferred, next(iter(graph.variants), "fp32"))
-    if wanted == "int8" and provider != "cpu":
+        preferred = [name for name in _PREFERRED[provider] if name in graph.variants]
+        names = preferred or [*graph.variants][:1] or ["fp32"]
+    if names[0] == "int8" and provider != "cpu":
         raise ProviderError(f"int8 models do not run on {provider}", f"{_USE_FP32}, or --provider cpu")
-    return wanted
+    return names
 
 
 def combined_manifest(captions: Manifest, intents: Manifest | None) -> Manifest:

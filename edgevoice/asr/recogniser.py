@@ -2,7 +2,8 @@
 end of a segment decodes all of it once more.
 
 Windows begin a little before the first word that is not stable, so that the cost of an update does not grow with the
-segment. Their lengths are whole hops, so that few different lengths occur (a GPU chooses its kernels anew for each).
+segment. Their lengths are those of `live_lengths`, whole hops, so that few different ones occur: a GPU chooses its
+kernels anew for each, and what can be prepared there is prepared for exactly these.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from edgevoice.asr import ctc
 from edgevoice.asr.bundle import Manifest
-from edgevoice.asr.model import Encoding, log_softmax
+from edgevoice.asr.model import Encoding, Running, live_lengths, log_softmax
 from edgevoice.asr.stable import StablePrefix
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.events import Word
@@ -39,6 +40,11 @@ class Model(Protocol):
     @property
     def note(self) -> str:
         """Why that is not what one might expect; empty when there is nothing to say."""
+        ...
+
+    @property
+    def running(self) -> tuple[Running, ...]:
+        """Where each of its graphs runs now."""
         ...
 
     def encode(self, samples: Array) -> Encoding:
@@ -71,8 +77,8 @@ class Recogniser:
     def __init__(self, model: Model, settings: AsrSettings, manifest: Manifest) -> None:
         self._model = model
         self._manifest = manifest
-        self._hop = max(1, round(settings.hop_s * SAMPLE_RATE))
-        self._largest = max(self._hop, int(manifest.windows[-1] * SAMPLE_RATE) // self._hop * self._hop)
+        lengths = live_lengths(manifest, settings.hop_s)
+        self._hop, self._largest = lengths.step, lengths[-1]
         # at least half of a window is for what is not stable yet
         self._context = min(round(settings.context_s * SAMPLE_RATE), self._largest // 2)
         self._newest: LastPass | None = None

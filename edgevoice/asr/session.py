@@ -11,18 +11,20 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr import optimised
-from edgevoice.asr.binding import NO_GRAPH, Binding, run_options
+from edgevoice.asr.binding import NO_GRAPH, Binding, RecordingError, run_options
 from edgevoice.errors import EdgeVoiceError, MissingExtraError, ModelError, ProviderError
+from edgevoice.paths import cache_folder
 
 Array = npt.NDArray[np.float32]
-FileChoice = Path | Callable[[str], Path]
-"""An ONNX file, or a function from the provider ("cpu", "cuda", "tensorrt") to the file that suits it."""
+FileChoice = Path | Callable[[str], Sequence[Path]]
+"""An ONNX file, or a function from the provider ("cpu", "cuda", "tensorrt") to the files that suit it, best first."""
 
 ConvolutionSearch = Literal["heuristic", "exhaustive", "default"]
 """How CUDA finds the kernel of a convolution: by a rule of thumb, by trying all of them for every new length of input,
@@ -33,6 +35,8 @@ _GPU_REMEDY = (
     "Install the GPU build (pip uninstall onnxruntime, then pip install 'edgevoice[gpu]') and an NVIDIA driver, "
     "or use --provider cpu"
 )
+_ENDS = ("min", "opt", "max")
+_TENSORRT_REMEDY = "Install TensorRT where the system's loader finds it, beside the GPU build, or use --provider cuda"
 
 
 class MissingRuntimeError(MissingExtraError):
@@ -50,6 +54,10 @@ class DeviceLostError(ModelError):
     """A graph that had run on the GPU failed there."""
 
 
+class NoNumbersError(ModelError):
+    """A graph puts out NaN or infinity on a GPU, as some do in half precision."""
+
+
 @dataclass(frozen=True)
 class SessionOptions:
     """How a graph is run."""
@@ -64,16 +72,20 @@ class SessionOptions:
     """Record the launches of each window on CUDA, and replay them as one, where the graph allows it."""
     windows: Callable[[], Sequence[Array]] = tuple
     """Gives inputs of the lengths that come again and again: on a GPU their buffers stay there."""
+    extremes: Callable[[], Sequence[Array]] = tuple
+    """Gives the shortest input, a usual one and the longest: TensorRT builds its engine for what lies between."""
 
 
 class Session:
     """One graph, ready to run."""
 
-    def __init__(self, session: Any, provider: str, note: str = "") -> None:
+    def __init__(self, session: Any, provider: str, file: Path) -> None:
         self.provider = provider
         """ "cpu", "cuda" or "tensorrt", as the session itself reports it."""
-        self.note = note
-        """Why it is not the provider one might expect; empty when there is nothing to say."""
+        self.file = file
+        """The graph."""
+        self.note = ""
+        """Why it is not the provider, or the file, one might expect; empty when there is nothing to say."""
         self.graphs = 0
         """How many window lengths are replayed as one CUDA graph."""
         self._session = session
@@ -81,20 +93,40 @@ class Session:
         self._half = session.get_inputs()[0].type == "tensor(float16)"
         self._bindings: dict[tuple[int, ...], Binding] = {}
         self._skipped: Any = None
+        self._unrecorded: Any = None
+        self._instead: Session | None = None
+        """What runs since a recording failed."""
         self.outputs = [output.name for output in session.get_outputs()]
         """Names of the graph's outputs."""
 
-    def keep(self, runtime: Any, windows: Sequence[Array], *, device: str, graphs: bool) -> None:
-        """Keeps the buffers for inputs of these shapes on a device, and their launches as CUDA graphs."""
+    def keep(self, runtime: Any, windows: Sequence[Array], *, unrecorded: Callable[[], Session] | None = None) -> None:
+        """Keeps the buffers for inputs of these shapes on the GPU.
+
+        Args:
+            runtime: onnxruntime.
+            windows: an input of each shape.
+            unrecorded: opens the graph again without CUDA graphs. With it the launches of each window are recorded.
+
+        Raises:
+            NoNumbersError: what comes out are no numbers.
+            RecordingError: the launches cannot be recorded.
+        """
+        self._skipped, self._unrecorded = run_options(runtime, NO_GRAPH), unrecorded
         for number, window in enumerate(windows):
             array = self._typed(window)
-            skipped = run_options(runtime, NO_GRAPH)
-            values = self._session.run(self.outputs, {self._input: array}, skipped)
+            values = self._session.run(self.outputs, {self._input: array}, self._skipped)
+            if not all(are_numbers(value) for value in values):
+                raise NoNumbersError(
+                    f"{self.file.name} puts out values that are no numbers on {_title(self.provider)}",
+                    "Choose another precision, or use --provider cpu",
+                )
             outputs = dict(zip(self.outputs, values, strict=True))
-            graph = number if graphs else NO_GRAPH
-            self._bindings[array.shape] = Binding(runtime, self._session, array, outputs, device, graph)
-        self._skipped = run_options(runtime, NO_GRAPH)
-        self.graphs = len(self._bindings) if graphs else 0
+            graph = number if unrecorded else NO_GRAPH
+            with contextlib.suppress(ArithmeticError):  # buffers that cannot be trusted are not kept
+                self._bindings[array.shape] = Binding(runtime, self._session, array, outputs, "cuda", graph)
+        if unrecorded and windows:
+            self.graphs = len(self._bindings)
+            self._replay(self._typed(windows[-1]))  # what cannot be recorded is found out now
 
     def run(self, array: Array) -> dict[str, Array]:
         """The graph's outputs by name, float32.
@@ -103,18 +135,34 @@ class Session:
             DeviceLostError: it failed on a GPU, which may be gone or out of memory.
             ModelError: it failed on the CPU.
         """
+        if self._instead:
+            return self._instead.run(array)
         typed = self._typed(array)
-        binding = self._bindings.get(typed.shape)
         try:
-            values = (
-                binding.run(typed) if binding else self._session.run(self.outputs, {self._input: typed}, self._skipped)
-            )
+            values = self._values(typed)
         except Exception as error:  # onnxruntime's exceptions share no base class
             what = f"The model failed on {self.provider}: {_first_line(error)}"
             if self.provider == "cpu":
                 raise ModelError(what, "Export it again, or choose another --model") from error
             raise DeviceLostError(what, "Try again with --provider cpu") from error
         return {name: np.asarray(value, dtype=np.float32) for name, value in zip(self.outputs, values, strict=True)}
+
+    def _values(self, array: npt.NDArray[Any]) -> Sequence[Array]:
+        with contextlib.suppress(RecordingError):
+            return self._replay(array)
+        # a stream in which a recording failed may fail for ever: only a new session is sure to be whole. Out of the
+        # handler of the exception, which holds on to the old one and its memory
+        self._session, self._bindings, self.graphs = None, {}, 0
+        self._instead = self._unrecorded()
+        return list(self._instead.run(array).values())
+
+    def _replay(self, array: npt.NDArray[Any]) -> Sequence[Array]:
+        """Runs in the buffers for inputs of this shape, if they were kept."""
+        binding = self._bindings.get(array.shape)
+        if binding:
+            return binding.run(array)
+        values: Sequence[Array] = self._session.run(self.outputs, {self._input: array}, self._skipped)
+        return values
 
     def _typed(self, array: Array) -> npt.NDArray[Any]:
         return array.astype(np.float16) if self._half else array
@@ -125,26 +173,32 @@ def open_session(file: FileChoice, provider: str, options: SessionOptions = Sess
     why if there is a GPU.
 
     Args:
-        file: the graph.
+        file: the graph, or graphs that are tried in turn on a GPU until one puts out numbers.
         provider: "auto", "cpu", "cuda" or "tensorrt".
         options: how it is run.
 
     Raises:
         ProviderError: `provider` was named and cannot be used; there is no silent fallback.
+        NoNumbersError: none of the graphs puts out numbers on the GPU.
         ModelError: the file is no ONNX graph that this version of onnxruntime runs.
         MissingRuntimeError: onnxruntime is not installed.
     """
     runtime = _runtime()
-    choose = file if callable(file) else lambda _: file
+    choose = file if callable(file) else lambda _: [file]
     if provider != "auto":
-        return _open(runtime, choose(provider), provider, options)
+        return _open_first(runtime, choose(provider), provider, options)
     try:
-        return _open(runtime, choose("cuda"), "cuda", options)
+        return _open_first(runtime, choose("cuda"), "cuda", options)
     except ProviderError as error:
-        session = _open(runtime, choose("cpu"), "cpu", options)
+        session = _open_first(runtime, choose("cpu"), "cpu", options)
         # on a machine without a GPU the CPU is no fallback, and nothing needs saying
         session.note = error.what if gpu_present() else ""
         return session
+
+
+def are_numbers(logits: npt.NDArray[Any]) -> bool:
+    """Whether scores can be made of them: NaN wins every maximum, and -inf is a fair way to say never."""
+    return bool(np.isfinite(logits.max(initial=0.0)))
 
 
 def gpu_present() -> bool:
@@ -177,35 +231,71 @@ def available_providers() -> list[str]:
     return [name for name, its in _NAMES.items() if its in built]
 
 
+def _open_first(runtime: Any, files: Sequence[Path], provider: str, options: SessionOptions) -> Session:
+    """The first of the files that puts out numbers, with a note that says what was wrong with those before."""
+    file, *others = files
+    try:
+        return _open(runtime, file, provider, options)
+    except NoNumbersError as error:
+        if not others:
+            raise
+        session = _open_first(runtime, others, provider, options)
+        session.note = f"{error.what}, so {session.file.name} runs"
+        return session
+
+
 def _open(runtime: Any, file: Path, provider: str, options: SessionOptions) -> Session:
     if provider == "cpu":
-        return _prove(_create_on_cpu(runtime, file, options), provider)
+        return _prove(_create_on_cpu(runtime, file, options), provider, file)
     if _NAMES[provider] not in runtime.get_available_providers():
         raise ProviderError(f"The installed onnxruntime {runtime.__version__} has no {_title(provider)}", _GPU_REMEDY)
     _preload(runtime)
-    if provider == "cuda" and options.cuda_graph:
-        with contextlib.suppress(Exception):  # not every graph can be recorded; the same without says what is wrong
-            session = _prove(_create(runtime, file, provider, options, recorded=True), provider)
-            session.keep(runtime, options.windows(), device="cuda", graphs=True)
-            return session
+    if provider == "tensorrt" or options.cuda_graph:
+        with contextlib.suppress(Exception):  # not every graph can be had as a whole; in parts it says what is wrong
+            return _open_on_gpu(runtime, file, provider, options, whole=True)
     try:
-        session = _prove(_create(runtime, file, provider, options), provider)
-        session.keep(runtime, options.windows(), device="cuda", graphs=False)
-    except ProviderError:
+        return _open_on_gpu(runtime, file, provider, options, whole=False)
+    except (ProviderError, NoNumbersError):
         raise
     except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no base class
         # the same file on the CPU tells a broken provider from a broken file
         _create(runtime, file, "cpu", options)
-        reason = _missing_library() or (error.what if isinstance(error, ModelError) else _first_line(error))
-        raise ProviderError(f"{_title(provider)} cannot be used: {reason}", _GPU_REMEDY) from None
+        reason = _missing_library(provider) or (error.what if isinstance(error, ModelError) else _first_line(error))
+        raise ProviderError(f"{_title(provider)} cannot be used: {reason}", _remedy(provider)) from None
+
+
+def _open_on_gpu(runtime: Any, file: Path, provider: str, options: SessionOptions, *, whole: bool) -> Session:
+    """A session whose windows have run.
+
+    Args:
+        runtime: onnxruntime.
+        file: the graph.
+        provider: "cuda" or "tensorrt".
+        options: how it is run.
+        whole: with what only a graph can have that the provider takes as a whole: CUDA graphs, and for TensorRT a
+            profile of its input (it wants one for the inputs of every part).
+    """
+    extremes = options.extremes() if provider == "tensorrt" else ()
+    recorded = whole and provider == "cuda"
+    profile = _profile(runtime, file, options, extremes) if whole and extremes else {}
+    session = _prove(_create(runtime, file, provider, options, recorded=recorded, profile=profile), provider, file)
+    for array in (*extremes[-1:], *extremes[:1]):
+        # an engine without a profile is built for the lengths it has seen, anew for each beyond: now, not in mid-speech
+        with contextlib.suppress(DeviceLostError):  # a minute may be more than a small GPU has room for
+            session.run(array)
+
+    def unrecorded() -> Session:
+        return _open_on_gpu(runtime, file, provider, options, whole=False)
+
+    session.keep(runtime, options.windows(), unrecorded=unrecorded if recorded else None)
     return session
 
 
-def _prove(session: Any, provider: str) -> Session:
+def _prove(session: Any, provider: str, file: Path) -> Session:
     if session.get_providers()[0] != _NAMES[provider]:
-        reason = _missing_library() or "onnxruntime could not load it and gave no reason"
-        raise ProviderError(f"{_title(provider)} cannot be used: {reason}", _GPU_REMEDY)
-    return Session(session, provider)
+        reason = _missing_library(provider) or "onnxruntime could not load it and gave no reason"
+        raise ProviderError(f"{_title(provider)} cannot be used: {reason}", _remedy(provider))
+    return Session(session, provider, file)
 
 
 def _create_on_cpu(runtime: Any, file: Path, options: SessionOptions) -> Any:
@@ -247,13 +337,20 @@ def _create_and_keep(runtime: Any, file: Path, place: Path, options: SessionOpti
 
 
 def _create(
-    runtime: Any, file: Path, provider: str, options: SessionOptions, native: Any = None, *, recorded: bool = False
+    runtime: Any,
+    file: Path,
+    provider: str,
+    options: SessionOptions,
+    native: Any = None,
+    *,
+    recorded: bool = False,
+    profile: Mapping[str, str] = MappingProxyType({}),
 ) -> Any:
     try:
         session = runtime.InferenceSession(
             str(file),
             sess_options=native or _session_options(runtime, options.threads),
-            providers=_providers(provider, options.search, recorded=recorded),
+            providers=_providers(provider, options.search, recorded=recorded, profile=profile),
             enable_fallback=0,
         )
     except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no base class
@@ -275,22 +372,33 @@ def _session_options(runtime: Any, threads: int) -> Any:
     return options
 
 
-def _providers(provider: str, search: ConvolutionSearch, *, recorded: bool) -> list[Any]:
+def _providers(provider: str, search: ConvolutionSearch, *, recorded: bool, profile: Mapping[str, str]) -> list[Any]:
     # onnxruntime's own choice, exhaustive, tries every kernel again for every new length of input
     options = {"cudnn_conv_algo_search": search.upper(), "enable_cuda_graph": str(int(recorded))}
     cuda = (_NAMES["cuda"], options)
     cpu = _NAMES["cpu"]
     if provider == "tensorrt":
-        return [(_NAMES["tensorrt"], _tensorrt_options()), cuda, cpu]
+        return [(_NAMES["tensorrt"], {**_engine_cache(), **profile}), cuda, cpu]
     return [cuda, cpu] if provider == "cuda" else [cpu]
 
 
-def _tensorrt_options() -> Mapping[str, Any]:
-    import platformdirs
-
-    # building an engine takes minutes: keep it, outside the bundle
-    folder = platformdirs.user_cache_path("edgevoice") / "tensorrt"
+def _engine_cache() -> Mapping[str, Any]:
+    """Building an engine takes minutes: it is kept, outside the bundle, where the disk allows it."""
+    folder = cache_folder() / "tensorrt"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return {}
     return {"trt_engine_cache_enable": True, "trt_engine_cache_path": str(folder)}
+
+
+def _profile(runtime: Any, file: Path, options: SessionOptions, extremes: Sequence[Array]) -> Mapping[str, str]:
+    """The range of shapes that TensorRT builds its engine for, as "input:1x400"."""
+    native = _session_options(runtime, options.threads)
+    native.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    name = _create(runtime, file, "cpu", options, native).get_inputs()[0].name
+    sizes = ("x".join(map(str, array.shape)) for array in extremes)
+    return {f"trt_profile_{end}_shapes": f"{name}:{size}" for end, size in zip(_ENDS, sizes, strict=True)}
 
 
 def _preload(runtime: Any) -> None:
@@ -301,19 +409,24 @@ def _preload(runtime: Any) -> None:
             runtime.preload_dlls()
 
 
-def _missing_library() -> str:
-    """What the system's loader says about the CUDA provider, for example "libcublasLt.so.13 was not found"."""
+def _missing_library(provider: str) -> str:
+    """What the system's loader says about a provider, for example "libcublasLt.so.13 was not found"."""
     import onnxruntime
 
     folder = Path(onnxruntime.__file__).parent / "capi"
     try:
         ctypes.CDLL(str(folder / "libonnxruntime_providers_shared.so"), mode=ctypes.RTLD_GLOBAL)
-        ctypes.CDLL(str(folder / "libonnxruntime_providers_cuda.so"))
+        for each in dict.fromkeys((provider, "cuda")):
+            ctypes.CDLL(str(folder / f"libonnxruntime_providers_{each}.so"))
         ctypes.CDLL("libcuda.so.1")
     except OSError as error:
         missing = re.match(r"(\S+?): cannot open shared object file", str(error))
         return f"the library {Path(missing[1]).name} was not found" if missing else _first_line(error)
     return ""
+
+
+def _remedy(provider: str) -> str:
+    return _TENSORRT_REMEDY if provider == "tensorrt" else _GPU_REMEDY
 
 
 def _title(provider: str) -> str:

@@ -5,11 +5,21 @@ import dataclasses
 import numpy as np
 import pytest
 
+from edgevoice.asr import session as sessions
 from edgevoice.asr.bundle import Bundle, FeatureSettings, Graph, Manifest
 from edgevoice.asr.ctc import greedy, words
-from edgevoice.asr.model import AcousticModel, choose_precision, combined_manifest, load_model, log_softmax
+from edgevoice.asr.model import (
+    AcousticModel,
+    choose_precision,
+    combined_manifest,
+    live_lengths,
+    load_model,
+    log_softmax,
+)
 from edgevoice.config import AsrSettings
 from edgevoice.errors import ModelError, ProviderError
+from tests.pretended_gpu import CPU as CPU_PROVIDER
+from tests.pretended_gpu import CUDA, TENSORRT, Runtime
 from tests.tiny import LABELS, VOCABULARY, silence, speak, tiny_bundle
 
 CPU = AsrSettings(provider="cpu", threads=1)
@@ -156,3 +166,88 @@ def test_everything_about_intents_follows_the_bundle_that_has_them():
     assert both.vocabulary == captions.vocabulary
     for name in ("labels", "thresholds", "default_threshold", "early_threshold", "temperature", "reject_label"):
         assert getattr(both, name) == getattr(intents, name)
+
+
+# on a GPU that is none
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    def install(**options: object) -> Runtime:
+        fake = Runtime([TENSORRT, CUDA, CPU_PROVIDER], [CUDA, CPU_PROVIDER], **options)
+        monkeypatch.setattr(sessions, "_runtime", lambda: fake)
+        monkeypatch.setattr(sessions, "gpu_present", lambda: True)
+        return fake
+
+    return install
+
+
+def test_the_lengths_of_the_live_path_are_kept_on_a_gpu_and_no_others(tmp_path, gpu):
+    """Those of the captions also for the intents, whose own windows nobody decodes; none is too short for its graph."""
+    captions = tiny_bundle(tmp_path / "ctc", "ctc", windows=(1.0,))
+    intents = tiny_bundle(tmp_path / "intent", "intent", windows=(4.0,))
+    gpu()
+    model = load_model(captions, intents, AsrSettings(provider="cuda", hop_s=0.02))
+    shortest, longest = 2 * 320, 16000
+    lengths = list(live_lengths(captions.manifest, 0.02, 560))
+    assert (lengths[0], lengths[-1]) == (shortest, longest)
+    for each in model._passes:
+        assert each.session.graphs == len(each.session._bindings)
+        assert {shape[1] for shape in each.session._bindings} == {(1 + (n - 400) // 160) // 2 for n in lengths}
+
+
+def test_the_start_is_quick_on_the_cpu(tmp_path, monkeypatch):
+    """Two lengths are run, not all."""
+    model = AcousticModel(tiny_bundle(tmp_path), CPU)
+    run, seen = model._passes[0].session.run, []
+    monkeypatch.setattr(model._passes[0].session, "run", lambda array: (seen.append(array.shape[1]), run(array))[1])
+    model.warm_up()
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("provider", ["auto", "cuda"])
+def test_fp16_that_gives_no_numbers_leaves_cuda_to_fp32(tmp_path, gpu, provider):
+    bundle = tiny_bundle(tmp_path, precisions=("fp32", "fp16"))
+    gpu(no_numbers="model.fp16")
+    model = load_model(bundle, None, AsrSettings(provider=provider))
+    assert (model.provider, model.precision) == ("cuda", "fp32")
+    assert "model.fp16.onnx puts out values that are no numbers" in model.note
+
+
+@pytest.mark.parametrize("provider", ["auto", "cuda"])
+def test_a_precision_that_was_named_and_gives_no_numbers_says_the_way_out(tmp_path, gpu, provider):
+    bundle = tiny_bundle(tmp_path, precisions=("fp32", "fp16"))
+    gpu(no_numbers="model.fp16")
+    with pytest.raises(ModelError, match=r"puts out values that are no numbers.*EDGEVOICE_ASR_PRECISION=fp32"):
+        load_model(bundle, None, AsrSettings(provider=provider, precision="fp16"))
+
+
+def test_a_provider_that_was_named_and_fails_at_the_start_is_an_error(tmp_path, gpu, monkeypatch):
+    """Going on without it is for a session that runs."""
+    fake = gpu()
+    model = AcousticModel(tiny_bundle(tmp_path), AsrSettings(provider="cuda"))
+    fake.left = 0
+    with pytest.raises(ProviderError, match=r"failed on cuda: CUDA failure 700.*--provider cpu"):
+        model.warm_up()
+    assert model.provider == "cuda"
+
+
+def test_auto_that_fails_at_the_start_goes_on_and_says_why(tmp_path, gpu):
+    fake = gpu()
+    model = AcousticModel(tiny_bundle(tmp_path), AsrSettings(provider="auto"))
+    fake.left = 0
+    model.warm_up()
+    assert model.provider == "cpu"
+    assert "CUDA failure 700" in model.note
+
+
+def test_tensorrt_is_told_the_shortest_and_the_longest_audio(tmp_path, gpu):
+    """The longest that a segment or an utterance may have: a minute."""
+    fake = gpu()
+    fake.grants = [TENSORRT, CUDA, CPU_PROVIDER]
+    model = load_model(tiny_bundle(tmp_path), None, AsrSettings(provider="tensorrt"))
+    options = fake.asked[-1][1][0][1]
+    assert model.provider == "tensorrt"
+    assert options["trt_profile_min_shapes"] == "frames:1x1x160"
+    assert options["trt_profile_opt_shapes"] == "frames:1x191x160"
+    assert options["trt_profile_max_shapes"] == "frames:1x2999x160"

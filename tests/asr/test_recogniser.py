@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgevoice.asr.bundle import Manifest
-from edgevoice.asr.model import AcousticModel, Encoding, log_softmax
+from edgevoice.asr.model import AcousticModel, Encoding, live_lengths, log_softmax
 from edgevoice.asr.recogniser import Recogniser
 from edgevoice.config import AsrSettings
 from tests.tiny import VOCABULARY, WORDS, silence, speak, tiny_bundle
@@ -25,7 +25,7 @@ class ScriptedModel:
         script: (word, start, end) in seconds on the stream's clock.
     """
 
-    frame_seconds, provider, note, heads = 0.02, "cpu", "", ("ctc", "intent")
+    frame_seconds, provider, note, heads, running = 0.02, "cpu", "", ("ctc", "intent"), ()
 
     def __init__(self, script: list[tuple[str, float, float]], manifest: Manifest = MANIFEST) -> None:
         self.manifest, self.script = manifest, script
@@ -84,9 +84,16 @@ def test_windows_are_whole_hops_of_few_lengths_and_never_longer_than_the_largest
     model = ScriptedModel(SPOKEN)
     stream(Recogniser(model, SETTINGS, MANIFEST), 8.0)
     lengths = {last - first for first, last in model.windows}
-    assert all(length % HOP == 0 for length in lengths)
+    assert lengths <= set(live_lengths(MANIFEST, SETTINGS.hop_s))
     assert max(lengths) <= 4 * 16000
-    assert len(lengths) <= 12
+
+
+def test_the_lengths_of_the_live_path_are_whole_hops():
+    """From the shortest that the graph takes; one at least, however long the hop is."""
+    assert list(live_lengths(MANIFEST, 0.32)) == [count * HOP for count in range(1, 13)]
+    assert list(live_lengths(MANIFEST, 0.32, shortest=HOP + 1))[:2] == [2 * HOP, 3 * HOP]
+    assert live_lengths(MANIFEST, 0.32, shortest=2 * HOP)[0] == 2 * HOP
+    assert list(live_lengths(MANIFEST, 5.0)) == [80_000]
 
 
 def test_words_have_their_place_on_the_streams_clock():

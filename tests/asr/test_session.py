@@ -7,9 +7,9 @@ import pytest
 
 from edgevoice.asr import session as sessions
 from edgevoice.asr.binding import Binding
-from edgevoice.asr.session import DeviceLostError, SessionOptions, open_session
+from edgevoice.asr.session import DeviceLostError, NoNumbersError, SessionOptions, open_session
 from edgevoice.errors import EdgeVoiceError, MissingExtraError, ModelError, ProviderError
-from tests.pretended_gpu import CPU, CUDA, Runtime
+from tests.pretended_gpu import CPU, CUDA, TENSORRT, Run, Runtime
 from tests.tiny import tiny_bundle
 
 
@@ -23,7 +23,7 @@ def runtime(monkeypatch):
     def install(offers: list[str], grants: object, **options: object) -> Runtime:
         fake = Runtime(offers, grants, **options)
         monkeypatch.setattr(sessions, "_runtime", lambda: fake)
-        monkeypatch.setattr(sessions, "_missing_library", lambda: "the library libcublasLt.so.13 was not found")
+        monkeypatch.setattr(sessions, "_missing_library", lambda _: "the library libcublasLt.so.13 was not found")
         return fake
 
     return install
@@ -88,7 +88,7 @@ def test_the_file_may_depend_on_the_provider(runtime, file):
 
     def choose(provider):
         asked.append(provider)
-        return file
+        return [file]
 
     open_session(choose, "auto")
     assert asked == ["cuda", "cpu"]
@@ -110,6 +110,8 @@ def test_windows_keep_their_buffers_on_the_gpu(runtime, file, cuda_graph):
     assert fake.asked[-1][1][0][1]["enable_cuda_graph"] == str(int(cuda_graph))
     assert session.graphs == (2 if cuda_graph else 0)
     plain = open_session(file, "cpu")
+    for window in WINDOWS:
+        session.run(window)  # recorded
     fake.replayed.clear()
     arrays = [inputs(frames) for frames in (5, 9, 7, 9, 5)]
     found, expected = [session.run(array) for array in arrays], [plain.run(array) for array in arrays]
@@ -125,6 +127,90 @@ def test_a_graph_that_cannot_be_recorded_runs_without(runtime, file):
     session = open_session(file, "cuda", SessionOptions(windows=lambda: WINDOWS))
     assert (session.provider, session.graphs, session.note) == ("cuda", 0, "")
     assert set(session.run(inputs(5))) == {"ctc", "intent"}
+
+
+def test_a_graph_that_cannot_be_recorded_is_found_out_at_the_start(runtime, file):
+    """One of the windows is recorded while the session is opened."""
+    fake = runtime([CUDA, CPU], [CUDA, CPU], recordings=0)
+    session = open_session(file, "cuda", SessionOptions(windows=lambda: WINDOWS))
+    assert (session.provider, session.graphs, session.note) == ("cuda", 0, "")
+    fake.runs.clear()
+    session.run(inputs(9))
+    assert [each.how for each in fake.runs] == ["bound"]
+
+
+def test_a_gpu_that_is_lost_while_it_records_is_lost(runtime, file):
+    fake = runtime([CUDA, CPU], [CUDA, CPU], recordings=1)
+    session = open_session(file, "cuda", SessionOptions(windows=lambda: WINDOWS))
+    fake.grants = RuntimeError("CUDA failure 46: all devices are busy")
+    with pytest.raises(DeviceLostError):
+        session.run(inputs(5))
+
+
+def test_a_variant_that_gives_no_numbers_leaves_cuda_to_the_next(runtime, tmp_path):
+    fp32, fp16 = tmp_path / "model.onnx", tmp_path / "model.fp16.onnx"
+    tiny_bundle(tmp_path, precisions=("fp32", "fp16"))
+    runtime([CUDA, CPU], [CUDA, CPU], no_numbers="model.fp16")
+    session = open_session(lambda _: [fp16, fp32], "cuda", SessionOptions(windows=lambda: WINDOWS))
+    assert (session.provider, session.file) == ("cuda", fp32)
+    assert "model.fp16.onnx puts out values that are no numbers" in session.note
+    with pytest.raises(NoNumbersError):
+        open_session(fp16, "auto", SessionOptions(windows=lambda: WINDOWS))
+
+
+def test_tensorrt_gets_one_profile_for_all_lengths(runtime, file, tmp_path, monkeypatch):
+    """Otherwise it would build its engine anew for every length it has not seen. The folder of the engines is made."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache" / "deep"))
+    fake = runtime([TENSORRT, CUDA, CPU], [TENSORRT, CUDA, CPU])
+    extremes = [inputs(frames) for frames in (2, 9, 100)]
+    session = open_session(file, "tensorrt", SessionOptions(windows=lambda: WINDOWS, extremes=lambda: extremes))
+    assert (session.provider, session.graphs) == ("tensorrt", 0)
+    names, providers, *_ = fake.asked[-1]
+    assert names == [TENSORRT, CUDA, CPU]
+    assert providers[0][1] == {
+        "trt_engine_cache_enable": True,
+        "trt_engine_cache_path": str(tmp_path / "cache" / "deep" / "edgevoice" / "tensorrt"),
+        "trt_profile_min_shapes": "frames:1x2x160",
+        "trt_profile_opt_shapes": "frames:1x9x160",
+        "trt_profile_max_shapes": "frames:1x100x160",
+    }
+    assert (tmp_path / "cache" / "deep" / "edgevoice" / "tensorrt").is_dir()
+    assert fake.runs[:2] == [Run("copied", (1, 100, 160)), Run("copied", (1, 2, 160))]
+
+
+def test_tensorrt_that_takes_the_graph_in_parts_learns_the_lengths_at_the_start(runtime, file):
+    """It refuses a profile that does not name what goes from part to part, and widens its own by what it runs."""
+    fake = runtime([TENSORRT, CUDA, CPU], [TENSORRT, CUDA, CPU], partitioned=True)
+    extremes = [inputs(frames) for frames in (2, 9, 100)]
+    session = open_session(file, "tensorrt", SessionOptions(extremes=lambda: extremes))
+    assert session.provider == "tensorrt"
+    assert "trt_profile_min_shapes" not in fake.asked[-1][1][0][1]
+    assert [each.shape[1] for each in fake.runs] == [100, 2]
+
+
+def test_tensorrt_without_a_cache_builds_its_engines_again(runtime, file, tmp_path, monkeypatch):
+    (tmp_path / "no-folder").write_text("", encoding="utf-8")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "no-folder"))
+    fake = runtime([TENSORRT, CUDA, CPU], [TENSORRT, CUDA, CPU])
+    assert open_session(file, "tensorrt").provider == "tensorrt"
+    assert fake.asked[-1][1][0] == (TENSORRT, {})
+
+
+@pytest.mark.parametrize(("provider", "said"), [("tensorrt", "libnvinfer.so.10"), ("cuda", "libcublasLt.so.13")])
+def test_the_library_that_is_missing_is_named(monkeypatch, file, provider, said):
+    fake = Runtime([TENSORRT, CUDA, CPU], [CPU])
+    monkeypatch.setattr(sessions, "_runtime", lambda: fake)
+
+    def load(name, **_):
+        missing = {"tensorrt": "libnvinfer.so.10", "cuda": "libcublasLt.so.13"}
+        for part, library in missing.items():
+            if name.endswith(f"libonnxruntime_providers_{part}.so"):
+                raise OSError(f"{library}: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(sessions.ctypes, "CDLL", load)
+    remedy = "Install TensorRT.*--provider cuda" if provider == "tensorrt" else "Install the GPU build.*--provider cpu"
+    with pytest.raises(ProviderError, match=rf"cannot be used: the library {said} was not found\. {remedy}"):
+        open_session(file, provider)
 
 
 def test_a_gpu_without_room_for_the_windows_is_no_cuda(runtime, file):
