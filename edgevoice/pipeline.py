@@ -35,6 +35,7 @@ KEPT_S = 600.0
 PATIENCE_S = 30.0
 """How long a stream that is over, or a recording of which no more can be kept, waits for a model that is away."""
 _SLICE_S = 0.5
+_HEARD = {"ctc": "captions", "intent": "intents"}
 _RETRY_SAMPLES = SAMPLE_RATE
 
 
@@ -77,7 +78,7 @@ class Pipeline:
         self._level = Level(_LEVEL_SAMPLES)
         self._segment: _Segment | None = None
         self._over: deque[_Over] = deque()
-        self._provider = model.provider
+        self._running = model.running
         self._away = self._waited = self._stopped = False
         self._away_since = (0.0, 0.0)
         self._retry = 0
@@ -276,11 +277,13 @@ class Pipeline:
             yield from self._verdict(segment, verdict, text)
 
     def _moved(self) -> Iterator[Event]:
-        """Says that the model goes on elsewhere: a GPU that fails loses no audio, but everything gets slower."""
-        if self._model.provider != self._provider:
-            self._provider = self._model.provider
-            remedy = f"It goes on on {self._provider}, from the same words; start again when the GPU is back"
-            yield events.Failed(**self._place(), what=plain(self._model.note), recoverable=True, remedy=plain(remedy))
+        """Says that a graph goes on elsewhere: a GPU that fails loses no audio, but everything gets slower."""
+        before, self._running = self._running, self._model.running
+        for old, new in zip(before, self._running, strict=True):
+            if new.provider != old.provider:
+                what = " and ".join(_HEARD[head] for head in new.heads).capitalize()
+                remedy = f"{what} go on on {new.provider}, from the same words; start again when the GPU is back"
+                yield events.Failed(**self._place(), what=plain(new.note), recoverable=True, remedy=plain(remedy))
 
     def _model_away(self, error: ModelAwayError) -> Iterator[Event]:
         """Says it once, not at every try."""

@@ -1,6 +1,7 @@
 """The order of things: scripts for the edge cases, a real tiny model for whole runs."""
 
 import dataclasses
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 
 from edgevoice import pipeline as pipelines
 from edgevoice.asr import session as sessions
-from edgevoice.asr.model import AcousticModel, Encoding, load_model
+from edgevoice.asr.model import AcousticModel, Encoding, live_lengths, load_model
+from edgevoice.asr.recogniser import Recogniser
 from edgevoice.audio.file import FileSource
 from edgevoice.audio.pacing import PacedSource
 from edgevoice.audio.source import Block
@@ -82,7 +84,7 @@ class ScriptedDetector:
 class ScriptedModel:
     """One word every half second and one intent, whatever the audio; a script of failures by call."""
 
-    frame_seconds, provider, note, heads = 0.02, "cpu", "", ("ctc", "intent")
+    frame_seconds, provider, note, heads, running = 0.02, "cpu", "", ("ctc", "intent"), ()
 
     def __init__(self, manifest, failures: dict[int, Exception] | None = None) -> None:
         self.manifest, self.failures, self.calls = manifest, failures or {}, 0
@@ -578,3 +580,100 @@ def test_a_gpu_that_is_lost_costs_no_word(tmp_path, monkeypatch, after):
     assert "CUDA failure 700" in failures[0].what
     assert "on cpu" in failures[0].remedy
     assert (model.provider, model.precision) == ("cpu", "fp32")
+
+
+@pytest.fixture
+def on_gpu(monkeypatch):
+    """Makes a model on a GPU that is none."""
+
+    def load(bundle, intents=None, **options: object) -> tuple[AcousticModel, Runtime]:
+        gpu = Runtime([CUDA, CPU], [CUDA, CPU], **options)
+        monkeypatch.setattr(sessions, "_runtime", lambda: gpu)
+        return load_model(bundle, intents, dataclasses.replace(SETTINGS.asr, provider="cuda")), gpu
+
+    return load
+
+
+@pytest.fixture
+def partials(monkeypatch) -> list[int]:
+    """How many samples each partial pass decodes."""
+    found: list[int] = []
+    update = Recogniser.update
+
+    def noted(self) -> object:
+        encode = self._model.encode
+        with monkeypatch.context() as patch:
+            patch.setattr(self._model, "encode", lambda samples: (found.append(len(samples)), encode(samples))[1])
+            return update(self)
+
+    monkeypatch.setattr(Recogniser, "update", noted)
+    return found
+
+
+def threaded(work) -> None:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize("where", [lambda work: work(), threaded], ids=["here", "in a thread"])
+def test_every_partial_pass_is_replayed_on_a_gpu_and_no_final_one(bundles, on_gpu, partials, where):
+    """Also in another thread than the one that loaded the model, as on the screen."""
+    model, gpu = on_gpu(bundles["shared"])
+    gpu.runs.clear()
+    samples = call("one two two four one three one one two", "three three", "one")
+    events: list[Event] = []
+    where(lambda: events.extend(run(cut(samples), model)))
+    finals = of(events, CaptionFinished)
+    assert len(finals) == 3
+    assert set(partials) <= set(live_lengths(model.manifest, SETTINGS.asr.hop_s, 560))
+    assert len(partials) > 15
+    hows = [each.how for each in gpu.runs]
+    assert hows.count("replayed") == len(partials)
+    assert hows.count("copied") == len(finals)
+    assert hows.count("recorded") <= len(set(partials))
+    assert model.provider == "cuda"
+
+
+def test_a_recording_that_fails_costs_the_graphs_and_not_the_gpu(bundles, on_gpu):
+    """Three succeed: two at the start, one in mid-speech."""
+    samples = call("one two two four one three", "three three")
+    model, gpu = on_gpu(bundles["shared"], recordings=3)
+    gpu.runs.clear()
+    events = run(cut(samples), model)
+    assert [each.text for each in of(events, CaptionFinished)] == ["one two two four one three", "three three"]
+    assert not of(events, Failed)
+    assert model.provider == "cuda"
+    hows = [each.how for each in gpu.runs]
+    assert hows[-3:].count("bound") == 2  # and the last pass
+    assert hows.count("recorded") == 1
+
+
+def test_the_loss_of_each_graph_is_told_once(bundles, on_gpu):
+    """Captions and intents have one each; what is lost is named, and what still runs where."""
+    model, gpu = on_gpu(bundles["ctc"], bundles["intent"])
+    assert model.provider == "cuda"
+
+    blocks = cut(call("one one one one", "two two two two", "one two"))
+    script = [
+        *blocks[:15],
+        lambda: setattr(gpu, "lost", "/intent/"),
+        *blocks[15:35],
+        lambda: setattr(gpu, "lost", "/"),
+        *blocks[35:],
+    ]
+    events = run(script, model)
+    assert [(each.recoverable, each.remedy.partition(",")[0]) for each in of(events, Failed)] == [
+        (True, "Intents go on on cpu"),
+        (True, "Captions go on on cpu"),
+    ]
+    assert all("out of memory" in each.what for each in of(events, Failed))
+    assert len(of(events, CaptionFinished)) == 3
+    assert model.provider == "cpu"
+
+
+def test_a_model_of_which_a_part_is_lost_says_so(bundles, on_gpu):
+    model, gpu = on_gpu(bundles["ctc"], bundles["intent"])
+    gpu.lost = "/intent/"
+    run(cut(call("one one")), model)
+    assert model.provider == "cuda+cpu"
