@@ -18,8 +18,9 @@ import onnx
 
 from edgevoice.asr.bundle import Bundle, Graph
 from edgevoice.asr.features import model_input
+from edgevoice.asr.model import live_lengths
 from edgevoice.asr.remote import served_name
-from edgevoice.config import SAMPLE_RATE
+from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import UsageError
 
 PRECISIONS = ("fp16", "fp32", "int8")
@@ -68,9 +69,9 @@ def _write_model(bundle: Bundle, graph: Graph, repository: Path) -> str:
     shutil.copyfile(file, version / "model.onnx")
     for data in _data_files(proto):
         shutil.copyfile(file.parent / data, version / data)
-    (repository / name / "config.pbtxt").write_text(
-        _text(_config(name, proto, graph, bundle.manifest.windows)), encoding="utf-8"
-    )
+    # what desks send that have not set another hop
+    lengths = live_lengths(bundle.manifest, AsrSettings().hop_s, graph.minimum_samples)
+    (repository / name / "config.pbtxt").write_text(_text(_config(name, proto, graph, lengths)), encoding="utf-8")
     return name
 
 
@@ -80,7 +81,7 @@ def _data_files(proto: Any) -> set[str]:
     return {entry.value for tensor in external for entry in tensor.external_data if entry.key == "location"}
 
 
-def _config(name: str, proto: Any, graph: Graph, windows: Sequence[float]) -> dict[str, Any]:
+def _config(name: str, proto: Any, graph: Graph, lengths: Sequence[int]) -> dict[str, Any]:
     """The model's configuration; names, types and dimensions are those of the graph."""
     inputs = [tensor for tensor in proto.graph.input if tensor.name == graph.input]
     tensors = [*inputs, *proto.graph.output]
@@ -95,7 +96,7 @@ def _config(name: str, proto: Any, graph: Graph, windows: Sequence[float]) -> di
     if batched:
         config["dynamic_batching"] = {"max_queue_delay_microseconds": QUEUE_MICROSECONDS}
     # Otherwise the first desk would wait for allocations and kernel choices, once for each length.
-    config["model_warmup"] = [_warm_up(inputs[0], graph, seconds, batched=batched) for seconds in windows]
+    config["model_warmup"] = [_warm_up(inputs[0], graph, length, batched=batched) for length in lengths]
     # The default benchmarks every convolution again for every new length.
     config["parameters"] = {"key": "cudnn_conv_algo_search", "value": {"string_value": "1"}}  # HEURISTIC
     return config
@@ -109,15 +110,15 @@ def _tensor(tensor: Any, *, batched: bool) -> dict[str, Any]:
     }
 
 
-def _warm_up(tensor: Any, graph: Graph, seconds: float, *, batched: bool) -> dict[str, Any]:
-    shape = model_input(np.zeros(round(seconds * SAMPLE_RATE), np.float32), graph.features).shape
+def _warm_up(tensor: Any, graph: Graph, length: int, *, batched: bool) -> dict[str, Any]:
+    shape = model_input(np.zeros(length, np.float32), graph.features).shape
     data = {
         "data_type": _Name(_TYPES[tensor.type.tensor_type.elem_type]),
         "dims": list(shape[batched:]),
         "random_data": True,
     }
     return {
-        "name": f"{seconds:g} s",
+        "name": f"{length / SAMPLE_RATE:g} s",
         "batch_size": 1,
         "inputs": {"key": tensor.name, "value": data},
     }

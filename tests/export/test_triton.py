@@ -13,6 +13,7 @@ import pytest
 
 from edgevoice.asr.bundle import Graph, load_bundle, sha256, write_manifest
 from edgevoice.asr.features import model_input
+from edgevoice.asr.model import live_lengths
 from edgevoice.asr.remote import served_name
 from edgevoice.errors import UsageError
 from edgevoice.paths import bundled_model
@@ -57,7 +58,8 @@ def test_the_bundled_model(tmp_path):
     assert int(config["dynamic_batching"]["max_queue_delay_microseconds"]) <= 10_000
     assert config["parameters"] == {"cudnn_conv_algo_search": {"string_value": "1"}}
     graph = bundle.manifest.graphs["shared"]
-    shapes = [model_input(np.zeros(int(s * 16_000), np.float32), graph.features).shape for s in bundle.manifest.windows]
+    lengths = live_lengths(bundle.manifest, 0.32, graph.minimum_samples)
+    shapes = [model_input(np.zeros(length, np.float32), graph.features).shape for length in lengths]
     warmed = [each["inputs"]["input_features"] for each in config["model_warmup"]]
     assert [each["dims"] for each in warmed] == [[str(size) for size in shape[1:]] for shape in shapes]
     assert all(each["random_data"] for each in warmed)
@@ -226,4 +228,5 @@ class TestTheCommand:
         assert f"written\t{repository / name}\n" in capsys.readouterr().out
         config = parsed(repository)[name]
         assert (config["max_batch_size"], config["input"][0]["dims"]) == (16, ["-1"])
-        assert [each["inputs"]["input_values"]["dims"] for each in config["model_warmup"]] == [["32000"], ["64000"]]
+        warmed = [each["inputs"]["input_values"]["dims"] for each in config["model_warmup"]]
+        assert warmed == [[str(5120 * hops)] for hops in range(1, 13)]
