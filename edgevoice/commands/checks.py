@@ -126,9 +126,16 @@ def check_model(settings: Settings) -> Check:
 def check_provider(settings: Settings) -> Check:
     """The execution provider that a session on the model really gets."""
     model = open_model(settings)
-    if model.provider == "cpu" and shutil.which("nvidia-smi") and settings.asr.provider == "auto":
-        return Check("provider", "warn", f"cpu, not cuda: {plain(model.note)}", "See 'onnxruntime' above")
-    return Check("provider", "pass", f"{model.provider}, {model.precision}")
+    provider, wanted = model.provider, settings.asr.provider
+    on_cpu = "cpu" in provider.split("+")
+    if wanted == "auto" and on_cpu and (model.note or shutil.which("nvidia-smi")):
+        return Check("provider", "warn", f"{provider}, not cuda: {plain(model.note)}", "See 'onnxruntime' above")
+    if wanted not in ("auto", provider) and not settings.asr.remote:
+        return Check("provider", "fail", f"{provider}, not {wanted}: {plain(model.note)}", "Use --provider auto")
+    detail = f"{provider}, {model.precision}"
+    if model.note:
+        return Check("provider", "warn", f"{detail}: {plain(model.note)}", "Set EDGEVOICE_ASR_PRECISION=fp32")
+    return Check("provider", "pass", detail)
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgevoice.commands import options
-from edgevoice.commands.output import write_json, write_out
+from edgevoice.commands.output import say, write_json, write_out
 from edgevoice.errors import AudioError, ModelError, UsageError
 from edgevoice.text import plain
 
@@ -49,6 +49,8 @@ def classify(
     if "intent" not in acoustic.heads:
         raise ModelError(f"The model '{acoustic.manifest.name}' knows no intents", "Choose another one with --model")
     logits = acoustic.encode(samples).intent_logits
+    if acoustic.note:
+        say(acoustic.note)
     if logits is None:
         raise AudioError(f"'{plain(file)}' is too short to have an intent", "Record the whole utterance")
     best = rank(logits, acoustic.manifest)[:top_k]
