@@ -32,8 +32,9 @@ Array = npt.NDArray[np.float32]
 Head = Literal["ctc", "intent"]
 
 _USE_FP32 = "Set EDGEVOICE_ASR_PRECISION=fp32"
-_LONGEST = int(LONGEST_WINDOW_S * SAMPLE_RATE)
-"""Samples. Neither a segment nor an utterance may be longer, whatever the settings say."""
+_LONGEST = int((LONGEST_WINDOW_S + 1) * SAMPLE_RATE)
+"""Samples. Neither a segment nor an utterance may be longer, whatever the settings say: a minute and what a detector's
+frame or a resampler adds."""
 _PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32"), "tensorrt": ("fp16", "fp32")}
 
 

@@ -250,4 +250,4 @@ def test_tensorrt_is_told_the_shortest_and_the_longest_audio(tmp_path, gpu):
     assert model.provider == "tensorrt"
     assert options["trt_profile_min_shapes"] == "frames:1x1x160"
     assert options["trt_profile_opt_shapes"] == "frames:1x191x160"
-    assert options["trt_profile_max_shapes"] == "frames:1x2999x160"
+    assert options["trt_profile_max_shapes"] == "frames:1x3049x160"
