@@ -59,6 +59,8 @@ def transcribe(
     settings = options.settings_for(model, intent_model, provider, vad, remote=remote)
     targets = written_to(files, format_, output, force=force) if output else [None] * len(files)
     acoustic = options.open_model(settings)
+    if acoustic.note:
+        say(acoustic.note)
     failed = False
     for file, target in zip(files, targets, strict=True):
         result = transcript(file, acoustic, settings)

@@ -1,4 +1,4 @@
-"""What `doctor` and `classify` say of a GPU that does not do what it should."""
+"""What `doctor`, `classify` and `transcribe` say of a GPU that does not do what it should."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import soundfile
+import typer
 
 from edgevoice.asr import session as sessions
 from edgevoice.asr.session import Session
 from edgevoice.commands.checks import check_all
 from edgevoice.commands.classify import classify
+from edgevoice.commands.transcribe import transcribe
 from tests.pretended_gpu import CPU, CUDA, Runtime
 from tests.tiny import speak, tiny_bundle
 
@@ -87,3 +89,12 @@ def test_classify_says_that_it_fell_back(tmp_path: Path, capsys: pytest.CaptureF
     shown = capsys.readouterr()
     assert shown.out.split()[-1] == "pay"
     assert shown.err == "edgevoice: The model failed on cuda: CUDA failure 2: out of memory\n"
+
+
+@pytest.mark.usefixtures("lost_at_the_start")
+def test_transcribe_says_that_it_fell_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    soundfile.write(tmp_path / "one.flac", speak("one one"), 16_000)
+    with pytest.raises(typer.Exit) as ended:
+        transcribe([tmp_path / "one.flac"], model=str(tiny_bundle(tmp_path / "tiny").path), provider="auto")
+    assert ended.value.exit_code == 0
+    assert capsys.readouterr().err == "edgevoice: The model failed on cuda: CUDA failure 2: out of memory\n"
