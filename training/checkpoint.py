@@ -13,6 +13,7 @@ import numpy as np
 from edgevoice.asr.bundle import FeatureSettings, from_plain
 from edgevoice.asr.extractor import make_extractor
 from edgevoice.asr.features import log_mel, running_normalise
+from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ModelError
 from edgevoice.paths import known_models
 from training import network
@@ -22,6 +23,8 @@ from training.folders import beside
 from training.manifest import Clip
 
 OWN_EXTRACTOR = "EdgeVoiceLogMel"
+_TOKENIZERS = ("vocab.json", "tokenizer.json")
+"""What a tokenizer's pieces lie in, of characters or of subwords."""
 _NAME_ONE = "Name a folder that 'edgevoice train' wrote, or the hub id OWNER/NAME of a checkpoint"
 
 
@@ -73,6 +76,7 @@ def load_features(checkpoint: str) -> FeatureSettings:
     try:
         own = stored_file(place, "preprocessor_config.json")
         data = json.loads(own.read_text(encoding="utf-8")) if own else {}
+        _check_rate(checkpoint, data)
         if data.pop("feature_extractor_type", "") == OWN_EXTRACTOR:
             settings: FeatureSettings = from_plain(FeatureSettings, data)
             return settings
@@ -88,6 +92,18 @@ def load_features(checkpoint: str) -> FeatureSettings:
     return described(extractor)
 
 
+def _check_rate(checkpoint: str, options: dict[str, Any]) -> None:
+    """All audio is heard at 16 kHz, whatever rate a checkpoint asks for: one of another rate would hear it too slow or
+    too fast, and the comparison with PyTorch would not tell, since both hear the same."""
+    rate = options.get("sampling_rate", SAMPLE_RATE)
+    if rate != SAMPLE_RATE:
+        raise ModelError(
+            f"The checkpoint '{checkpoint}' hears audio of {rate} Hz (preprocessor_config.json), and only "
+            f"{SAMPLE_RATE} Hz can be run",
+            "Choose a checkpoint for 16000 Hz, or train this one further on such audio with 16000 in that file",
+        )
+
+
 def load_tokenizer(checkpoint: str) -> Any:
     """The CTC tokenizer of a checkpoint folder or hub id.
 
@@ -96,11 +112,15 @@ def load_tokenizer(checkpoint: str) -> Any:
     """
     from transformers import AutoTokenizer
 
+    place = beside(Path(checkpoint), "tokenizer_config.json")
     try:
-        return AutoTokenizer.from_pretrained(
-            str(beside(Path(checkpoint), "tokenizer_config.json")), trust_remote_code=False
-        )
+        return AutoTokenizer.from_pretrained(str(place), trust_remote_code=False)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        if place.is_dir() and not any((place / name).is_file() for name in _TOKENIZERS):
+            raise ModelError(
+                f"The checkpoint '{checkpoint}' has no tokenizer: there is no {' and no '.join(_TOKENIZERS)} in {place}",
+                "Copy the tokenizer's files there from the checkpoint that it was trained from",
+            ) from None
         raise unreadable(checkpoint, "tokenizer", error) from None
 
 

@@ -262,7 +262,7 @@ def read_config(checkpoint: str) -> PretrainedConfig:
         if Path(checkpoint).is_dir() and not (Path(checkpoint) / "config.json").is_file():
             raise FileNotFoundError("there is no such file")  # Transformers would guess a type from the folder's name
         config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:  # of JSON that is no object, too
         raise unreadable(checkpoint, "configuration (config.json)", error) from None
     check_harmless(f"The checkpoint '{checkpoint}'", vars(config))
     return config

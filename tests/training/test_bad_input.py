@@ -20,11 +20,15 @@ from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
 import bench.cli
 import export.cli
 import training.cli
+from edgevoice.asr.bundle import FeatureSettings
 from edgevoice.cli import main
-from edgevoice.errors import ConfigError, EdgeVoiceError, UsageError
+from edgevoice.errors import ConfigError, EdgeVoiceError, ModelError, UsageError
 from tests.architectures import encoder, features
+from tests.checkpoints import captions
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
+from training.checkpoint import load_features, save_features
 from training.config import load_config
+from training.loading import load_checkpoint
 from training.manifest import read_manifest
 from training.models import read_config
 from training.run import train
@@ -254,6 +258,40 @@ def test_code_that_stands_for_attention_is_not_fetched(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(EdgeVoiceError, match="wants to run code of 'somebody/kernel'"):
         read_config(str(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["[]", "7", '"model"', "null", '["wav2vec2"]'])
+def test_a_configuration_that_is_no_object_is_one_sentence(tmp_path, text):
+    """JSON, but not of a model."""
+    (tmp_path / "config.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ModelError, match=r"has no configuration \(config\.json\) that can be read"):
+        read_config(str(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["[]", "null"])
+def test_a_feature_extractor_that_is_no_object_is_one_sentence(tmp_path, text):
+    (tmp_path / "preprocessor_config.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ModelError, match=r"has no feature extractor"):
+        load_features(str(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["waveform", "log_mel"])
+def test_a_checkpoint_of_another_sampling_rate_is_refused(tmp_path, kind):
+    """Both sides of the comparison would hear it at the wrong one."""
+    save_features(FeatureSettings(kind=kind), tmp_path)
+    file = tmp_path / "preprocessor_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"sampling_rate": 8000}), encoding="utf-8")
+    with pytest.raises(ModelError, match="hears audio of 8000 Hz"):
+        load_features(str(tmp_path))
+
+
+def test_a_missing_tokenizer_says_which_file(tmp_path):
+    """And not what a library makes of a path that is None."""
+    captions(tmp_path)
+    for name in ("vocab.json", "tokenizer_config.json", "special_tokens_map.json"):
+        (tmp_path / name).unlink()
+    with pytest.raises(ModelError, match=r"has no tokenizer: there is no vocab\.json and no tokenizer\.json"):
+        load_checkpoint(str(tmp_path))
 
 
 def test_weights_that_are_a_pickle_are_not_loaded(tmp_path):
