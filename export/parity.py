@@ -72,7 +72,7 @@ def compare_variants(bundle: Path, precision: str, clips: Clips) -> Parity:
     """
     loaded = load_bundle(bundle)
     exact, reduced = (
-        AcousticModel(loaded, AsrSettings(provider="cpu", precision=each))  # type: ignore[arg-type]
+        AcousticModel(loaded, AsrSettings(provider="cpu", precision=each, keep_optimised=False))  # type: ignore[arg-type]
         for each in ("fp32", precision)
     )
     usable = [clip for clip in clips if len(clip) >= shortest(exact)]
