@@ -44,6 +44,7 @@ class ExportOptions:
     """What the user may choose."""
 
     name: str = ""
+    """Of the model; empty for that of its folder, or for the one that a bundle has already."""
     precisions: Sequence[str] = PRECISIONS
     reject_label: str = ""
     """The label that stands for "no intent", if the model has it; empty for that of its calibration, or "none"."""
@@ -80,6 +81,7 @@ def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = Ex
         folder = Path(scratch) / "bundle"
         folder.mkdir()
         _copy_extras([*([before.path] if before else []), *([options.extras] if options.extras else [])], folder)
+        options = dataclasses.replace(options, name=options.name or ("" if before else output.resolve().name))
         manifest = _build(loaded, folder, clips, options, before.manifest if before else None)
         move_bundle(folder, output)
     return manifest
@@ -87,11 +89,16 @@ def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = Ex
 
 def _bundle(checkpoints: Sequence[str]) -> Bundle | None:
     """The bundle that is to be exported again, if it is one; raises UsageError for one beside something else."""
-    places = [known_models().get(name, Path(name)) for name in checkpoints]
+    places = [find_here(name) for name in checkpoints]
     bundles = [place for place in places if (place / MANIFEST_NAME).is_file()]
     if bundles and len(places) > 1:
         raise UsageError(f"{bundles[0]} is a bundle already", "Export it alone, or name the checkpoints themselves")
     return load_bundle(bundles[0]) if bundles else None
+
+
+def find_here(name: str) -> Path:
+    """The folder of that name; where there is none, that of the model which is known by it."""
+    return Path(name) if Path(name).is_dir() else known_models().get(name, Path(name))
 
 
 def _copy_extras(sources: Sequence[Path], folder: Path) -> None:
@@ -139,7 +146,7 @@ def _build(
     for checkpoint in loaded:
         role = _role(checkpoint)
         file = folder / ("model.onnx" if len(loaded) == 1 else f"{role}.onnx")
-        logger.info("converting %s (%s)", checkpoint.name, role)
+        logger.info("converting %s (%s)", before.name if before else checkpoint.name, role)
         convert.to_onnx(checkpoint, file)
         plain[role] = Path(shutil.copy(file, folder.parent / file.name))
         fused = fuse(file, checkpoint.model, checkpoint.encoder_config)
@@ -223,7 +230,7 @@ def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: E
     if reject not in (*labels, calibrate.NONE):
         raise UsageError(f"There is no label '{reject}'", f"Choose one of {', '.join(labels) or 'none'}")
     return Manifest(
-        name=options.name or Path(loaded[0].name).name,
+        name=options.name,
         graphs=graphs,
         files={},
         language=options.language,

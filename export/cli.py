@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 from collections.abc import Sequence
@@ -24,14 +25,14 @@ EXAMPLE = """examples:
 def main(arguments: Sequence[str]) -> int:
     """Runs the command line; returns its exit code."""
     options = _parser().parse_args(arguments)
-    if options.triton:
-        from export.triton import check_folder
+    if options.triton:  # before an export that takes minutes
+        from export.triton import check_apart, check_folder
 
-        check_folder(options.triton)  # before an export that takes minutes
+        if options.output is not None:
+            check_apart(options.triton, options.output)
+        check_folder(options.triton)
     if options.output is None:
         return _serve_bundle(options.checkpoint, options.triton)
-    if options.triton and options.triton.resolve().is_relative_to(options.output.resolve()):
-        raise UsageError(f"{options.triton} lies in the bundle", "Choose another --triton")
     checkpoints = [options.checkpoint, *([options.intent] if options.intent else [])]
     network.allow(checkpoints)
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         checkpoints,
         options.output,
         ExportOptions(
-            name=options.name or options.output.name,
+            name=options.name,
             precisions=precisions,
             reject_label=options.reject_label,
             threshold=options.threshold,
@@ -78,10 +79,10 @@ def _serve_bundle(name: str, triton: Path | None) -> int:
         raise UsageError(
             "--output is missing", "Say where the bundle goes: edgevoice export CHECKPOINT --output BUNDLE"
         )
-    try:
-        folder = find_model(name)
-    except ModelError:
-        folder = Path(name)
+    folder = Path(name)
+    if not folder.is_dir():  # which goes before a model known by that name, as in an export
+        with contextlib.suppress(ModelError):
+            folder = find_model(name)
     if not (folder / MANIFEST_NAME).is_file():
         raise UsageError(
             f"{name} is no bundle, and --output is missing", "Name the bundle that desks will use: --output"
@@ -118,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="write a model repository for NVIDIA Triton too, which many desks share with 'edgevoice live --remote'",
     )
-    parser.add_argument("--name", default="", help="name of the model (the folder's)")
+    parser.add_argument("--name", default="", help="name of the model (that of --output, or as the bundle was called)")
     parser.add_argument(
         "--precision",
         default="fp32,fp16,int8",

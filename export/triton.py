@@ -44,7 +44,7 @@ def write_repository(bundle: Bundle, folder: Path) -> list[str]:
         UsageError: there is something in `folder` already.
     """
     check_folder(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    check_apart(folder, bundle.path)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".triton-") as scratch:
         whole = Path(scratch) / "repository"
         names = [_write_model(bundle, graph, whole) for graph in bundle.manifest.graphs.values()]
@@ -53,7 +53,25 @@ def write_repository(bundle: Bundle, folder: Path) -> list[str]:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises UsageError where a repository cannot, or must not, be written."""
+    """Makes the folder that a repository goes into; raises UsageError where one cannot, or must not, be written."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".triton-"):
+            pass
+        _check_empty(folder)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror}", "Choose another --triton") from None
+
+
+def check_apart(folder: Path, bundle: Path) -> None:
+    """Raises UsageError where the repository and the bundle would lie in each other: neither may hold anything else."""
+    if folder.resolve().is_relative_to(bundle.resolve()):
+        raise UsageError(f"{folder} lies in the bundle", "Choose another --triton")
+    if bundle.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"The bundle {bundle} lies in {folder}", "Choose another --triton")
+
+
+def _check_empty(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise UsageError(f"{folder} is no folder", "Choose another --triton")
     if folder.exists() and any(folder.iterdir()):

@@ -16,6 +16,7 @@ from edgevoice.config import AsrSettings
 from edgevoice.errors import UsageError
 from export import build, convert
 from export.build import ExportOptions, export
+from export.cli import main
 from export.fuse import node_counts
 from export.parity import LOGITS_TOLERANCE, ParityError, load_clips
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
@@ -162,6 +163,38 @@ def test_a_bundle_is_made_anew_from_its_own_weights(tmp_path, checkpoints, names
     assert after.files["README.md"] == before.files["README.md"]
     for old, new in zip(answers, _answers(tmp_path / "bundle"), strict=True):
         np.testing.assert_allclose(old, new, atol=1e-5)
+
+
+def test_the_name_is_that_of_the_folder_or_stays(tmp_path, checkpoints, caplog):
+    """A bundle that is exported again keeps its own, wherever it goes; and the log calls it by it."""
+    caplog.set_level("INFO")
+    common = ["--precision", "fp32"]
+    assert main([checkpoints["ctc"], "--output", str(tmp_path / "mine"), *common]) == 0
+    assert load_bundle(tmp_path / "mine").manifest.name == "mine"
+    caplog.clear()
+    assert main([str(tmp_path / "mine"), "--output", str(tmp_path / "copy"), *common]) == 0
+    assert load_bundle(tmp_path / "copy").manifest.name == "mine"
+    assert "converting mine (ctc)" in caplog.text
+    assert ".export-" not in caplog.text
+    assert (
+        main([str(tmp_path / "mine"), "--output", str(tmp_path / "copy"), *common, "--name", "other", "--force"]) == 0
+    )
+    assert load_bundle(tmp_path / "copy").manifest.name == "other"
+
+
+def test_a_folder_goes_before_a_known_model_of_its_name(tmp_path, checkpoints, monkeypatch):
+    """Whoever stands in a folder of runs means the run."""
+    (tmp_path / "banking-en").symlink_to(checkpoints["ctc"])
+    monkeypatch.chdir(tmp_path)
+    assert export(["banking-en"], tmp_path / "bundle", ONLY_FP32).kind == "ctc"
+
+
+def test_nothing_is_kept_in_the_cache(tmp_path, checkpoints, monkeypatch):
+    """The graphs that an export runs are not those that anybody will."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("edgevoice.asr.optimised.SMALLEST", 0)
+    export([checkpoints["joint-wave"]], tmp_path / "bundle", ExportOptions())
+    assert not list((tmp_path / "cache").rglob("*"))
 
 
 def _answers(bundle):

@@ -206,6 +206,12 @@ class TestTheCommand:
             (["{0}/tiny", "--triton", "{0}/tiny"], "tiny is not empty"),
             (["{0}/tiny", "--triton", "{0}/tiny/model.onnx"], "model.onnx is no folder"),
             (["{0}/tiny", "--output", "{0}/new", "--triton", "{0}/new/triton"], "lies in the bundle"),
+            (["{0}/tiny", "--output", "{0}/new/bundle", "--triton", "{0}/new"], "lies in"),
+            (["{0}/tiny", "--output", "{0}/new", "--triton", "{0}/new"], "lies in the bundle"),
+            (["{0}/tiny", "--triton", "{0}/tiny/triton"], "lies in the bundle"),
+            (["{0}/tiny", "--triton", "/proc/x"], "/proc/x cannot be written"),
+            (["{0}/tiny", "--output", "{0}/new", "--triton", "/proc/x"], "/proc/x cannot be written"),
+            (["{0}/tiny", "--triton", "{0}/tiny/model.onnx/x/y"], "cannot be written: Not a directory"),
         ],
     )
     def test_wrong_usage_is_one_sentence(self, tmp_path, arguments, sentence):
@@ -214,6 +220,7 @@ class TestTheCommand:
         assert result.returncode == 2
         assert sentence in one_sentence(result)
         assert not (tmp_path / "new").exists()
+        assert sorted(item.name for item in (tmp_path / "tiny").iterdir()) == ["edgevoice.json", "model.onnx"]
 
     def test_a_checkpoint_becomes_a_bundle_and_a_repository(self, tmp_path, capsys):
         """In one go; the name on the server is that of the bundle's graph."""
