@@ -118,7 +118,7 @@ def load_tokenizer(checkpoint: str) -> Any:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         if place.is_dir() and not any((place / name).is_file() for name in _TOKENIZERS):
             raise ModelError(
-                f"The checkpoint '{checkpoint}' has no tokenizer: there is no {' and no '.join(_TOKENIZERS)} in {place}",
+                f"The checkpoint '{checkpoint}' has no tokenizer: {place} holds no {' and no '.join(_TOKENIZERS)}",
                 "Copy the tokenizer's files there from the checkpoint that it was trained from",
             ) from None
         raise unreadable(checkpoint, "tokenizer", error) from None
