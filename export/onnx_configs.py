@@ -1,4 +1,4 @@
-"""Optimum configurations for what Optimum cannot export by itself: Wav2Vec2-BERT, and our encoder with two heads.
+"""What Optimum cannot export by itself, registered with it: Wav2Vec2-BERT, and our encoder with two heads.
 
 Both take one input and no attention mask: live audio is decoded one window at a time, without padding.
 """
@@ -8,10 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from optimum.exporters.onnx.config import OnnxConfig
+from optimum.exporters.tasks import TasksManager
 from optimum.utils import NormalizedConfig
 from optimum.utils.input_generators import DummyAudioInputGenerator
 
 CTC_OUTPUT, INTENT_OUTPUT = "ctc_logits", "intent_logits"
+JOINT_TASK = "feature-extraction"
+"""What our encoder with two heads is registered for: Optimum knows no task that has both."""
+
+_AXES = {CTC_OUTPUT: {0: "batch_size", 1: "frames"}, INTENT_OUTPUT: {0: "batch_size"}}
+_register = TasksManager.create_register("onnx")
 
 
 class FrameInputGenerator(DummyAudioInputGenerator):  # type: ignore[misc]
@@ -27,40 +33,43 @@ class FrameInputGenerator(DummyAudioInputGenerator):  # type: ignore[misc]
         return self.random_float_tensor(shape=shape, min_value=-1, max_value=1, framework=framework, dtype=float_dtype)
 
 
-class SpeechOnnxConfig(OnnxConfig):  # type: ignore[misc]
-    """One audio input; logits of one head, or of both."""
+@_register("wav2vec2-bert", "automatic-speech-recognition", "audio-classification")
+class FramesOnnxConfig(OnnxConfig):  # type: ignore[misc]
+    """Frames of features in, logits of one head out."""
 
     NORMALIZED_CONFIG_CLASS = NormalizedConfig.with_args(frame_size="feature_projection_input_dim", allow_new=True)
     DUMMY_INPUT_GENERATOR_CLASSES = (FrameInputGenerator,)
     DEFAULT_ONNX_OPSET = 18
 
-    def __init__(self, config: Any, *, input_name: str, heads: tuple[str, ...], **kwargs: Any) -> None:
-        super().__init__(config, task="feature-extraction", **kwargs)
-        self.input_name, self.heads = input_name, heads
-
     @property
     def inputs(self) -> dict[str, dict[int, str]]:
         """The one input and its dynamic axes."""
-        return {self.input_name: {0: "batch_size", 1: "sequence_length"}}
+        frames = hasattr(self._config, "feature_projection_input_dim")
+        return {"input_features" if frames else "input_values": {0: "batch_size", 1: "sequence_length"}}
 
     @property
     def outputs(self) -> dict[str, dict[int, str]]:
         """The logits and their dynamic axes."""
-        axes = {CTC_OUTPUT: {0: "batch_size", 1: "frames"}, INTENT_OUTPUT: {0: "batch_size"}}
-        if len(self.heads) == 2:
-            return axes
-        return {"logits": axes[CTC_OUTPUT if self.heads == ("ctc",) else INTENT_OUTPUT]}
+        return {"logits": _AXES[INTENT_OUTPUT if self.task == "audio-classification" else CTC_OUTPUT]}
 
 
-def needs_own_config(model: Any) -> bool:
-    """Whether Optimum has no exporter for this model."""
-    return model.config.model_type in ("edgevoice-joint", "wav2vec2-bert")
+@_register("edgevoice-joint", JOINT_TASK)
+class JointOnnxConfig(FramesOnnxConfig):
+    """What the encoder takes, logits of both heads out."""
+
+    def __init__(self, config: Any, task: str = JOINT_TASK, **kwargs: Any) -> None:
+        super().__init__(config.encoder_config(), task=task, **kwargs)
+
+    @property
+    def outputs(self) -> dict[str, dict[int, str]]:
+        """The logits and their dynamic axes."""
+        return _AXES
 
 
-def own_config(model: Any) -> SpeechOnnxConfig:
-    """Our configuration for a joint model or a Wav2Vec2-BERT with one head."""
-    if model.config.model_type == "edgevoice-joint":
-        encoder = model.encoder
-        return SpeechOnnxConfig(encoder.config, input_name=encoder.main_input_name, heads=("ctc", "intent"))
-    heads = ("ctc",) if "CTC" in type(model).__name__ else ("intent",)
-    return SpeechOnnxConfig(model.config, input_name=model.main_input_name, heads=heads)
+def joint_config(model: Any) -> OnnxConfig:
+    """What is registered for a model with two heads. Optimum's own entry cannot be asked for it: it looks for the name
+    of a library in the module of the model's class."""
+    constructor = TasksManager.get_exporter_config_constructor(
+        exporter="onnx", task=JOINT_TASK, model_type=model.config.model_type, library_name="transformers"
+    )
+    return constructor(model.config)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from optimum.exporters.tasks import TasksManager
 
 from edgevoice.asr.bundle import load_bundle
 from edgevoice.asr.model import load_model
@@ -32,6 +33,14 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.writerow(["path", "text"])
         writer.writerows((clip.path, clip.text) for clip in read_manifest(CLIPS) if clip.duration_s < 4)
     return file
+
+
+def test_optimum_knows_what_it_lacks() -> None:
+    """Our configurations are registered with it, so that it exports these models as it does its own."""
+    supported = TasksManager.get_supported_tasks_for_model_type
+    heads = {"automatic-speech-recognition", "audio-classification"}
+    assert heads <= set(supported("wav2vec2-bert", "onnx", library_name="transformers"))
+    assert supported("edgevoice-joint", "onnx", library_name="transformers")
 
 
 @pytest.mark.parametrize(("task", "model_type"), ROWS, ids=lambda value: value)
