@@ -151,6 +151,7 @@ def _build(
         plain[role] = Path(shutil.copy(file, folder.parent / file.name))
         fused = fuse(file, checkpoint.model, checkpoint.encoder_config)
         logger.info("attention: %s", f"{fused} nodes, one a layer" if fused else "as exported")
+        convert.note_aliases(checkpoint.model, file)
         graphs[role] = convert.graph(checkpoint, file)
     manifest = _renewed(before, graphs, options) if before else _manifest(loaded, graphs, options)
     figures = {"fp32": _prove(loaded, folder, manifest, "fp32", clips)}

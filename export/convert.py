@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shutil
@@ -10,6 +11,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import onnx
 import torch
 from optimum.exporters.onnx import onnx_export_from_model
@@ -17,9 +20,9 @@ from optimum.exporters.onnx.convert import export as optimum_export
 
 from edgevoice.asr.bundle import Graph
 from edgevoice.asr.features import HOP, WINDOW
-from export.onnx_configs import CTC_OUTPUT, INTENT_OUTPUT, needs_own_config, own_config
+from export.onnx_configs import CTC_OUTPUT, INTENT_OUTPUT, joint_config
 from training.loading import Checkpoint
-from training.warm_start import TRANSPOSED
+from training.warm_start import ALIASES, TRANSPOSED, named_weights
 
 OPSET = 18
 _OPTIMUM_TASKS = {"ctc": "automatic-speech-recognition", "intent": "audio-classification"}
@@ -30,10 +33,10 @@ def to_onnx(checkpoint: Checkpoint, file: Path) -> None:
     _fold_weight_norm(checkpoint.model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns about every shape it fixes; parity decides, not it
-        if needs_own_config(checkpoint.model):
-            optimum_export(checkpoint.model, own_config(checkpoint.model), file, opset=OPSET)
+        if checkpoint.task == "joint":
+            optimum_export(checkpoint.model, joint_config(checkpoint.model), file, opset=OPSET)
         else:
-            _export_known(checkpoint, file)
+            _export_one_head(checkpoint, file)
     name_weights(checkpoint.model, file)
 
 
@@ -55,17 +58,37 @@ def name_weights(model: Any, file: Path) -> None:
     if proto.ByteSize() >= onnx.checker.MAXIMUM_PROTOBUF:
         return
     names = {
-        parameter.detach().T.contiguous().numpy().tobytes(): name + TRANSPOSED
+        _content(parameter.detach().numpy().T): name + TRANSPOSED
         for name, parameter in model.named_parameters()
         if parameter.ndim == 2
     }
     numbered = [tensor for tensor in proto.graph.initializer if tensor.name.startswith("onnx::")]
-    found = {tensor.name: names.get(onnx.numpy_helper.to_array(tensor).tobytes(), tensor.name) for tensor in numbered}
+    found = {tensor.name: names.get(_content(onnx.numpy_helper.to_array(tensor)), tensor.name) for tensor in numbered}
     for tensor in numbered:
         tensor.name = found[tensor.name]
     for node in proto.graph.node:
         node.input[:] = [found.get(name, name) for name in node.input]
     onnx.save(proto, str(file))
+
+
+def note_aliases(model: Any, file: Path) -> None:
+    """Writes into a finished graph which of its tensors stands for which parameters that have no tensor of their own:
+    those equal to another one. A model that was never trained has many, such as biases of nothing but zeros."""
+    proto = onnx.load(str(file))
+    held = named_weights(proto)
+    by_content = {_content(array): name for name, array in held.items()}
+    wanted = {name: tensor.detach().numpy() for name, tensor in model.state_dict().items()}
+    lost = {name: array for name, array in wanted.items() if name not in held or held[name].shape != array.shape}
+    aliases = {name: by_content[_content(array)] for name, array in lost.items() if _content(array) in by_content}
+    if aliases:
+        onnx.helper.set_model_props(proto, {ALIASES: json.dumps(aliases)})
+        onnx.save(proto, str(file))
+
+
+def _content(array: npt.NDArray[Any]) -> bytes:
+    """The same for equal arrays of one shape and type, and for no others."""
+    whole = np.ascontiguousarray(array)
+    return hashlib.sha256(f"{whole.dtype} {whole.shape} ".encode() + whole.tobytes()).digest()
 
 
 def graph(checkpoint: Checkpoint, file: Path) -> Graph:
@@ -119,7 +142,7 @@ def _adapter_stride(config: Any) -> int:
     return int(config.adapter_stride**config.num_adapter_layers) if getattr(config, "add_adapter", False) else 1
 
 
-def _export_known(checkpoint: Checkpoint, file: Path) -> None:
+def _export_one_head(checkpoint: Checkpoint, file: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         onnx_export_from_model(
             checkpoint.model,

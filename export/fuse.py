@@ -62,17 +62,17 @@ def node_counts(proto: onnx.ModelProto) -> Counter[str]:
 def _name_fused(proto: onnx.ModelProto, model: Any) -> None:
     """Gives weights that were made of a layer's query, key and value the layer's name, so that a bundle can be trained
     further."""
-    queries = {
-        parameter.detach().numpy().T.tobytes(): name.removesuffix("q_proj.weight") + FUSED
-        for name, parameter in model.named_parameters()
-        if name.endswith("q_proj.weight")
-    }
+    queries: dict[bytes, list[str]] = {}
+    for name, parameter in model.named_parameters():  # in the order of the layers, and equal ones take turns
+        if name.endswith("q_proj.weight"):
+            content = parameter.detach().numpy().T.tobytes()
+            queries.setdefault(content, []).append(name.removesuffix("q_proj.weight") + FUSED)
     tensors = {tensor.name: tensor for tensor in proto.graph.initializer}
     found: dict[str, str] = {}
     for node in proto.graph.node:
         if node.op_type == "Attention":
             weight = onnx.numpy_helper.to_array(tensors[node.input[1]])
-            name = queries[np.ascontiguousarray(weight[:, : weight.shape[1] // 3]).tobytes()]
+            name = queries[np.ascontiguousarray(weight[:, : weight.shape[1] // 3]).tobytes()].pop(0)
             found |= {node.input[1]: f"{name}.weight{TRANSPOSED}", node.input[2]: f"{name}.bias"}
     for old, new in found.items():
         tensors[old].name = new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,6 +25,9 @@ TRANSPOSED = ".T"
 """Ends the name of a graph's matrix that is the transpose of the parameter of that name."""
 FUSED = "qkv_proj"
 """Stands in the name of a graph's weight for q_proj, k_proj and v_proj, which it holds side by side."""
+ALIASES = "edgevoice.aliases"
+"""Key of a graph's metadata: a JSON object of parameters that have no tensor of their own -> the name of an equal one.
+The exporter keeps one of equal tensors only."""
 _NORMED = ".parametrizations.weight."
 _TRAINING_ONLY = ("masked_spec_embed",)
 """Parameters that only training uses, so that no graph has them."""
@@ -84,15 +88,12 @@ def _load_weights(model: Any, bundle: Bundle, graph: Graph) -> None:
     import onnx
 
     proto = onnx.load(str(bundle.file(graph, "fp32")))
-    weights: dict[str, torch.Tensor] = {}
-    for tensor in proto.graph.initializer:
-        array = onnx.numpy_helper.to_array(tensor)
-        transposed = tensor.name.endswith(TRANSPOSED)
-        name = tensor.name.removesuffix(TRANSPOSED)
-        parts = np.split(array, 3, axis=-1) if FUSED in name else [array]
-        heads = ("q_proj", "k_proj", "v_proj") if FUSED in name else (FUSED,)
-        for head, part in zip(heads, parts, strict=True):
-            weights[name.replace(FUSED, head)] = torch.from_numpy(np.array(part.T if transposed else part))
+    arrays = named_weights(proto)
+    try:
+        arrays |= {name: arrays[same] for name, same in _aliases(proto).items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _not_trainable(bundle) from error
+    weights = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
     wanted = model.state_dict()
     weights |= _weight_norms(weights, wanted)
     kept = {name: value for name, value in weights.items() if name in wanted and value.shape == wanted[name].shape}
@@ -101,6 +102,27 @@ def _load_weights(model: Any, bundle: Bundle, graph: Graph) -> None:
         logger.info("not in the graph of %s: %s", bundle.path, ", ".join(sorted(missing)))
         raise _not_trainable(bundle)
     model.load_state_dict(kept, strict=False)
+
+
+def named_weights(proto: Any) -> dict[str, np.ndarray]:
+    """The tensors of a graph under the names and in the shape of the parameters that they were."""
+    import onnx
+
+    weights: dict[str, np.ndarray] = {}
+    for tensor in proto.graph.initializer:
+        array = onnx.numpy_helper.to_array(tensor)
+        transposed = tensor.name.endswith(TRANSPOSED)
+        name = tensor.name.removesuffix(TRANSPOSED)
+        parts = np.split(array, 3, axis=-1) if FUSED in name else [array]
+        heads = ("q_proj", "k_proj", "v_proj") if FUSED in name else (FUSED,)
+        for head, part in zip(heads, parts, strict=True):
+            weights[name.replace(FUSED, head)] = part.T if transposed else part
+    return weights
+
+
+def _aliases(proto: Any) -> dict[str, str]:
+    found = {entry.key: entry.value for entry in proto.metadata_props}
+    return dict(json.loads(found.get(ALIASES, "{}")))
 
 
 def _weight_norms(weights: dict[str, torch.Tensor], wanted: Iterable[str]) -> dict[str, torch.Tensor]:

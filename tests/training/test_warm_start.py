@@ -8,15 +8,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from edgevoice.asr.bundle import write_manifest
+from edgevoice.asr.bundle import FeatureSettings, write_manifest
 from edgevoice.errors import ModelError
 from export.build import ExportOptions, export
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
 from tests.tiny import tiny_bundle
+from training.checkpoint import save_features
 from training.config import ModelConfig
 from training.loading import load_checkpoint
 from training.models import JointModel, build_model, encoder_of
 from training.run import train
+from training.vocabulary import canonical, characters_tokenizer
 from training.warm_start import checkpoint_folder, unpack
 
 ONLY_FP32 = ExportOptions(precisions=("fp32",))
@@ -60,6 +62,34 @@ def test_training_goes_on_from_a_bundle(tmp_path, exported):
         started.append(train(task, dataclasses.replace(recipe, model=model), tmp_path / start.name))
     assert started[0]["eval_small_loss"] == pytest.approx(started[1]["eval_small_loss"], rel=1e-3)
     export([str(tmp_path / "bundle")], tmp_path / "again", ONLY_FP32)
+
+
+@pytest.mark.parametrize(("task", "encoder"), [("ctc", TINY_WAV2VEC2), ("joint", TINY_BERT)], ids=["ctc", "joint"])
+def test_a_bundle_of_a_checkpoint_that_was_never_trained(tmp_path, task, encoder):
+    """Whose biases are all zeros and whose norms all ones: an exporter keeps one of equal tensors. It can be trained,
+    and exported again."""
+    mel = task == "joint"
+    features = FeatureSettings(kind="log_mel" if mel else "waveform", normalise="utterance", stride=4)
+    config = ModelConfig(encoder=encoder, features=features)
+    letters = ("", *" abcdefghijklmnopqrstuvwxyz'")
+    run = tmp_path / "run"
+    run.mkdir()
+    torch.manual_seed(0)
+    vocabulary = canonical(characters_tokenizer(letters, 0, run))[0]
+    model = build_model(task, config, vocabulary_size=len(vocabulary), blank=0, labels=["a", "b"], intent_weight=1.0)
+    model.save_pretrained(run)
+    save_features(features, run)
+    export([str(run)], tmp_path / "bundle", ONLY_FP32)
+    _check_equal(run, unpack(tmp_path / "bundle", tmp_path / "checkpoint"))
+    export([str(tmp_path / "bundle")], tmp_path / "again", ONLY_FP32)
+    _check_equal(run, unpack(tmp_path / "again", tmp_path / "checkpoint-again"))
+
+
+def _check_equal(run, unpacked):
+    before, after = (load_checkpoint(str(folder)).model for folder in (run, unpacked))
+    for name, value in before.state_dict().items():
+        if not any(part in name for part in ("masked_spec_embed", "weight.orig")):
+            assert torch.equal(after.state_dict()[name], value), name
 
 
 def test_the_bundled_model_can_be_trained_further(tmp_path):
