@@ -23,9 +23,11 @@ from edgevoice.asr.bundle import (
     sha256,
     write_manifest,
 )
+from edgevoice.asr.features import model_input
+from edgevoice.asr.graph_file import references
 from edgevoice.errors import ModelError, UsageError
 from edgevoice.paths import known_models
-from export import convert, parity
+from export import convert, disk, onnx_files, parity
 from export.fuse import fuse
 from export.precision import halve, quantise
 from training import calibrate
@@ -72,15 +74,17 @@ def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = Ex
         raise UsageError(f"There is no folder {options.extras}", "Choose another --extras")
     clips = parity.load_clips(options.clips)
     before = _bundle(checkpoints)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as scratch:
+    loaded = [] if before else [load_checkpoint(name) for name in checkpoints]
+    needs = _needs(output, loaded, before, options)
+    with disk.room(needs), tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as scratch:
         if before:
             roles = before.manifest.graphs
-            checkpoints = [str(unpack(before.path, Path(scratch) / role, role)) for role in roles]  # type: ignore[arg-type]
-        loaded = [load_checkpoint(name) for name in checkpoints]
+            unpacked = [unpack(before.path, Path(scratch) / role, role) for role in roles]  # type: ignore[arg-type]
+            loaded = [load_checkpoint(str(name)) for name in unpacked]
         _check_pairing(loaded)
         folder = Path(scratch) / "bundle"
         folder.mkdir()
-        _copy_extras([*([before.path] if before else []), *([options.extras] if options.extras else [])], folder)
+        _copy_extras(before, options.extras, folder)
         options = dataclasses.replace(options, name=options.name or ("" if before else output.resolve().name))
         manifest = _build(loaded, folder, clips, options, before.manifest if before else None)
         move_bundle(folder, output)
@@ -96,15 +100,40 @@ def _bundle(checkpoints: Sequence[str]) -> Bundle | None:
     return load_bundle(bundles[0]) if bundles else None
 
 
+def _needs(
+    output: Path, loaded: Sequence[Checkpoint], before: Bundle | None, options: ExportOptions
+) -> list[disk.Need]:
+    """What an export has on disks at once, as multiples of the weights in fp32, measured: beside the bundle a copy or
+    two, and in the folder of temporary files what the optimiser and the quantiser hand from step to step."""
+    weights = sum(each.numel() * 4 for checkpoint in loaded for each in checkpoint.model.parameters())
+    if before:
+        weights = sum(onnx_files.size(before.file(graph, "fp32")) for graph in before.manifest.graphs.values())
+    beside, temporary = (3.0, 3.0) if set(options.precisions) & set(REDUCED) else (2.0, 1.0)
+    return [
+        disk.Need(
+            output.parent, round(weights * (beside + bool(before))), "Free some, or choose an --output on another disk"
+        ),
+        disk.Need(
+            Path(tempfile.gettempdir()),
+            round(weights * temporary),
+            "Free some, or set TMPDIR to a folder on another disk",
+        ),
+    ]
+
+
 def find_here(name: str) -> Path:
     """The folder of that name; where there is none, that of the model which is known by it."""
     return Path(name) if Path(name).is_dir() else known_models().get(name, Path(name))
 
 
-def _copy_extras(sources: Sequence[Path], folder: Path) -> None:
-    for source in sources:
+def _copy_extras(before: Bundle | None, extras: Path | None, folder: Path) -> None:
+    """What of a bundle and of the user's folder goes along: all but graphs, their weights and the manifest."""
+    graphs = before.manifest.graphs.values() if before else ()
+    files = [before.path / name for graph in graphs for name in graph.variants.values()] if before else []
+    made = {data for file in files for data in references(file).files}
+    for source in [*([before.path] if before else []), *([extras] if extras else [])]:
         for file in sorted(source.iterdir()):
-            if file.is_file() and file.suffix != ".onnx" and file.name != MANIFEST_NAME:
+            if file.is_file() and file.suffix != ".onnx" and file.name not in {MANIFEST_NAME, *made}:
                 shutil.copy2(file, folder / file.name)
 
 
@@ -148,7 +177,7 @@ def _build(
         file = folder / ("model.onnx" if len(loaded) == 1 else f"{role}.onnx")
         logger.info("converting %s (%s)", before.name if before else checkpoint.name, role)
         convert.to_onnx(checkpoint, file)
-        plain[role] = Path(shutil.copy(file, folder.parent / file.name))
+        plain[role] = onnx_files.copy(file, folder.parent)
         fused = fuse(file, checkpoint.model, checkpoint.encoder_config)
         logger.info("attention: %s", f"{fused} nodes, one a layer" if fused else "as exported")
         convert.note_aliases(checkpoint.model, file)
@@ -156,35 +185,27 @@ def _build(
     manifest = _renewed(before, graphs, options) if before else _manifest(loaded, graphs, options)
     figures = {"fp32": _prove(loaded, folder, manifest, "fp32", clips)}
     parity.check_exact(figures["fp32"])
-    measured = clips if options.clips != parity.CLIPS else [*clips, *parity.load_talk()]
-    for name in REDUCED:
-        if name not in options.precisions:
-            continue
-        candidate = _with(name, manifest, folder, plain)
-        found = _reduced(candidate, folder, name, measured)
-        if found and parity.close_enough(found):
-            manifest, figures[name] = candidate, found
-        else:
-            why = (
-                f"text differs by {found.text_error:.1%}, intents agree on {found.intent_agreement:.1%}"
-                if found
-                else ""
-            )
-            logger.warning("%s is left out: %s", name, why or "it puts out values that are no numbers")
+    reduced = [name for name in REDUCED if name in options.precisions]
+    if reduced:
+        seal(folder, manifest)
+        exact = parity.decode(folder, "fp32", [*clips, *(parity.load_talk() if options.clips == parity.CLIPS else ())])
+    for name in reduced:
+        candidate = _candidate(name, manifest, folder)
+        try:
+            _write(name, candidate, folder, plain, parity.loud_and_long(exact.clips))
+            seal(folder, candidate)
+            found = parity.compare_variants(folder, name, exact)
+            parity.check_close(found)
+        except (ModelError, parity.ParityError) as error:
+            logger.warning("%s is left out: %s", name, error.what)
             for graph in candidate.graphs.values():
-                (folder / graph.variants[name]).unlink()
+                onnx_files.remove(folder / graph.variants[name])
+        else:
+            manifest, figures[name] = candidate, found
+    if manifest.vocabulary and not figures["fp32"].words:
+        logger.warning("the model says nothing on the clips, so that its text proves little")
     manifest = dataclasses.replace(manifest, parity={name: p.as_dict() for name, p in figures.items()})
     return seal(folder, manifest)
-
-
-def _reduced(manifest: Manifest, folder: Path, precision: str, clips: parity.Clips) -> parity.Parity | None:
-    """How far a reduced precision is from fp32; None where it does not run."""
-    seal(folder, manifest)
-    try:
-        return parity.compare_variants(folder, precision, clips)
-    except ModelError as error:
-        logger.info("%s: %s", precision, error.what)
-        return None
 
 
 def _prove(
@@ -204,21 +225,33 @@ def _prove(
         largest_difference=max(r.largest_difference for r in results),
         text_error=max(r.text_error for r in results),
         intent_agreement=min(r.intent_agreement for r in results),
+        words=max(r.words for r in results),
+        noise=max(r.noise for r in results),
     )
 
 
-def _with(precision: Precision, manifest: Manifest, folder: Path, plain: Mapping[str, Path]) -> Manifest:
-    """The manifest with a variant more, whose files are written: fp16 of the fused graph, int8 of the plain one."""
+def _candidate(precision: Precision, manifest: Manifest, folder: Path) -> Manifest:
+    """The manifest with a variant more."""
     graphs = {}
     for role, graph in manifest.graphs.items():
-        fp32 = folder / graph.variants["fp32"]
-        target = fp32.with_suffix(f".{precision}.onnx")
-        if precision == "int8":
-            quantise(plain[role], target)
-        else:
-            halve(fp32, target)
+        target = (folder / graph.variants["fp32"]).with_suffix(f".{precision}.onnx")
         graphs[role] = dataclasses.replace(graph, variants={**graph.variants, precision: target.name})
     return dataclasses.replace(manifest, graphs=graphs)
+
+
+def _write(
+    precision: Precision, manifest: Manifest, folder: Path, plain: Mapping[str, Path], clips: parity.Clips
+) -> None:
+    """Writes that variant of each graph: fp16 of the fused graph, int8 of the plain one."""
+    for role, graph in manifest.graphs.items():
+        target = folder / graph.variants[precision]
+        if precision == "int8":
+            quantise(plain[role], target)
+            continue
+        inputs = [model_input(clip, graph.features) for clip in clips]
+        kept = halve(folder / graph.variants["fp32"], target, inputs)
+        if kept:
+            logger.info("fp16: %d nodes stay in fp32, whose values fp16 cannot hold", kept)
 
 
 def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: ExportOptions) -> Manifest:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
 import tempfile
 import warnings
 from pathlib import Path
@@ -20,6 +19,7 @@ from optimum.exporters.onnx.convert import export as optimum_export
 
 from edgevoice.asr.bundle import Graph
 from edgevoice.asr.features import HOP, WINDOW
+from export import onnx_files
 from export.onnx_configs import CTC_OUTPUT, INTENT_OUTPUT, joint_config
 from training.loading import Checkpoint
 from training.warm_start import ALIASES, TRANSPOSED, named_weights
@@ -29,15 +29,18 @@ _OPTIMUM_TASKS = {"ctc": "automatic-speech-recognition", "intent": "audio-classi
 
 
 def to_onnx(checkpoint: Checkpoint, file: Path) -> None:
-    """Writes the fp32 graph of a checkpoint; every weight inside the one file."""
+    """Writes the fp32 graph of a checkpoint; every weight inside the one file, or in a second one beside it."""
     _fold_weight_norm(checkpoint.model)
-    with warnings.catch_warnings():
+    with tempfile.TemporaryDirectory(dir=file.parent) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns about every shape it fixes; parity decides, not it
+        exported = Path(folder) / "model.onnx"
         if checkpoint.task == "joint":
-            optimum_export(checkpoint.model, joint_config(checkpoint.model), file, opset=OPSET)
+            optimum_export(checkpoint.model, joint_config(checkpoint.model), exported, opset=OPSET)
         else:
-            _export_one_head(checkpoint, file)
-    name_weights(checkpoint.model, file)
+            _export_one_head(checkpoint, Path(folder))
+        proto = onnx.load(str(exported))
+        name_weights(checkpoint.model, proto)
+        onnx_files.save(proto, file)
 
 
 def _fold_weight_norm(model: Any) -> None:
@@ -48,15 +51,12 @@ def _fold_weight_norm(model: Any) -> None:
             torch.nn.utils.parametrize.remove_parametrizations(module, "weight")
 
 
-def name_weights(model: Any, file: Path) -> None:
+def name_weights(model: Any, proto: Any) -> None:
     """Gives the matrices of a graph, which the exporter transposes and numbers, their parameters' names back.
 
     Nothing is computed otherwise; but whoever looks into the graph can read it, and the bundle holds all that is needed
-    to train it further (`training.warm_start`). Graphs over 2 GB stay as they are.
+    to train it further (`training.warm_start`).
     """
-    proto = onnx.load(str(file))
-    if proto.ByteSize() >= onnx.checker.MAXIMUM_PROTOBUF:
-        return
     names = {
         _content(parameter.detach().numpy().T): name + TRANSPOSED
         for name, parameter in model.named_parameters()
@@ -68,7 +68,6 @@ def name_weights(model: Any, file: Path) -> None:
         tensor.name = found[tensor.name]
     for node in proto.graph.node:
         node.input[:] = [found.get(name, name) for name in node.input]
-    onnx.save(proto, str(file))
 
 
 def note_aliases(model: Any, file: Path) -> None:
@@ -82,7 +81,7 @@ def note_aliases(model: Any, file: Path) -> None:
     aliases = {name: by_content[_content(array)] for name, array in lost.items() if _content(array) in by_content}
     if aliases:
         onnx.helper.set_model_props(proto, {ALIASES: json.dumps(aliases)})
-        onnx.save(proto, str(file))
+        onnx_files.save(proto, file)
 
 
 def _content(array: npt.NDArray[Any]) -> bytes:
@@ -142,17 +141,15 @@ def _adapter_stride(config: Any) -> int:
     return int(config.adapter_stride**config.num_adapter_layers) if getattr(config, "add_adapter", False) else 1
 
 
-def _export_one_head(checkpoint: Checkpoint, file: Path) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        onnx_export_from_model(
-            checkpoint.model,
-            output=folder,
-            task=_OPTIMUM_TASKS[checkpoint.task],
-            opset=OPSET,
-            # SEW pads an odd number of frames, and the tracer keeps only what it has seen
-            audio_sequence_length=minimum_samples(checkpoint, frames=51),
-            # Whisper's whole input; M-CTC-T's attention over as much would take minutes
-            nb_max_frames=2 * getattr(checkpoint.encoder_config, "max_source_positions", 150),
-            do_validation=False,  # one random input that can only warn: parity.py does it on real clips and fails
-        )
-        shutil.move(str(Path(folder) / "model.onnx"), file)
+def _export_one_head(checkpoint: Checkpoint, folder: Path) -> None:
+    onnx_export_from_model(
+        checkpoint.model,
+        output=folder,
+        task=_OPTIMUM_TASKS[checkpoint.task],
+        opset=OPSET,
+        # SEW pads an odd number of frames, and the tracer keeps only what it has seen
+        audio_sequence_length=minimum_samples(checkpoint, frames=51),
+        # Whisper's whole input; M-CTC-T's attention over as much would take minutes
+        nb_max_frames=2 * getattr(checkpoint.encoder_config, "max_source_positions", 150),
+        do_validation=False,  # one random input that can only warn: parity.py does it on real clips and fails
+    )

@@ -6,7 +6,6 @@ attention of CLIP. Where it finds nothing the graph stays as it was.
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from export import onnx_files
 from export.quiet import quiet
 from training.warm_start import FUSED, TRANSPOSED
 
@@ -27,7 +27,7 @@ def fuse(file: Path, model: Any, encoder_config: Any) -> int:
     was not found and the file is as it was.
 
     Args:
-        file: a graph in fp32 of up to 2 GB.
+        file: a graph in fp32.
         model: the PyTorch model it was exported from, whose names the fused weights are given.
         encoder_config: the Transformers configuration of its encoder.
     """
@@ -35,7 +35,7 @@ def fuse(file: Path, model: Any, encoder_config: Any) -> int:
         return 0
     from onnxruntime.transformers import optimizer
 
-    with tempfile.TemporaryDirectory() as folder, quiet():
+    with quiet():
         optimised = optimizer.optimize_model(
             str(file),
             model_type="clip",
@@ -48,9 +48,7 @@ def fuse(file: Path, model: Any, encoder_config: Any) -> int:
         if count != encoder_config.num_hidden_layers:
             return 0
         _name_fused(proto, model)
-        fused = Path(folder) / file.name
-        onnx.save(proto, str(fused))
-        file.write_bytes(fused.read_bytes())
+        onnx_files.save(proto, file)
     return count
 
 

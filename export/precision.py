@@ -3,19 +3,134 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 
+from edgevoice.asr.session import Array
+from edgevoice.errors import ModelError
+from export import onnx_files
 from export.quiet import quiet
 
+LARGEST_HALF = 60_000.0
+"""The largest magnitude that is left to fp16, which ends at 65504."""
 
-def halve(source: Path, target: Path) -> None:
-    """Writes an fp16 copy for a GPU. Inputs and outputs stay float32, so that whoever runs it need not care."""
+
+def halve(source: Path, target: Path, inputs: Sequence[Array] = ()) -> int:
+    """Writes an fp16 copy for a GPU. Inputs and outputs stay float32, so that whoever runs it need not care.
+
+    Nodes whose operands or results grow beyond fp16 on one of the `inputs` stay in fp32; returns how many. What happens
+    inside of a fused node cannot be seen; GPUs add up in fp32 there.
+
+    Raises:
+        ModelError: values grow beyond fp16 even so.
+    """
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     with quiet():
-        onnx.save(convert_float_to_float16(onnx.load(str(source)), keep_io_types=True), str(target))
+        found = peaks(source, inputs) if inputs else {}
+        over = {name for name, peak in found.items() if not peak <= LARGEST_HALF}
+        if not over:
+            model = str(source) if onnx_files.is_split(source) else onnx.load(str(source))
+            onnx_files.save(convert_float_to_float16(model, keep_io_types=True), target)
+            return 0
+        proto = onnx.load(str(source))
+        kept = [each for each in proto.graph.node if over & {*each.input, *each.output}]
+        for number, node in enumerate(kept):
+            node.name = node.name or f"kept_{number}"
+        _declare(proto, found)  # the converter puts casts only around what it knows to be a float
+        names = [node.name for node in kept]
+        half = convert_float_to_float16(proto, keep_io_types=True, node_block_list=names, disable_shape_infer=True)
+        _join_kept(half)
+        onnx_files.save(half, target)
+        beyond = [name for name, peak in peaks(target, inputs, half=True).items() if not peak <= LARGEST_HALF]
+    if beyond:
+        raise ModelError(f"values grow beyond what fp16 can hold ({len(beyond)} results, '{beyond[0]}' among them)")
+    return len(kept)
+
+
+def peaks(file: Path, inputs: Sequence[Array], *, half: bool = False) -> dict[str, float]:
+    """The largest magnitude of each float tensor of a graph, or of each in fp16, whatever the input.
+
+    On the CPU nodes in fp16 are computed in fp32, so that what overflows on a GPU does not here. The maxima are taken
+    in the graph itself: all tensors of a large model together would not fit into memory.
+
+    Raises:
+        ModelError: the graph does not run.
+    """
+    wanted = onnx.TensorProto.FLOAT16 if half else onnx.TensorProto.FLOAT
+    proto = onnx.load(str(file))
+    constants = [(t.name, t) for t in proto.graph.initializer]
+    constants += [(n.output[0], a.t) for n in proto.graph.node if n.op_type == "Constant" for a in n.attribute]
+    found = {
+        name: float(np.abs(onnx.numpy_helper.to_array(tensor)).max(initial=0.0))
+        for name, tensor in constants
+        if tensor.data_type == wanted
+    }
+    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+        scratch = Path(folder) / "scan.onnx"
+        computed = [name for n in proto.graph.node if n.op_type != "Constant" for name in n.output if name]
+        shown = {output.name for output in proto.graph.output}
+        outputs = list(proto.graph.output)
+        proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in computed if name not in shown)
+        onnx_files.save(proto, scratch)
+        kind = "tensor(float16)" if half else "tensor(float)"
+        tensors = [each.name for each in _session(scratch).get_outputs() if each.type == kind]
+        if onnx_files.is_split(scratch):  # saving has moved the weights out of memory
+            onnx.load_external_data_for_model(proto, folder)
+        del proto.graph.output[:]
+        proto.graph.output.extend(outputs)
+        for number, name in enumerate(tensors):
+            absolute, peak = f"scan_absolute_{number}", f"scan_peak_{number}"
+            proto.graph.node.append(onnx.helper.make_node("Abs", [name], [absolute], name=absolute))
+            proto.graph.node.append(onnx.helper.make_node("ReduceMax", [absolute], [peak], name=peak, keepdims=0))
+            proto.graph.output.append(onnx.ValueInfoProto(name=peak))
+        onnx_files.save(proto, scratch)
+        del proto
+        session = _session(scratch)
+        for array in inputs:
+            values = session.run([f"scan_peak_{n}" for n in range(len(tensors))], {session.get_inputs()[0].name: array})
+            for name, value in zip(tensors, values, strict=True):
+                found[name] = float(np.fmax(found.get(name, 0.0), value)) if np.isfinite(value) else np.inf
+    return found
+
+
+def _session(file: Path) -> Any:
+    """As the graph stands, nothing fused or folded."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no base class
+        raise ModelError(f"onnxruntime does not run it: {str(error).splitlines()[0]}") from error
+
+
+def _declare(proto: Any, floats: Collection[str]) -> None:
+    """Tells the types of tensors; shape inference does not get past the nodes that only onnxruntime knows."""
+    del proto.graph.value_info[:]
+    known = {each.name for each in (*proto.graph.initializer, *proto.graph.input, *proto.graph.output)}
+    proto.graph.value_info.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in floats if name not in known
+    )
+
+
+def _join_kept(proto: Any) -> None:
+    """Takes the way through fp16 out from between nodes that were kept in fp32; the converter puts it there."""
+    nodes = proto.graph.node
+    narrowed = {n.output[0]: n for n in nodes if n.op_type == "Cast" and n.name.endswith("_cast_to_fp16_node")}
+    for node in nodes:
+        if node.op_type == "Cast" and node.input[0] in narrowed and node.attribute[0].i == onnx.TensorProto.FLOAT:
+            node.input[0] = narrowed[node.input[0]].input[0]
+    used = {name for node in nodes for name in node.input} | {output.name for output in proto.graph.output}
+    for name, node in narrowed.items():
+        if name not in used:
+            nodes.remove(node)
 
 
 def quantise(source: Path, target: Path) -> None:
@@ -31,15 +146,24 @@ def quantise(source: Path, target: Path) -> None:
     """
     from onnxruntime.quantization import QuantType, quant_pre_process, quantize_dynamic
 
+    large = onnx_files.is_split(source)
     with tempfile.TemporaryDirectory() as folder, quiet():
-        prepared = Path(folder) / "prepared.onnx"
-        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        prepared, quantised = Path(folder) / "prepared.onnx", Path(folder) / "quantised.onnx"
+        quant_pre_process(
+            str(source),
+            str(prepared),
+            skip_symbolic_shape=True,
+            save_as_external_data=large,
+            all_tensors_to_one_file=True,
+        )
         quantize_dynamic(
             str(prepared),
-            str(target),
+            str(quantised),
             op_types_to_quantize=["MatMul"],
             weight_type=QuantType.QInt8,
             per_channel=True,
             reduce_range=True,
+            use_external_data_format=large,
             extra_options={"DefaultTensorType": 1},
         )
+        onnx_files.save(onnx.load(str(quantised)), target)

@@ -22,6 +22,7 @@ from edgevoice.asr.model import live_lengths
 from edgevoice.asr.remote import served_name
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import UsageError
+from export import disk, onnx_files
 
 PRECISIONS = ("fp16", "fp32", "int8")
 """The variant to serve is the first of these that the bundle has: such servers have GPUs, where int8 has no kernels."""
@@ -45,7 +46,9 @@ def write_repository(bundle: Bundle, folder: Path) -> list[str]:
     """
     check_folder(folder)
     check_apart(folder, bundle.path)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".triton-") as scratch:
+    remedy = "Free some, or choose a --triton on another disk"
+    needs = [disk.Need(folder.parent, sum(map(onnx_files.size, _served(bundle))), remedy)]
+    with disk.room(needs), tempfile.TemporaryDirectory(dir=folder.parent, prefix=".triton-") as scratch:
         whole = Path(scratch) / "repository"
         names = [_write_model(bundle, graph, whole) for graph in bundle.manifest.graphs.values()]
         whole.replace(folder)
@@ -80,7 +83,7 @@ def _check_empty(folder: Path) -> None:
 
 def _write_model(bundle: Bundle, graph: Graph, repository: Path) -> str:
     name = served_name(bundle.manifest, graph)
-    file = bundle.file(graph, next(precision for precision in PRECISIONS if precision in graph.variants))
+    file = _served_file(bundle, graph)
     version = repository / name / "1"
     version.mkdir(parents=True)
     proto = onnx.load(str(file), load_external_data=False)
@@ -91,6 +94,14 @@ def _write_model(bundle: Bundle, graph: Graph, repository: Path) -> str:
     lengths = live_lengths(bundle.manifest, AsrSettings().hop_s, graph.minimum_samples)
     (repository / name / "config.pbtxt").write_text(_text(_config(name, proto, graph, lengths)), encoding="utf-8")
     return name
+
+
+def _served(bundle: Bundle) -> list[Path]:
+    return [_served_file(bundle, graph) for graph in bundle.manifest.graphs.values()]
+
+
+def _served_file(bundle: Bundle, graph: Graph) -> Path:
+    return bundle.file(graph, next(precision for precision in PRECISIONS if precision in graph.variants))
 
 
 def _data_files(proto: Any) -> set[str]:

@@ -14,11 +14,13 @@ from edgevoice.asr.bundle import load_bundle
 from edgevoice.asr.model import AcousticModel, load_model
 from edgevoice.config import AsrSettings
 from edgevoice.errors import UsageError
-from export import build, convert
+from export import build, convert, onnx_files
 from export.build import ExportOptions, export
 from export.cli import main
 from export.fuse import node_counts
-from export.parity import LOGITS_TOLERANCE, ParityError, load_clips
+from export.parity import LOGITS_TOLERANCE, NOISE_TOLERANCE, ParityError, load_clips
+from export.precision import quantise
+from tests.checkpoints import captions
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
 from training.run import train
 
@@ -106,19 +108,7 @@ def test_every_precision_is_measured_and_the_runtime_picks(tmp_path, checkpoints
 
 def test_a_precision_that_says_something_else_is_not_written(tmp_path, checkpoints, monkeypatch, caplog):
     """And the command says so; the others are there."""
-    honest = build.quantise
-
-    def careless(source, target):
-        honest(source, target)
-        model = onnx.load(str(target))
-        for tensor in model.graph.initializer:
-            if tensor.name.endswith("_scale"):
-                rng = np.random.default_rng(1)
-                values = numpy_helper.to_array(tensor) * rng.uniform(-3, 3, tuple(tensor.dims)).astype(np.float32)
-                tensor.CopyFrom(numpy_helper.from_array(np.asarray(values, np.float32), tensor.name))
-        onnx.save(model, str(target))
-
-    monkeypatch.setattr(build, "quantise", careless)
+    monkeypatch.setattr(build, "quantise", _careless)
     manifest = export([checkpoints["joint-wave"]], tmp_path / "bundle", ExportOptions(precisions=("fp32", "int8")))
     assert list(manifest.parity) == list(manifest.graphs["shared"].variants) == ["fp32"]
     assert not (tmp_path / "bundle" / "model.int8.onnx").exists()
@@ -195,6 +185,60 @@ def test_nothing_is_kept_in_the_cache(tmp_path, checkpoints, monkeypatch):
     monkeypatch.setattr("edgevoice.asr.optimised.SMALLEST", 0)
     export([checkpoints["joint-wave"]], tmp_path / "bundle", ExportOptions())
     assert not list((tmp_path / "cache").rglob("*"))
+
+
+@pytest.mark.parametrize("name", ["ctc-wave", "joint"])
+def test_optimum_may_put_weights_into_a_second_file(tmp_path, checkpoints, monkeypatch, name):
+    """As it does with models of more than 2 GB. What fits into one file is one in the bundle."""
+    monkeypatch.setenv("FORCE_ONNX_EXTERNAL_DATA", "1")
+    export([checkpoints[name]], tmp_path / "bundle", ONLY_FP32)
+    assert sorted(file.name for file in (tmp_path / "bundle").iterdir()) == ["edgevoice.json", "model.onnx"]
+
+
+@pytest.mark.parametrize("name", ["ctc-wave", "joint-wave"])
+def test_weights_that_do_not_fit_into_one_file_lie_in_two(tmp_path, checkpoints, monkeypatch, name):
+    """In every precision; the bundle vouches for both, says the same, and can be exported again."""
+    export([checkpoints[name]], tmp_path / "whole", ONLY_FP32)
+    monkeypatch.setenv("FORCE_ONNX_EXTERNAL_DATA", "1")
+    monkeypatch.setattr(onnx_files, "LARGEST", 10_000)
+    manifest = export([checkpoints[name]], tmp_path / "bundle", ExportOptions())
+    files = {"model.onnx", "model.fp16.onnx", "model.int8.onnx"}
+    assert set(load_bundle(tmp_path / "bundle").manifest.files) == files | {f"{file}_data" for file in files}
+    assert list(manifest.parity) == ["fp32", "fp16", "int8"]
+    again = export([str(tmp_path / "bundle")], tmp_path / "again", ExportOptions())
+    assert set(again.files) == set(manifest.files)
+    for other in ("bundle", "again"):
+        for expected, found in zip(_answers(tmp_path / "whole"), _answers(tmp_path / other), strict=True):
+            if expected is not None:
+                np.testing.assert_allclose(found, expected, atol=1e-5)
+    monkeypatch.undo()
+    small = export([str(tmp_path / "bundle")], tmp_path / "small", ONLY_FP32)
+    assert set(small.files) == {"model.onnx"}
+
+
+def test_a_model_that_says_nothing_is_held_to_its_log_probabilities(tmp_path, monkeypatch, caplog):
+    """Equal texts of nothing at all would let any graph pass."""
+    silent = str(captions(tmp_path / "silent", sure=20.0))
+    manifest = export([silent], tmp_path / "bundle", ExportOptions(precisions=("fp32", "int8")))
+    assert manifest.parity["fp32"]["words"] == 0
+    assert 0 < manifest.parity["int8"]["noise"] < NOISE_TOLERANCE
+    assert "says nothing on the clips" in caplog.text
+    monkeypatch.setattr(build, "quantise", _careless)
+    manifest = export([silent], tmp_path / "careless", ExportOptions(precisions=("fp32", "int8")))
+    assert list(manifest.parity) == ["fp32"]
+    assert "int8 is left out: nothing is said on the clips" in caplog.text
+
+
+def _careless(source, target):
+    """int8 with wrong scales."""
+    quantise(source, target)
+    model = onnx.load(str(target))
+    for tensor in model.graph.initializer:
+        if tensor.name.endswith("_scale"):
+            rng = np.random.default_rng(1)
+            values = numpy_helper.to_array(tensor) * rng.uniform(-3, 3, tuple(tensor.dims)).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(np.asarray(values, np.float32), tensor.name))
+    onnx.save(model, str(target))
 
 
 def _answers(bundle):
