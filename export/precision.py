@@ -62,25 +62,24 @@ def peaks(file: Path, inputs: Sequence[Array], *, half: bool = False) -> dict[st
         ModelError: the graph does not run.
     """
     wanted = onnx.TensorProto.FLOAT16 if half else onnx.TensorProto.FLOAT
-    proto = onnx.load(str(file))
+    proto = onnx.load(
+        str(file), load_external_data=False
+    )  # beside it the copies find the weights of a large graph, too
     constants = [(t.name, t) for t in proto.graph.initializer]
     constants += [(n.output[0], a.t) for n in proto.graph.node if n.op_type == "Constant" for a in n.attribute]
     found = {
-        name: float(np.abs(onnx.numpy_helper.to_array(tensor)).max(initial=0.0))
+        name: float(np.abs(onnx.numpy_helper.to_array(tensor, str(file.parent))).max(initial=0.0))
         for name, tensor in constants
         if tensor.data_type == wanted
     }
-    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-        scratch = Path(folder) / "scan.onnx"
-        computed = [name for n in proto.graph.node if n.op_type != "Constant" for name in n.output if name]
-        shown = {output.name for output in proto.graph.output}
-        outputs = list(proto.graph.output)
+    outputs = list(proto.graph.output)
+    computed = [name for n in proto.graph.node if n.op_type != "Constant" for name in n.output if name]
+    with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".onnx") as scratch:
+        shown = {output.name for output in outputs}
         proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in computed if name not in shown)
-        onnx_files.save(proto, scratch)
+        onnx.save(proto, scratch.name)
         kind = "tensor(float16)" if half else "tensor(float)"
-        tensors = [each.name for each in _session(scratch).get_outputs() if each.type == kind]
-        if onnx_files.is_split(scratch):  # saving has moved the weights out of memory
-            onnx.load_external_data_for_model(proto, folder)
+        tensors = [each.name for each in _session(scratch.name).get_outputs() if each.type == kind]
         del proto.graph.output[:]
         proto.graph.output.extend(outputs)
         for number, name in enumerate(tensors):
@@ -88,9 +87,9 @@ def peaks(file: Path, inputs: Sequence[Array], *, half: bool = False) -> dict[st
             proto.graph.node.append(onnx.helper.make_node("Abs", [name], [absolute], name=absolute))
             proto.graph.node.append(onnx.helper.make_node("ReduceMax", [absolute], [peak], name=peak, keepdims=0))
             proto.graph.output.append(onnx.ValueInfoProto(name=peak))
-        onnx_files.save(proto, scratch)
-        del proto
-        session = _session(scratch)
+        onnx.save(proto, scratch.name)
+        del proto, constants, computed
+        session = _session(scratch.name)
         for array in inputs:
             values = session.run([f"scan_peak_{n}" for n in range(len(tensors))], {session.get_inputs()[0].name: array})
             for name, value in zip(tensors, values, strict=True):
@@ -98,7 +97,7 @@ def peaks(file: Path, inputs: Sequence[Array], *, half: bool = False) -> dict[st
     return found
 
 
-def _session(file: Path) -> Any:
+def _session(file: str) -> Any:
     """As the graph stands, nothing fused or folded."""
     import onnxruntime
 
@@ -106,7 +105,7 @@ def _session(file: Path) -> Any:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no base class
         raise ModelError(f"onnxruntime does not run it: {str(error).splitlines()[0]}") from error
 
