@@ -103,8 +103,8 @@ def _bundle(checkpoints: Sequence[str]) -> Bundle | None:
 def _needs(
     output: Path, loaded: Sequence[Checkpoint], before: Bundle | None, options: ExportOptions
 ) -> list[disk.Need]:
-    """What an export has on disks at once, as multiples of the weights in fp32, measured: beside the bundle a copy or
-    two, and in the folder of temporary files what the optimiser and the quantiser hand from step to step."""
+    """What an export has on disks at once, as multiples of the weights in fp32, counted from the steps: beside the
+    bundle a copy or two, and in the folder of temporary files what optimiser and quantiser hand from step to step."""
     weights = sum(each.numel() * 4 for checkpoint in loaded for each in checkpoint.model.parameters())
     if before:
         weights = sum(onnx_files.size(before.file(graph, "fp32")) for graph in before.manifest.graphs.values())
