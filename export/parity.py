@@ -89,7 +89,8 @@ def decode(bundle: Path, precision: str, clips: Clips) -> Decoded:
     Raises:
         ModelError: it does not run, or puts out values that are no numbers.
     """
-    model = _model(bundle, precision)
+    settings = AsrSettings(provider="cpu", precision=precision, keep_optimised=False)  # type: ignore[arg-type]
+    model = AcousticModel(load_bundle(bundle), settings)
     usable = [clip for clip in clips if len(clip) >= shortest(model)]
     return Decoded(usable, [model.encode(clip) for clip in usable], _text_of(model))
 
@@ -106,19 +107,13 @@ def compare_variants(bundle: Path, precision: str, exact: Decoded) -> Parity:
     return _figures(list(zip(exact.encodings, found.encodings, strict=True)), exact.clips, exact.text)
 
 
-def _model(bundle: Path, precision: str) -> AcousticModel:
-    settings = AsrSettings(provider="cpu", precision=precision, keep_optimised=False)  # type: ignore[arg-type]
-    return AcousticModel(load_bundle(bundle), settings)
-
-
 def compare(checkpoint: Checkpoint, bundle: Path, precision: str, clips: Clips) -> Parity:
     """Decodes every clip with PyTorch and with the runtime, as `edgevoice live` would."""
-    model = _model(bundle, precision)
-    usable = [clip for clip in clips if len(clip) >= shortest(model)]
-    if not usable:
+    found = decode(bundle, precision, clips)
+    if not found.clips:
         raise ParityError("None of the clips is long enough to compare anything on", "Choose other --clips")
-    pairs = [(checkpoint.encode(clip), model.encode(clip)) for clip in usable]
-    return _figures(pairs, usable, checkpoint.text)
+    pairs = [(checkpoint.encode(clip), each) for clip, each in zip(found.clips, found.encodings, strict=True)]
+    return _figures(pairs, found.clips, checkpoint.text)
 
 
 def _figures(pairs: Sequence[tuple[Encoding, Encoding]], clips: Clips, text: Callable[[Encoding], str]) -> Parity:

@@ -18,6 +18,7 @@ import onnx
 
 from edgevoice.asr.bundle import Bundle, Graph
 from edgevoice.asr.features import model_input
+from edgevoice.asr.graph_file import references
 from edgevoice.asr.model import live_lengths
 from edgevoice.asr.remote import served_name
 from edgevoice.config import SAMPLE_RATE, AsrSettings
@@ -88,7 +89,7 @@ def _write_model(bundle: Bundle, graph: Graph, repository: Path) -> str:
     version.mkdir(parents=True)
     proto = onnx.load(str(file), load_external_data=False)
     shutil.copyfile(file, version / "model.onnx")
-    for data in _data_files(proto):
+    for data in references(file).files:  # of a graph with its weights beside it; the bundle vouches for them
         shutil.copyfile(file.parent / data, version / data)
     # what desks send that have not set another hop
     lengths = live_lengths(bundle.manifest, AsrSettings().hop_s, graph.minimum_samples)
@@ -102,12 +103,6 @@ def _served(bundle: Bundle) -> list[Path]:
 
 def _served_file(bundle: Bundle, graph: Graph) -> Path:
     return bundle.file(graph, next(precision for precision in PRECISIONS if precision in graph.variants))
-
-
-def _data_files(proto: Any) -> set[str]:
-    """The files beside a graph of more than 2 GB that hold its weights; the bundle vouches for them."""
-    external = (each for each in proto.graph.initializer if each.data_location == onnx.TensorProto.EXTERNAL)
-    return {entry.value for tensor in external for entry in tensor.external_data if entry.key == "location"}
 
 
 def _config(name: str, proto: Any, graph: Graph, lengths: Sequence[int]) -> dict[str, Any]:
