@@ -9,13 +9,15 @@ from typing import Any
 
 import onnx
 
+from edgevoice.asr.bundle import WEIGHTS_BESIDE
+
 LARGEST = 2_000_000_000
 """Bytes of weights in one file; a little less than the 2 GiB that a protobuf message may have."""
 
 
 def data_file(file: Path) -> Path:
     """Where the weights of a large graph lie; Optimum calls it so, too."""
-    return file.with_name(f"{file.name}_data")
+    return file.with_name(file.name + WEIGHTS_BESIDE)
 
 
 def is_split(file: Path) -> bool:

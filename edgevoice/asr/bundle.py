@@ -25,6 +25,8 @@ from edgevoice.errors import ModelError
 FORMAT = 1
 """Of the manifest. It grows with every field that comes, goes or changes its meaning; any other format is refused."""
 MANIFEST_NAME = "edgevoice.json"
+WEIGHTS_BESIDE = "_data"
+"""Ends the name of the file with a graph's weights, behind that of the graph, where they are too many for one file."""
 WINDOWS_S = (2.0, 4.0)
 """Of the live path, unless a bundle has others."""
 LARGEST_MANIFEST = 16_000_000

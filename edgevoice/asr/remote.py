@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from edgevoice.asr.bundle import Graph, Manifest
+from edgevoice.asr.bundle import WEIGHTS_BESIDE, Graph, Manifest
 from edgevoice.asr.features import model_input
 from edgevoice.asr.inference_protocol import Calls, message
 from edgevoice.errors import ConfigError, MissingExtraError, ModelAwayError, ModelError
@@ -255,7 +255,9 @@ def served_name(manifest: Manifest, graph: Graph) -> str:
     of another bundle of the same name and size it would announce wrong intents without a sign of it. So a new version
     can also be served beside the old one. Small letters, digits and hyphens, as Kubernetes wants names.
     """
-    content = "".join(manifest.files[name] for name in sorted(set(graph.variants.values())))
+    variants = set(graph.variants.values())
+    files = variants | {name for name in manifest.files if name.removesuffix(WEIGHTS_BESIDE) in variants}
+    content = "".join(manifest.files[name] for name in sorted(files))
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     role = next(role for role, each in manifest.graphs.items() if each == graph)
     base = re.sub(r"[^a-z0-9]+", "-", manifest.name.lower())[:_LONGEST_NAME].strip("-") or "model"

@@ -515,6 +515,16 @@ def test_names_are_fit_for_folders_and_tell_bundles_apart(bundles):
     assert len(served_name(odd, graph)) <= 63
 
 
+def test_weights_beside_the_graph_tell_bundles_apart(bundles):
+    """A graph of more than 2 GB names its weights only by their place in the second file."""
+    manifest = bundles["shared"].manifest
+    names = {
+        served_name(dataclasses.replace(manifest, files={**manifest.files, **more}), manifest.graphs["shared"])
+        for more in ({}, {"model.onnx_data": "1"}, {"model.onnx_data": "2"}, {"README.md": "3"})
+    }
+    assert len(names) == 3  # a card is no part of the graph
+
+
 @pytest.mark.parametrize("package", ["grpc", "google.protobuf"])
 def test_without_grpc_the_extra_is_named(bundles, server, monkeypatch, package):
     inference_protocol._classes.cache_clear()
