@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import tempfile
 import warnings
 from pathlib import Path
@@ -22,6 +21,7 @@ from edgevoice.asr.features import HOP, WINDOW
 from export import onnx_files
 from export.onnx_configs import CTC_OUTPUT, INTENT_OUTPUT, joint_config
 from training.loading import Checkpoint
+from training.models import frame_samples
 from training.warm_start import ALIASES, TRANSPOSED, named_weights
 
 OPSET = 18
@@ -102,21 +102,11 @@ def graph(checkpoint: Checkpoint, file: Path) -> Graph:
         features=checkpoint.features,
         input=model.graph.input[0].name,
         outputs=outputs,
-        frame_samples=frame_samples(checkpoint) if "ctc" in outputs else 0,
+        frame_samples=frame_samples(checkpoint.encoder_config, checkpoint.features) if "ctc" in outputs else 0,
         minimum_samples=minimum_samples(checkpoint),
         variants={"fp32": file.name},
         config=_plain_config(checkpoint.model.config),
     )
-
-
-def frame_samples(checkpoint: Checkpoint) -> int:
-    """Samples from one output frame to the next."""
-    config: Any = checkpoint.encoder_config
-    adapted = _adapter_stride(config)
-    if checkpoint.features.kind == "log_mel":
-        return HOP * checkpoint.features.stride * adapted
-    strides = math.prod(config.conv_stride)
-    return adapted * (strides if checkpoint.features.kind == "waveform" else HOP * strides)
 
 
 def minimum_samples(checkpoint: Checkpoint, frames: int = 2) -> int:
@@ -135,10 +125,6 @@ def minimum_samples(checkpoint: Checkpoint, frames: int = 2) -> int:
 def _plain_config(config: Any) -> dict[str, Any]:
     """The configuration as JSON, without where it came from."""
     return {key: value for key, value in json.loads(config.to_json_string()).items() if key != "_name_or_path"}
-
-
-def _adapter_stride(config: Any) -> int:
-    return int(config.adapter_stride**config.num_adapter_layers) if getattr(config, "add_adapter", False) else 1
 
 
 def _export_one_head(checkpoint: Checkpoint, folder: Path) -> None:

@@ -52,6 +52,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.max_steps is not None:
         flags = [f"trainer.max_steps={options.max_steps}", "trainer.epochs=0"]
     if options.streaming:
+        flags.append("model.streaming={}")
+    if options.stream_data:
         flags.append("data.streaming=true")
     config = load_config(options.config, [*options.set, *flags])
     if options.model:
@@ -122,7 +124,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-steps", type=int, help="optimiser steps")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
     parser.add_argument(
-        "--streaming", action="store_true", help="read the hub data sets while training, and store none of them"
+        "--streaming", action="store_true", help="train it for live captions: chunk by chunk, each frame encoded once"
+    )
+    parser.add_argument(
+        "--stream-data", action="store_true", help="read the hub data sets while training, and store none of them"
     )
     parser.add_argument("--push-to-hub", metavar="OWNER/NAME", help="give the checkpoint to the hub, private at first")
     return parser

@@ -28,6 +28,16 @@ RECORD = "training.json"
 
 
 @dataclass(frozen=True, kw_only=True)
+class StreamingConfig:
+    """How a model hears that is trained for live captions; see `training.chunked`."""
+
+    chunks_s: tuple[float, ...] = (0.16, 0.32, 0.64)
+    """Seconds of the chunks it is trained with and may be run with, rounded to its frames."""
+    left_s: float = 2.4
+    """Seconds before its chunk that a frame hears through attention."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """Where the weights come from."""
 
@@ -45,6 +55,8 @@ class ModelConfig:
     """Width of the intent head's projection."""
     freeze_features: bool = True
     """Keep the convolutional feature encoder of a pretrained checkpoint fixed; the Transformers guides train it."""
+    streaming: StreamingConfig | None = None
+    """Train it to hear chunk by chunk, each frame encoded once. A checkpoint that was trained so stays so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,6 +288,11 @@ def _check(config: TrainConfig) -> None:
         raise ValueError(f"{name}: a stream has no known length; count steps (trainer.max_steps, evaluate_every)")
     if data.streaming and data.repeat:
         raise ValueError("data.repeat: what is streamed comes as often as it is read; leave it out, or data.streaming")
+    if config.model.streaming:
+        chunks, left = config.model.streaming.chunks_s, config.model.streaming.left_s
+        if not chunks or list(chunks) != sorted(set(chunks)) or min(chunks) <= 0:
+            raise ValueError(f"model.streaming.chunks_s: {list(chunks)} are not lengths of chunks, shortest first")
+        _must(left > 0, "model.streaming.left_s", left, "not more than 0")
     for key in config.model.regularisation:
         if not _REGULARISATION.fullmatch(key):
             raise ValueError(f"model.regularisation: '{key}' is neither dropout nor masking")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,8 @@ from transformers import (
 )
 from transformers.utils.generic import ModelOutput
 
-from edgevoice.asr.bundle import MANIFEST_NAME
+from edgevoice.asr.bundle import MANIFEST_NAME, FeatureSettings
+from edgevoice.asr.features import HOP
 from edgevoice.errors import ConfigError, ModelError
 from training.checkpoint import check_name, unreadable
 from training.config import ModelConfig, Task
@@ -157,6 +159,17 @@ def output_frames(model: Any, lengths: torch.Tensor) -> torch.Tensor:
     encoder = model.encoder if isinstance(model, JointModel) else model
     frames: torch.Tensor = encoder._get_feat_extract_output_lengths(lengths)  # noqa: SLF001 - all of the family have it
     return frames
+
+
+def frame_samples(encoder_config: Any, features: FeatureSettings) -> int:
+    """Samples (16 kHz) from one output frame of an encoder to the next."""
+    adapted = 1
+    if getattr(encoder_config, "add_adapter", False):
+        adapted = int(encoder_config.adapter_stride**encoder_config.num_adapter_layers)
+    if features.kind == "log_mel":
+        return HOP * features.stride * adapted
+    strides = math.prod(encoder_config.conv_stride)
+    return adapted * (strides if features.kind == "waveform" else HOP * strides)
 
 
 def build_model(

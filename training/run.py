@@ -24,6 +24,7 @@ from edgevoice.errors import ConfigError, ModelError, UsageError
 from training import calibrate
 from training.attention import use_fast_relative_key
 from training.checkpoint import check_start, load_features, load_tokenizer, measure, save_features
+from training.chunked import hear_in_chunks
 from training.config import RECORD, ModelConfig, Task, TrainConfig, save_config
 from training.corpus import Corpus, Room, intent_labels, read_corpus, with_known_intents, with_room_for_text
 from training.dataset import NoiseLibrary, Preparation, SpeechDataset
@@ -111,6 +112,7 @@ def _prepare(task: Task, config: TrainConfig, start: ModelConfig, output: Path) 
         label_smoothing=config.trainer.label_smoothing,
     )
     use_fast_relative_key(model)
+    hear_in_chunks(model, features, start.streaming)
     compute = Features(features)
     logger.info("%.2f M parameters", sum(p.numel() for p in model.parameters()) / 1e6)
     if tokenizer is not None:
@@ -191,7 +193,7 @@ def _warn_of_unknown(count: int, corpus: Corpus) -> None:
     if count:
         logger.warning(
             "%d clips were left out, since their intents were not among the rows that were looked through; known "
-            "are %s. Leave out --streaming, or choose data whose labels are listed (a ClassLabel)",
+            "are %s. Leave out --stream-data, or choose data whose labels are listed (a ClassLabel)",
             count,
             ", ".join(sorted(corpus.intents)),
         )

@@ -1,4 +1,4 @@
-"""Training on a data set that is read while it trains (`--streaming`), so that it may be larger than the disk.
+"""Training on a data set that is read while it trains (`--stream-data`), so that it may be larger than the disk.
 
 Nothing of the training split is stored. Some of its rows, from many of its files, are looked through once: for the
 characters its texts are written with, for labels that the data set does not list itself, and for clips to measure on
@@ -233,7 +233,7 @@ def _refuse_what_is_here(source: str) -> None:
     if manifest or (here.is_dir() and not is_hub_layout(here)):
         raise ConfigError(
             f"Only data sets of the hub can be streamed, and {source} is a {'manifest' if manifest else 'folder'}",
-            "Leave out --streaming (data.streaming)",
+            "Leave out --stream-data (data.streaming)",
         )
 
 
