@@ -46,18 +46,18 @@ def main(arguments: Sequence[str]) -> int:
     alone = os.environ.get("RANK", "0") == "0"  # of several processes one speaks
     level = logging.INFO if alone else logging.WARNING
     _show_log(level)
-    from training.config import load_config
+    from training.config import StreamingConfig, load_config
 
     flags = []
     if options.max_steps is not None:
         flags = [f"trainer.max_steps={options.max_steps}", "trainer.epochs=0"]
-    if options.streaming:
-        flags.append("model.streaming={}")
     if options.stream_data:
         flags.append("data.streaming=true")
     config = load_config(options.config, [*options.set, *flags])
     if options.model:
         config = dataclasses.replace(config, model=dataclasses.replace(config.model, checkpoint=options.model))
+    if options.streaming and not config.model.streaming:
+        config = dataclasses.replace(config, model=dataclasses.replace(config.model, streaming=StreamingConfig()))
     if options.data:
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, sources=tuple(options.data)))
     network.allow([config.model.checkpoint, *config.data.sources], needed=bool(options.push_to_hub))
