@@ -18,7 +18,7 @@ from edgevoice.asr.model import Encoding, log_softmax
 from edgevoice.errors import ModelError
 from training.attention import use_fast_relative_key
 from training.checkpoint import load_features, load_tokenizer
-from training.chunked import hear_in_chunks
+from training.chunked import Chunking, hear_in_chunks
 from training.config import RECORD
 from training.features import Features
 from training.folders import beside
@@ -40,6 +40,8 @@ class Checkpoint:
     vocabulary: tuple[str, ...]
     blank: int
     labels: tuple[str, ...]
+    chunking: Chunking | None = None
+    """How it hears in chunks, if it was trained for streaming."""
 
     @property
     def encoder_config(self) -> Any:
@@ -81,10 +83,10 @@ def load_checkpoint(name: str) -> Checkpoint:
         model = pretrained(auto, name, resized=False, attn_implementation="eager")
     use_fast_relative_key(model)
     features = load_features(name)
-    hear_in_chunks(model, features)
+    chunking = hear_in_chunks(model, features)
     vocabulary, blank = _vocabulary(name, model.config.vocab_size) if task != "intent" else ((), 0)
     labels = tuple(model.config.id2label[i] for i in sorted(model.config.id2label)) if task != "ctc" else ()
-    return Checkpoint(name, task, model.eval().to(torch.float32), features, vocabulary, blank, labels)
+    return Checkpoint(name, task, model.eval().to(torch.float32), features, vocabulary, blank, labels, chunking)
 
 
 def _vocabulary(name: str, size: int) -> tuple[tuple[str, ...], int]:
