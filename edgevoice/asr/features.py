@@ -57,7 +57,7 @@ def utterance_normalise_bins(frames: Array) -> Array:
     return np.asarray((frames - frames.mean(axis=0)) / np.sqrt(variance + _EPSILON), dtype=np.float32)
 
 
-def running_normalise(frames: Array, settings: FeatureSettings) -> Array:
+class RunningMean:
     """Subtracts from each frame the mean of all frames so far, where the training data's mean counts as
     `prior_frames` frames heard before, and divides by the training data's deviation.
 
@@ -65,13 +65,26 @@ def running_normalise(frames: Array, settings: FeatureSettings) -> Array:
     no warm-up. Microphones differ by a constant in the log domain, and this removes it.
 
     Args:
-        frames: [frames, mel_bins].
         settings: with `mean` and `std` of `mel_bins` values each.
     """
-    prior = np.asarray(settings.mean, dtype=np.float64) * settings.prior_frames
-    count = settings.prior_frames + np.arange(1, len(frames) + 1, dtype=np.float64)
-    mean = (prior + np.cumsum(frames, axis=0, dtype=np.float64)) / count[:, None]
-    return np.asarray((frames - mean) / np.asarray(settings.std), dtype=np.float32)
+
+    def __init__(self, settings: FeatureSettings) -> None:
+        self._std = np.asarray(settings.std)
+        self._count = settings.prior_frames
+        self._sum = np.asarray(settings.mean, dtype=np.float64) * self._count
+
+    def __call__(self, frames: Array) -> Array:
+        """The next frames, normalised: [frames, mel_bins]."""
+        count = self._count + np.arange(1, len(frames) + 1, dtype=np.float64)
+        sums = self._sum + np.cumsum(frames, axis=0, dtype=np.float64)
+        self._count += len(frames)
+        self._sum = sums[-1] if len(frames) else self._sum
+        return np.asarray((frames - sums / count[:, None]) / self._std, dtype=np.float32)
+
+
+def running_normalise(frames: Array, settings: FeatureSettings) -> Array:
+    """All frames of a recording as `RunningMean` gives them."""
+    return RunningMean(settings)(frames)
 
 
 def stack(frames: Array, stride: int) -> Array:

@@ -1,0 +1,99 @@
+"""A graph's input as the audio comes: piece by piece the same numbers as `edgevoice.asr.features` gives for the whole.
+
+Each kind of input has a stream of its own. `feed` takes samples, `ready` says how many of the model's frames are
+complete, `take` gives the input for so many of them.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edgevoice.asr.bundle import FeatureSettings, Graph
+from edgevoice.asr.features import HOP, WINDOW, RunningMean, log_mel, stack
+
+Array = npt.NDArray[np.float32]
+
+
+class FeatureStream(Protocol):
+    """The input of a model that hears in chunks."""
+
+    def feed(self, samples: Array) -> None:
+        """Takes the next samples (16 kHz, mono, -1..1)."""
+        ...
+
+    @property
+    def ready(self) -> int:
+        """How many of the model's frames can be taken."""
+        ...
+
+    def take(self, frames: int) -> Array:
+        """The graph's input for the next frames, of which so many must be ready: [1, ...]."""
+        ...
+
+
+def feature_stream(graph: Graph) -> FeatureStream:
+    """A stream that begins with silence before it and nothing known."""
+    if graph.features.kind == "log_mel":
+        return MelStream(graph.features)
+    return WaveStream(graph.frame_samples, graph.minimum_samples - graph.frame_samples)  # the minimum is two frames
+
+
+class MelStream:
+    """Log-mel frames, normalised by what was heard so far and stacked."""
+
+    def __init__(self, settings: FeatureSettings) -> None:
+        self._settings = settings
+        self._samples = np.zeros(0, dtype=np.float32)
+        self._frames = np.zeros((0, settings.mel_bins), dtype=np.float32)
+        self._mean = RunningMean(settings) if settings.normalise == "running" else None
+
+    def feed(self, samples: Array) -> None:
+        """Takes the next samples."""
+        heard = np.concatenate([self._samples, samples])
+        count = max(0, (len(heard) - WINDOW) // HOP + 1)
+        self._samples = heard[count * HOP :]
+        if count:
+            frames = log_mel(heard[: (count - 1) * HOP + WINDOW], self._settings.mel_bins)
+            self._frames = np.concatenate([self._frames, self._mean(frames) if self._mean else frames])
+
+    @property
+    def ready(self) -> int:
+        """How many of the model's frames can be taken."""
+        return len(self._frames) // self._settings.stride
+
+    def take(self, frames: int) -> Array:
+        """Stacked frames: [1, frames, mel_bins * stride]."""
+        count = frames * self._settings.stride
+        taken, self._frames = self._frames[:count], self._frames[count:]
+        return stack(taken, self._settings.stride)[None]
+
+
+class WaveStream:
+    """Samples as they are. A frame of the model hears a little more than its own, which comes again with the next.
+
+    Args:
+        step: samples from one frame of the model to the next.
+        reach: samples that one frame hears.
+    """
+
+    def __init__(self, step: int, reach: int) -> None:
+        self._step, self._reach = step, reach
+        self._samples = np.zeros(0, dtype=np.float32)
+
+    def feed(self, samples: Array) -> None:
+        """Takes the next samples."""
+        self._samples = np.concatenate([self._samples, samples])
+
+    @property
+    def ready(self) -> int:
+        """How many of the model's frames can be taken."""
+        return max(0, (len(self._samples) - self._reach) // self._step + 1)
+
+    def take(self, frames: int) -> Array:
+        """Samples: [1, (frames - 1) * step + reach]."""
+        taken = self._samples[: (frames - 1) * self._step + self._reach]
+        self._samples = self._samples[frames * self._step :]
+        return taken[None]
