@@ -20,17 +20,14 @@ import torch
 from torch import nn
 from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2Attention
 
+from edgevoice.asr.steps import NEXT, SIZE
 from export.convert import OPSET
 from training.chunked import Chunking
 from training.loading import Checkpoint
 from training.models import ctc_head_of, encoder_of
 
-SIZE = "chunk_frames"
-"""Name of the input that says how long a chunk is."""
 STATE = ("frames", "keys", "values", "tails", "pooled")
-"""Names of what is remembered, as inputs."""
-NEXT = "next_"
-"""Begins their names as outputs."""
+"""Names of what is remembered, as inputs; as outputs they begin with `NEXT`."""
 
 
 class Step(nn.Module):

@@ -81,6 +81,9 @@ class Graph:
     """The shortest input the graph accepts, in samples."""
     variants: dict[str, str]
     """Precision ("fp32", "fp16", "int8") -> file name."""
+    chunks: tuple[int, ...] = ()
+    """Of a graph that hears in chunks: the frames that a chunk may have, shortest first. It has further inputs, for
+    what it remembers (export/step.py); left out, it decodes a whole recording."""
     config: dict[str, Any] = field(default_factory=dict)
     """The model's Transformers configuration. With it, and with the weights by name in the fp32 graph, `edgevoice
     train --model` goes on from a bundle; running one does not need it."""

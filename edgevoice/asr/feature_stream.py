@@ -1,7 +1,7 @@
 """A graph's input as the audio comes: piece by piece the same numbers as `edgevoice.asr.features` gives for the whole.
 
 Each kind of input has a stream of its own. `feed` takes samples, `ready` says how many of the model's frames are
-complete, `take` gives the input for so many of them.
+complete, `look` gives the input for so many of them, and `drop` leaves them behind.
 """
 
 from __future__ import annotations
@@ -26,11 +26,15 @@ class FeatureStream(Protocol):
 
     @property
     def ready(self) -> int:
-        """How many of the model's frames can be taken."""
+        """How many of the model's frames are complete."""
         ...
 
-    def take(self, frames: int) -> Array:
+    def look(self, frames: int) -> Array:
         """The graph's input for the next frames, of which so many must be ready: [1, ...]."""
+        ...
+
+    def drop(self, frames: int) -> None:
+        """Goes on to the frames behind these."""
         ...
 
 
@@ -61,14 +65,16 @@ class MelStream:
 
     @property
     def ready(self) -> int:
-        """How many of the model's frames can be taken."""
+        """How many of the model's frames are complete."""
         return len(self._frames) // self._settings.stride
 
-    def take(self, frames: int) -> Array:
+    def look(self, frames: int) -> Array:
         """Stacked frames: [1, frames, mel_bins * stride]."""
-        count = frames * self._settings.stride
-        taken, self._frames = self._frames[:count], self._frames[count:]
-        return stack(taken, self._settings.stride)[None]
+        return stack(self._frames[: frames * self._settings.stride], self._settings.stride)[None]
+
+    def drop(self, frames: int) -> None:
+        """Goes on to the frames behind these."""
+        self._frames = self._frames[frames * self._settings.stride :]
 
 
 class WaveStream:
@@ -89,11 +95,13 @@ class WaveStream:
 
     @property
     def ready(self) -> int:
-        """How many of the model's frames can be taken."""
+        """How many of the model's frames are complete."""
         return max(0, (len(self._samples) - self._reach) // self._step + 1)
 
-    def take(self, frames: int) -> Array:
+    def look(self, frames: int) -> Array:
         """Samples: [1, (frames - 1) * step + reach]."""
-        taken = self._samples[: (frames - 1) * self._step + self._reach]
+        return self._samples[None, : (frames - 1) * self._step + self._reach]
+
+    def drop(self, frames: int) -> None:
+        """Goes on to the frames behind these."""
         self._samples = self._samples[frames * self._step :]
-        return taken[None]

@@ -89,8 +89,10 @@ class Session:
         self.graphs = 0
         """How many window lengths are replayed as one CUDA graph."""
         self._session = session
-        self._input = session.get_inputs()[0].name
-        self._half = session.get_inputs()[0].type == "tensor(float16)"
+        first, *others = session.get_inputs()
+        self._input, self._half = first.name, first.type == "tensor(float16)"
+        self._nothing = {each.name: _zeros(each) for each in others}
+        """What a graph that hears in chunks remembers before it has heard anything."""
         self._bindings: dict[tuple[int, ...], Binding] = {}
         self._skipped: Any = None
         self._unrecorded: Any = None
@@ -141,11 +143,30 @@ class Session:
         try:
             values = self._values(typed)
         except Exception as error:  # onnxruntime's exceptions share no base class
-            what = f"The model failed on {self.provider}: {_first_line(error)}"
-            if self.provider == "cpu":
-                raise ModelError(what, "Export it again, or choose another --model") from error
-            raise DeviceLostError(what, "Try again with --provider cpu") from error
+            raise self._failure(error) from error
         return {name: np.asarray(value, dtype=np.float32) for name, value in zip(self.outputs, values, strict=True)}
+
+    def step(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """The outputs by name of a graph that hears in chunks.
+
+        Args:
+            inputs: by name; what is not named is zero.
+
+        Raises:
+            DeviceLostError: it failed on a GPU, which may be gone or out of memory.
+            ModelError: it failed on the CPU.
+        """
+        try:
+            values = self._session.run(self.outputs, {**self._nothing, **inputs})
+        except Exception as error:  # onnxruntime's exceptions share no base class
+            raise self._failure(error) from error
+        return dict(zip(self.outputs, values, strict=True))
+
+    def _failure(self, error: Exception) -> ModelError:
+        what = f"The model failed on {self.provider}: {_first_line(error)}"
+        if self.provider == "cpu":
+            return ModelError(what, "Export it again, or choose another --model")
+        return DeviceLostError(what, "Try again with --provider cpu")
 
     def _values(self, array: npt.NDArray[Any]) -> Sequence[Array]:
         with contextlib.suppress(RecordingError):
@@ -166,6 +187,12 @@ class Session:
 
     def _typed(self, array: Array) -> npt.NDArray[Any]:
         return array.astype(np.float16) if self._half else array
+
+
+def _zeros(described: Any) -> npt.NDArray[Any]:
+    """What an input of a graph is before anything was heard, for one stream: its batch is the axis without a number."""
+    kind = np.int64 if described.type == "tensor(int64)" else np.float32
+    return np.zeros([size if isinstance(size, int) else 1 for size in described.shape], dtype=kind)
 
 
 def open_session(file: FileChoice, provider: str, options: SessionOptions = SessionOptions()) -> Session:

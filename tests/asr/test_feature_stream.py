@@ -49,9 +49,10 @@ def test_any_cuts_give_the_whole(kind: str, cuts: list[int], takes: list[int]) -
     for begin, end in pairwise([0, *sorted(cuts), len(sound)]):
         stream.feed(sound[begin:end])
         while takes and stream.ready >= takes[0]:
-            found.append(stream.take(takes.pop(0))[0])
+            found.append(stream.look(takes[0])[0])
+            stream.drop(takes.pop(0))
     found.append(
-        stream.take(stream.ready)[0] if stream.ready else np.zeros_like(model_input(sound, graph.features)[0, :0])
+        stream.look(stream.ready)[0] if stream.ready else np.zeros_like(model_input(sound, graph.features)[0, :0])
     )
     whole = model_input(sound, graph.features)[0]
     if kind == "mel":

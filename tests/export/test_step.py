@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from edgevoice.asr.bundle import FeatureSettings
-from export.step import SIZE, Step, to_onnx
+from edgevoice.asr.steps import SIZE
+from export.step import Step, to_onnx
 from tests.small import TINY_BERT, TINY_WAV2VEC2
 from training.attention import use_fast_relative_key
 from training.chunked import hear_in_chunks
