@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from edgevoice.asr.session import (
     are_numbers,
     open_session,
 )
+from edgevoice.asr.steps import SIZE, EncoderStream, choose_chunk
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import ModelError, ProviderError
 
@@ -147,6 +148,7 @@ class _Pass:
     ) -> None:
         self.heads = heads
         self._bundle, self._graph, self._settings, self._lengths = bundle, graph, settings, lengths
+        self._chunk = choose_chunk(graph, settings.hop_s) if graph.chunks else 0
         self.session: Session | RemoteSession
         opened = _open_remote(bundle, graph, settings) or _open_here(bundle, graph, settings, lengths)
         self.session, self.precision = opened
@@ -161,14 +163,36 @@ class _Pass:
             return {}
         array = model_input(samples, self._graph.features)
         try:
-            outputs = self.session.run(array)
+            outputs = self._run(array)
         except DeviceLostError as error:
             # words that were said must not be lost; before the first of them, a provider that was named is meant
             if starting and self._settings.provider != "auto":
                 raise ProviderError(error.what, "Use --provider cpu, or auto, which takes what works") from error
             self._go_on_without(error)
-            outputs = self.session.run(array)
+            outputs = self._run(array)
         return {head: outputs[self._graph.outputs[head]][0] for head in self.heads}
+
+    def step(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """The outputs by name of a graph that hears in chunks; see `Session.step`. What is remembered are arrays of
+        this process, so that a GPU that is lost loses nothing."""
+        try:
+            return self._session_here().step(inputs)
+        except DeviceLostError as error:
+            self._go_on_without(error)
+            return self._session_here().step(inputs)
+
+    def stream(self) -> EncoderStream:
+        """A stretch of speech that is about to begin."""
+        return EncoderStream(self, self._graph, self._chunk)
+
+    def _run(self, array: Array) -> dict[str, Array]:
+        if not self._chunk:
+            return self.session.run(array)
+        return self._session_here().step({self._graph.input: array, SIZE: np.array(self._chunk)})
+
+    def _session_here(self) -> Session:
+        assert isinstance(self.session, Session)
+        return self.session
 
     def _go_on_without(self, lost: DeviceLostError) -> None:
         """The same graph on the CPU, in whatever precision suits it, from now on."""
