@@ -18,13 +18,12 @@ from optimum.exporters.onnx.convert import export as optimum_export
 
 from edgevoice.asr.bundle import Graph
 from edgevoice.asr.features import HOP, WINDOW
-from export import onnx_files
-from export.onnx_configs import CTC_OUTPUT, INTENT_OUTPUT, joint_config
+from export import onnx_files, step
+from export.onnx_configs import CTC_OUTPUT, INTENT_OUTPUT, OPSET, joint_config
 from training.loading import Checkpoint
 from training.models import frame_samples
 from training.warm_start import ALIASES, TRANSPOSED, named_weights
 
-OPSET = 18
 _OPTIMUM_TASKS = {"ctc": "automatic-speech-recognition", "intent": "audio-classification"}
 
 
@@ -34,7 +33,9 @@ def to_onnx(checkpoint: Checkpoint, file: Path) -> None:
     with tempfile.TemporaryDirectory(dir=file.parent) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns about every shape it fixes; parity decides, not it
         exported = Path(folder) / "model.onnx"
-        if checkpoint.task == "joint":
+        if checkpoint.chunking:
+            step.write(checkpoint, exported)
+        elif checkpoint.task == "joint":
             optimum_export(checkpoint.model, joint_config(checkpoint.model), exported, opset=OPSET)
         else:
             _export_one_head(checkpoint, Path(folder))
@@ -97,14 +98,16 @@ def graph(checkpoint: Checkpoint, file: Path) -> Graph:
     outputs = {"ctc": CTC_OUTPUT, "intent": INTENT_OUTPUT}
     if checkpoint.task != "joint":
         outputs = {checkpoint.task: produced[0]}
+    timed = "ctc" in outputs or checkpoint.chunking is not None
     return Graph(
         architecture=checkpoint.encoder_config.model_type,
         features=checkpoint.features,
         input=model.graph.input[0].name,
         outputs=outputs,
-        frame_samples=frame_samples(checkpoint.encoder_config, checkpoint.features) if "ctc" in outputs else 0,
+        frame_samples=frame_samples(checkpoint.encoder_config, checkpoint.features) if timed else 0,
         minimum_samples=minimum_samples(checkpoint),
         variants={"fp32": file.name},
+        chunks=checkpoint.chunking.chunks.sizes if checkpoint.chunking else (),
         config=_plain_config(checkpoint.model.config),
     )
 

@@ -12,6 +12,7 @@ from optimum.exporters.tasks import TasksManager
 from optimum.utils import NormalizedConfig
 from optimum.utils.input_generators import DummyAudioInputGenerator
 
+OPSET = 18
 CTC_OUTPUT, INTENT_OUTPUT = "ctc_logits", "intent_logits"
 JOINT_TASK = "feature-extraction"
 """What our encoder with two heads is registered for: Optimum knows no task that has both."""

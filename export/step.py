@@ -12,6 +12,7 @@ The same graph decodes a whole recording, in one step with nothing to remember. 
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from torch import nn
 from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2Attention
 
 from edgevoice.asr.steps import NEXT, SIZE
-from export.convert import OPSET
+from export.onnx_configs import OPSET
 from training.chunked import Chunking
 from training.loading import Checkpoint
 from training.models import ctc_head_of, encoder_of
@@ -31,7 +32,7 @@ STATE = ("frames", "keys", "values", "tails", "pooled")
 
 
 class Step(nn.Module):
-    """One step of a checkpoint that hears in chunks. The checkpoint's model can be used for nothing else afterwards.
+    """One step of a checkpoint that hears in chunks. Until it is closed the checkpoint's model can do nothing else.
 
     Args:
         checkpoint: with a `chunking`.
@@ -45,23 +46,35 @@ class Step(nn.Module):
         assert chunking is not None
         self.chunking: Chunking = chunking
         self.left = chunking.chunks.left
-        chunking.mask = self._mask
+        self._whole, chunking.mask = chunking.mask, self._mask
         layers: Any = self.encoder.encoder
         positions = getattr(layers, "pos_conv_embed", None)
         self._convolutions: list[Any] = [] if positions is None else [positions.conv]
+        self._hooks: list[Any] = []
+        self._changed: list[Any] = []
         for number, layer in enumerate(layers.layers):
             attention = getattr(layer, "self_attn", None) or layer.attention
             if isinstance(attention, Wav2Vec2Attention):
                 attention.forward = _Forward(attention)  # type: ignore[method-assign, assignment]
+                self._changed.append(attention)
             names = ("linear_k", "linear_v") if hasattr(attention, "linear_k") else ("k_proj", "v_proj")
             for what, name in zip(("keys", "values"), names, strict=True):
-                getattr(attention, name).register_forward_hook(partial(self._remember, what, number))
+                hook = getattr(attention, name).register_forward_hook(partial(self._remember, what, number))
+                self._hooks.append(hook)
             if hasattr(layer, "conv_module"):
                 self._convolutions.append(layer.conv_module.depthwise_conv)
         for number, convolution in enumerate(self._convolutions):
-            convolution.register_forward_pre_hook(partial(self._go_on, number))
+            self._hooks.append(convolution.register_forward_pre_hook(partial(self._go_on, number)))
         self._before: dict[str, torch.Tensor] = {}
         self._after: dict[str, list[torch.Tensor]] = {}
+
+    def close(self) -> None:
+        """Gives the model back as it was."""
+        for hook in self._hooks:
+            hook.remove()
+        for attention in self._changed:
+            del attention.forward
+        self.chunking.mask, self.chunking.size = self._whole, self.chunking.chunks.usual
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -147,6 +160,13 @@ class _Forward:
         scores = torch.matmul(query * module.scaling, key.transpose(-2, -1)) + attention_mask
         mixed = torch.matmul(torch.softmax(scores, dim=-1), value).transpose(1, 2).reshape(batch, frames, width)
         return module.out_proj(mixed), None, None
+
+
+def write(checkpoint: Checkpoint, file: Path) -> None:
+    """Writes the graph of a checkpoint's step."""
+    step = Step(checkpoint)
+    with torch.no_grad(), closing(step):
+        to_onnx(step, file)
 
 
 def to_onnx(step: Step, file: Path) -> None:

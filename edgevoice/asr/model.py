@@ -111,6 +111,13 @@ class AcousticModel:
         """
         return self._encode(samples)
 
+    def stream(self) -> ModelStream | None:
+        """A stretch of speech that is about to begin, for graphs that hear in chunks; None where one does not, or runs
+        on a server, which would have to be sent all that is remembered."""
+        if all(each.in_chunks for each in self._passes):
+            return ModelStream(self, [(each, each.stream()) for each in self._passes])
+        return None
+
     def warm_up(self) -> None:
         """Runs the shortest window and the longest, so that the first words do not wait for allocations. A GPU has run
         all of them when it was opened, since every length has kernels of its own there.
@@ -122,7 +129,16 @@ class AcousticModel:
             self._encode(_noise(length), starting=True)
 
     def _encode(self, samples: Array, *, starting: bool = False) -> Encoding:
-        logits = {head: value for each in self._passes for head, value in each(samples, starting=starting).items()}
+        return self.encoding(
+            {head: value for each in self._passes for head, value in each(samples, starting=starting).items()}
+        )
+
+    def encoding(self, logits: Mapping[Head, Array]) -> Encoding:
+        """Logits of the heads as an encoding, checked: [frames, vocabulary] and [labels].
+
+        Raises:
+            ModelError: they do not fit the manifest, or are no numbers.
+        """
         ctc, intent = logits.get("ctc"), logits.get("intent")
         if "ctc" in self.heads and ctc is None:
             ctc = np.zeros((0, len(self.manifest.vocabulary)), dtype=np.float32)
@@ -138,6 +154,42 @@ class AcousticModel:
             raise ModelError(f"The model '{name}' has {found} {what} and its manifest {expected}", "Export it again")
         if not are_numbers(logits):
             raise ModelError(f"The model '{name}' puts out values that are no numbers", _USE_FP32)
+
+
+class ModelStream:
+    """One stretch of speech through all graphs of a model, each frame once."""
+
+    def __init__(self, model: AcousticModel, streams: Sequence[tuple[_Pass, EncoderStream]]) -> None:
+        self._model, self._streams = model, streams
+        self._intents: Array | None = None
+
+    def feed(self, samples: Array) -> None:
+        """Takes the next samples (16 kHz, mono, -1..1)."""
+        for _, stream in self._streams:
+            stream.feed(samples)
+
+    @property
+    def due(self) -> bool:
+        """Whether a whole chunk has come."""
+        return any(stream.due for _, stream in self._streams)
+
+    def advance(self) -> Encoding:
+        """The log-probabilities of the frames that are new, and the intent logits of all so far."""
+        logits = {
+            head: value
+            for each, stream in self._streams
+            if stream.due
+            for head, value in each.by_head(stream.advance()).items()
+        }
+        self._intents = logits.get("intent", self._intents)
+        return self._model.encoding(logits if self._intents is None else {**logits, "intent": self._intents})
+
+    def rest(self) -> Encoding:
+        """What `advance` would give if nothing came any more, chunks that are not whole included. The stream stays
+        where it is."""
+        logits = {head: value for each, stream in self._streams for head, value in each.by_head(stream.rest()).items()}
+        intents = logits.get("intent", self._intents)
+        return self._model.encoding(logits if intents is None else {**logits, "intent": intents})
 
 
 class _Pass:
@@ -171,6 +223,15 @@ class _Pass:
             self._go_on_without(error)
             outputs = self._run(array)
         return {head: outputs[self._graph.outputs[head]][0] for head in self.heads}
+
+    @property
+    def in_chunks(self) -> bool:
+        """Whether it hears in chunks, in this process."""
+        return bool(self._chunk) and isinstance(self.session, Session)
+
+    def by_head(self, outputs: Mapping[str, npt.NDArray[Any]]) -> dict[Head, Array]:
+        """Those of the outputs that are wanted."""
+        return {head: outputs[self._graph.outputs[head]] for head in self.heads} if outputs else {}
 
     def step(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """The outputs by name of a graph that hears in chunks; see `Session.step`. What is remembered are arrays of

@@ -7,7 +7,7 @@ all, the chunk is encoded as a whole when the rest of it has come.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -95,8 +95,3 @@ class EncoderStream:
 
     def _logits(self, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
         return {name: outputs[name][0] for name in self._graph.outputs.values()}
-
-
-def steppable(graphs: Sequence[Graph]) -> bool:
-    """Whether all of them hear in chunks."""
-    return all(graph.chunks for graph in graphs)
