@@ -67,6 +67,7 @@ class Step(nn.Module):
             self._hooks.append(convolution.register_forward_pre_hook(partial(self._go_on, number)))
         self._before: dict[str, torch.Tensor] = {}
         self._after: dict[str, list[torch.Tensor]] = {}
+        self.eval()  # the exporter gives a module back in the mode it had, and a new one is in that of training
 
     def close(self) -> None:
         """Gives the model back as it was."""

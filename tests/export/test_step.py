@@ -9,15 +9,20 @@ import onnxruntime
 import pytest
 import torch
 
-from edgevoice.asr.bundle import FeatureSettings
+from edgevoice.asr.bundle import FeatureSettings, load_bundle
+from edgevoice.asr.model import AcousticModel
 from edgevoice.asr.steps import SIZE
+from edgevoice.config import AsrSettings
+from export.build import ExportOptions, export
+from export.parity import load_clips
 from export.step import Step, to_onnx
-from tests.small import TINY_BERT, TINY_WAV2VEC2
+from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
 from training.attention import use_fast_relative_key
 from training.chunked import hear_in_chunks
 from training.config import StreamingConfig
 from training.loading import Checkpoint
 from training.models import JointConfig, JointModel
+from training.run import train
 
 MEL = FeatureSettings(kind="log_mel", stride=4)
 WAVE = FeatureSettings(kind="waveform")
@@ -96,3 +101,38 @@ def test_the_graph_does_the_same(tmp_path, encoder, features, step, reach, size)
         ctc, intent = run(parts)
         np.testing.assert_allclose(ctc, whole.ctc_logits, atol=1e-4)
         np.testing.assert_allclose(intent, whole.intent_logits, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", [TINY_BERT, TINY_WAV2VEC2], ids=["bert", "wav2vec2"])
+@pytest.mark.parametrize("hop_s", [0.16, 0.32])
+def test_a_bundle_hears_live_what_it_hears_offline(tmp_path, encoder, hop_s) -> None:
+    """Trained, exported and run: clips cut at random places give what they give whole, to 1e-4, and every frame is
+    encoded once."""
+    recipe = tiny_recipe(
+        small_corpus(tmp_path),
+        encoder,
+        "trainer.max_steps=5",
+        "model.streaming={chunks_s=[0.16, 0.32], left_s=0.8}",
+        *(["model.features.kind=waveform", "model.features.normalise=none"] if encoder is TINY_WAV2VEC2 else []),
+    )
+    train("joint", recipe, tmp_path / "run")
+    export([str(tmp_path / "run")], tmp_path / "bundle", ExportOptions(precisions=("fp32",)))
+    bundle = load_bundle(tmp_path / "bundle")
+    assert bundle.manifest.graphs["shared"].chunks == (4, 8) if encoder is TINY_BERT else (8, 16)
+    model = AcousticModel(bundle, AsrSettings(provider="cpu", hop_s=hop_s))
+    rng = np.random.default_rng(1)
+    for clip in load_clips():
+        stream = model.stream()
+        assert stream is not None
+        found = []
+        for piece in np.split(clip, np.sort(rng.integers(0, len(clip), 7))):
+            stream.feed(piece)
+            while stream.due:
+                found.append(stream.advance().log_probs)
+        last = stream.rest()
+        whole = model.encode(clip)
+        np.testing.assert_allclose(np.concatenate([*found, last.log_probs]), whole.log_probs, atol=1e-4)
+        np.testing.assert_allclose(last.intent_logits, whole.intent_logits, atol=1e-4)
+        again = stream.rest()  # a step that was only tried changes nothing
+        np.testing.assert_array_equal(again.log_probs, last.log_probs)
