@@ -1,0 +1,114 @@
+"""Chunk streaming over one stream, for models that were trained for it: each frame is encoded once and decoded once, so
+that nothing that was heard is computed again, and the last pass of a segment is the rest of its last chunk.
+
+What a chunk says never changes, but a word may go on in the next one: words are stable when the decoder says that no
+frame to come can change them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from edgevoice.asr.model import AcousticModel, Encoding, ModelStream
+from edgevoice.asr.recogniser import Final, Partial
+from edgevoice.asr.stable import StablePrefix
+from edgevoice.config import SAMPLE_RATE
+from edgevoice.events import Word
+
+Array = npt.NDArray[np.float32]
+
+
+class ChunkRecogniser:
+    """One stream's recogniser. Segments follow one another: `open`, then `feed` and `update`, then `end`.
+
+    Args:
+        model: one whose `stream` is not None.
+    """
+
+    def __init__(self, model: AcousticModel) -> None:
+        self._model = model
+        self._newest: LastChunk | None = None
+        self.open(0, np.zeros(0, dtype=np.float32))
+
+    def open(self, start_sample: int, audio: Array) -> None:
+        """Begins a segment at `start_sample` (16 kHz, stream's clock) with the audio from there to now."""
+        stream = self._model.stream()
+        assert stream is not None
+        self._stream: ModelStream = stream
+        self._start = start_sample
+        before = self._newest
+        # a segment may be cut in the past, before words that were promised: they are not said again
+        last = before.words[-1] if before and before.words and start_sample == before.end else None
+        promised = last is not None and start_sample < last.end * SAMPLE_RATE
+        self._said = StablePrefix(last if promised else None)
+        self._decoding = self._model.decoder.open(self._model.frame_seconds, start_sample / SAMPLE_RATE)
+        self._stream.feed(audio)
+
+    def feed(self, samples: Array) -> None:
+        """Adds the segment's next samples."""
+        self._stream.feed(samples)
+
+    @property
+    def due(self) -> bool:
+        """Whether a whole chunk has come since the last update."""
+        return self._stream.due
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """The segment's words so far, stable and tentative."""
+        return tuple(self._said.unsaid(self._decoding.words()))
+
+    def skip(self) -> None:
+        """Lets this hop pass without an update; its frames are encoded with those of the next."""
+
+    def update(self) -> Partial:
+        """Encodes the chunks that have come.
+
+        Raises:
+            ModelError: the model failed; the words so far stay as they are.
+        """
+        encoding = self._stream.advance()
+        self._hear(encoding)
+        words = self._decoding.words()
+        stable, tentative = words[: self._decoding.settled()], words[self._decoding.settled() :]
+        return Partial(tuple(self._said.unsaid(stable)), tuple(self._said.unsaid(tentative)), encoding.intent_logits)
+
+    def end(self, end_sample: int) -> LastChunk:
+        """The end of the segment, at `end_sample` (stream's clock), to be run now or when it can be."""
+        self._newest = LastChunk(self, end_sample)
+        return self._newest
+
+    def rest(self, end_s: float) -> Final:
+        """The words of the whole segment that begin before `end_s`, the chunk that is not whole included."""
+        encoding = self._stream.rest()
+        self._hear(encoding)
+        words = [word for word in self._decoding.words(final=True) if word.start < end_s]
+        return Final(tuple(self._said.unsaid(words)), encoding.intent_logits)
+
+    def _hear(self, encoding: Encoding) -> None:
+        if encoding.log_probs is not None:
+            self._decoding.feed(encoding.log_probs)
+
+
+class LastChunk:
+    """The end of a segment that is over."""
+
+    def __init__(self, recogniser: ChunkRecogniser, end: int) -> None:
+        self.audio = np.zeros(0, dtype=np.float32)
+        """Nothing is kept: all but the last chunk is encoded."""
+        self.end = end
+        """Where it ends, in samples on the stream's clock."""
+        self.words = recogniser.words
+        """The words so far; once it has run, all."""
+        self._recogniser = recogniser
+
+    def run(self) -> Final:
+        """Encodes what is left.
+
+        Raises:
+            ModelError: the model failed; `words` still holds the words so far.
+        """
+        final = self._recogniser.rest(self.end / SAMPLE_RATE)
+        self.words = final.words
+        return final
