@@ -64,8 +64,34 @@ class AsrSettings:
     much disk as the graph."""
     hop_s: float = 0.32
     """Time from one partial caption to the next."""
+    decoder: Literal["auto", "greedy", "beam"] = "auto"
+    """"greedy" writes what the audio says, "beam" searches for what it might say; "auto" searches where there are hot
+    words or a language model, of the user or of the bundle."""
+    beam_width: int = 16
+    """How many hypotheses the search keeps."""
+    language_model: str = ""
+    """A word list, an ARPA n-gram model or a binary of KenLM (extra `kenlm`) that says which words to expect; empty for
+    the bundle's own, if it has one."""
+    language_model_weight: float = 0.5
+    """What the logarithms of that n-gram model are multiplied by beside those of the audio."""
+    word_bonus: float = 1.0
+    """Added for every word, as a natural logarithm, with that n-gram model."""
+    hotwords: str = ""
+    """A file with a word or phrase on each line, which are written more readily; empty for none."""
+    hotword_weight: float = 1.0
+    """How much likelier each letter of a hot word becomes, as a natural logarithm."""
     context_s: float = 1.0
     """Stable audio the streaming window keeps to the left of the first word that is not stable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionSettings:
+    """How captions are written."""
+
+    format: bool = True
+    """Capital letters where a sentence begins, and "I" in English; every word stays as it was said."""
+    pause_s: float = 0.8
+    """After a pause of this length a sentence begins; within a caption it begins on a line of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,4 +117,5 @@ class Settings:
     audio: AudioSettings = field(default_factory=AudioSettings)
     vad: VadSettings = field(default_factory=VadSettings)
     asr: AsrSettings = field(default_factory=AsrSettings)
+    captions: CaptionSettings = field(default_factory=CaptionSettings)
     intent: IntentSettings = field(default_factory=IntentSettings)

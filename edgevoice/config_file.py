@@ -33,7 +33,12 @@ RANGES: dict[str, tuple[float, float]] = {
     "asr.remote_timeout_s": (0.1, 600),
     "asr.threads": (1, 1024),
     "asr.hop_s": (0.02, 10),
+    "asr.beam_width": (1, 1000),
+    "asr.language_model_weight": (0, 10),
+    "asr.word_bonus": (-10, 10),
+    "asr.hotword_weight": (0.01, 20),
     "asr.context_s": (0, 30),
+    "captions.pause_s": (0.1, 60),
     "intent.threshold": (0, 1),
     "intent.cooldown_s": (0, 86400),
 }

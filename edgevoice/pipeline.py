@@ -15,13 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from edgevoice import events
+from edgevoice.asr.bundle import Manifest
 from edgevoice.asr.intent import Detected, IntentTracker, Rejected
 from edgevoice.asr.recogniser import Final, LastPass, Model, Recogniser
+from edgevoice.asr.spelling import Spelling
 from edgevoice.audio.resample import Resampler, clean
 from edgevoice.audio.source import Block, Source
 from edgevoice.config import SAMPLE_RATE, Settings
 from edgevoice.errors import AudioError, EdgeVoiceError, ModelAwayError
 from edgevoice.events import Event, Word
+from edgevoice.formatting import Style, formatted, is_english
 from edgevoice.recent import Level, Ring
 from edgevoice.text import plain
 from edgevoice.vad.detector import Detector, make_detector
@@ -75,6 +78,8 @@ class Pipeline:
         self._ring = Ring(self._segmenter.lookback)
         self._recogniser = Recogniser(model, settings.asr, model.manifest)
         self._tracker = IntentTracker(model.manifest, settings.intent)
+        self._style = _style(model.manifest, settings)
+        self._before: LastPass | None = None  # of the last segment in which something was said
         self._level = Level(_LEVEL_SAMPLES)
         self._segment: _Segment | None = None
         self._over: deque[_Over] = deque()
@@ -193,7 +198,8 @@ class Pipeline:
         self._recogniser.open(start, audio)
         self._tracker.begin()
         voiced = min(round(self._settings.vad.minimum_speech_s * SAMPLE_RATE), len(audio))
-        self._segment = _Segment(opened.segment, start, voiced)
+        said = self._before.words if self._before else ()
+        self._segment = _Segment(opened.segment, start, voiced, said[-1].end if said else None)
         self._segments += 1
         return events.SpeechStarted(**self._place(), segment=opened.segment, start=start / SAMPLE_RATE)
 
@@ -212,7 +218,9 @@ class Pipeline:
             return
         self._away = self._waited = False
         yield from self._moved()
-        stable, tentative = _text(partial.stable), _text(partial.tentative)
+        words = _plain_words((*partial.stable, *partial.tentative))
+        stable = self._written(segment, _plain_words(partial.stable))
+        tentative = self._written(segment, words)[len(stable) :].strip()
         if "ctc" in self._model.heads and (stable, tentative) != segment.shown:
             segment.shown = (stable, tentative)
             yield events.CaptionUpdated(
@@ -220,14 +228,16 @@ class Pipeline:
             )
         verdict = self._tracker.early(partial.intent_logits, speech_s=segment.speech_s, at=self._at())
         if verdict:
-            yield self._detected(segment, verdict, f"{stable} {tentative}".strip(), early=True)
+            yield self._detected(segment, verdict, formatted(words, None), early=True)
 
     def _close(self, segment: _Segment, closed: SegmentClosed) -> Iterator[Event]:
         self._segment = None
         start, end = segment.start / SAMPLE_RATE, closed.end / SAMPLE_RATE
         yield events.SpeechEnded(**self._place(), segment=segment.id, start=start, end=end)
-        self._over.append(_Over(segment, self._recogniser.end(closed.end), self._tracker.announced))
+        last_pass = self._recogniser.end(closed.end)
+        self._over.append(_Over(segment, last_pass, self._tracker.announced))
         yield from self._finish()
+        self._before = last_pass if last_pass.words else self._before
 
     def _finish(self, *, ending: bool = False) -> Iterator[Event]:
         """The last passes of the segments that are over, in their order. While the model is away they are kept and
@@ -258,7 +268,6 @@ class Pipeline:
     def _finished(self, over: _Over, final: Final, *, failed: bool) -> Iterator[Event]:
         segment, end = over.segment, over.last_pass.end
         words = _plain_words(final.words)
-        text = " ".join(word.word for word in words)
         if "ctc" in self._model.heads:
             self._words += len(words)
             yield events.CaptionFinished(
@@ -266,7 +275,7 @@ class Pipeline:
                 segment=segment.id,
                 start=segment.start / SAMPLE_RATE,
                 end=end / SAMPLE_RATE,
-                text=text,
+                text=self._written(segment, words),
                 words=words,
                 latency=self._latency() + max(0, self._ring.end - end) / SAMPLE_RATE,
             )
@@ -274,7 +283,10 @@ class Pipeline:
             verdict = self._tracker.final(
                 final.intent_logits, speech_s=segment.speech_s, at=self._at(), announced=over.announced
             )
-            yield from self._verdict(segment, verdict, text)
+            yield from self._verdict(segment, verdict, formatted(words, None))
+
+    def _written(self, segment: _Segment, words: tuple[Word, ...]) -> str:
+        return formatted(words, self._style, segment.before_s)
 
     def _moved(self) -> Iterator[Event]:
         """Says that a graph goes on elsewhere: a GPU that fails loses no audio, but everything gets slower."""
@@ -372,6 +384,8 @@ class _Segment:
     """16 kHz samples on the stream's clock."""
     voiced: int
     """Samples of speech heard."""
+    before_s: float | None
+    """Where the last word before it ended, in seconds; None if there is none."""
     shown: tuple[str, str] = ("", "")
     """Stable and tentative text of the last caption."""
     broken: bool = False
@@ -382,8 +396,11 @@ class _Segment:
         return self.voiced / SAMPLE_RATE
 
 
-def _text(words: tuple[Word, ...]) -> str:
-    return " ".join(word.word for word in _plain_words(words))
+def _style(manifest: Manifest, settings: Settings) -> Style | None:
+    if not settings.captions.format:
+        return None
+    capitals = Spelling(manifest.vocabulary).case == "upper"
+    return Style(pause_s=settings.captions.pause_s, english=is_english(manifest.language), capitals=capitals)
 
 
 def _plain_words(words: tuple[Word, ...]) -> tuple[Word, ...]:

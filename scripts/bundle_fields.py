@@ -46,6 +46,7 @@ TITLES = {
     bundle.Manifest: f"`{bundle.MANIFEST_NAME}`",
     bundle.Graph: "A graph",
     bundle.FeatureSettings: "Features",
+    bundle.Decoding: "Decoding",
 }
 
 
@@ -96,6 +97,7 @@ def _type(node: ast.expr) -> str:
         "dict[str, Any]": "object",
         "dict[str, Graph]": "object of graphs",
         "FeatureSettings": "features",
+        "Decoding": "decoding",
     }
     return names[ast.unparse(node)]
 

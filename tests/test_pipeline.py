@@ -9,6 +9,7 @@ import pytest
 
 from edgevoice import pipeline as pipelines
 from edgevoice.asr import session as sessions
+from edgevoice.asr.decoder import greedy_decoder
 from edgevoice.asr.model import AcousticModel, Encoding, live_lengths, load_model
 from edgevoice.asr.recogniser import Recogniser
 from edgevoice.audio.file import FileSource
@@ -88,6 +89,7 @@ class ScriptedModel:
 
     def __init__(self, manifest, failures: dict[int, Exception] | None = None) -> None:
         self.manifest, self.failures, self.calls = manifest, failures or {}, 0
+        self.decoder = greedy_decoder(manifest)
 
     def encode(self, samples: np.ndarray) -> Encoding:
         self.calls += 1

@@ -1,4 +1,4 @@
-"""CTC prefix beam search in numpy, fed frame by frame: log-probabilities -> the likeliest tokens with their frames.
+"""CTC prefix beam search, fed frame by frame: log-probabilities -> the likeliest tokens with their frames.
 
 A hypothesis is a sequence of tokens, and its probability the sum over all paths that spell it. Paths that end in a
 blank and those that end in its last token are summed apart, since only the former can say that token again (Hannun et
@@ -9,12 +9,16 @@ after a space, or before the first word, is nothing new.
 Two limits keep it quick, and without them a beam that is wide enough is exact: a token less likely than `FLOOR` in a
 frame is impossible there, which leaves nothing but blank in many frames of a CTC model, and those cost next to nothing;
 and hypotheses that fall behind the best by more than `MARGIN` are dropped, however wide the beam.
+
+numpy finds what is possible, in all frames at once. The hypotheses are Python objects: within the limits there are a
+dozen of them and three tokens to choose from, and arrays of that size took five times as long.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,33 +27,18 @@ import numpy.typing as npt
 from edgevoice.asr.ctc import Token
 from edgevoice.asr.scorer import State, WordScorer
 
-Array = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int64]
-Beam = npt.NDArray[np.void]
+_Row = list[tuple[int, float]]
+"""The tokens that are possible in a frame with their log-probabilities, likeliest first."""
 
 WIDTH = 16
 FLOOR = -5.0
 """Of the natural logarithm of a token's probability in a frame."""
-MARGIN = 10.0
+MARGIN = 8.0
 """A difference of natural logarithms."""
 
-_NEVER = -np.inf
-_MIX = np.uint64(0x9E3779B97F4A7C15)
-_FOLD = np.uint64(29)
-_BEAM = np.dtype(
-    [
-        ("blank", np.float64),  # log-probability of all paths that end in a blank
-        ("token", np.float64),  # and of those that end in the last token
-        ("held", np.float64),  # what the scorer adds
-        ("last", np.int64),  # id of the last token
-        ("key", np.uint64),  # stands for all of its tokens
-        ("parent", np.uint64),  # and this for all but the last
-        ("start", np.int64),  # first frame of the last token
-        ("end", np.int64),  # one past its last frame
-        ("peak", np.float64),  # its largest log-probability in those
-    ]
-)
-"""A hypothesis."""
+_NEVER = -math.inf
+_HOPE = 3.0
+"""By how much a scorer may like a token more than what came before."""
 
 
 class BeamSearch:
@@ -96,34 +85,22 @@ class Beams:
     def __init__(self, search: BeamSearch, *, begins: bool) -> None:
         self._search = search
         self._frames = 0
-        self._beams = np.zeros(1, dtype=_BEAM)  # nothing was said yet, after a space
-        self._beams["token"], self._beams["last"] = _NEVER, search.space
-        self._beams["parent"] = ~self._beams["key"]
-        self._trails: list[_Trail | None] = [None]  # the tokens of each before its last
-        self._places: list[_Place] = []
-        if search.scorer:
-            self._places = [_Place(search.scorer, search.scorer.start(begins=begins), 0.0, "")]
-            self._beams["held"] = self._places[0].held
+        scorer = search.scorer
+        place = _Place(scorer, scorer.start(begins=begins), 0.0, "") if scorer else None
+        nothing = _Hypothesis(None, search.space, place)  # was said yet; before it stands a space
+        nothing.blank, nothing.alive = 0.0, True
+        self._beam = [nothing]
+        self._hope = _HOPE if scorer else 0.0
 
     def feed(self, log_probs: npt.NDArray[np.floating]) -> None:
         """Takes the next frames [frames, vocabulary], natural logarithms."""
-        if not len(log_probs):
-            return
-        rows, blanks = self._split(log_probs)
-        possible = rows > _NEVER
-        silence: float | None = None  # the log-probability of the blanks since the last frame with anything else
-        for index, busy in enumerate(possible.any(axis=1).tolist()):
-            if not busy:
-                silence = (silence or 0.0) + float(blanks[index])
-                continue
-            if silence is not None:
-                self._hear_blanks(silence)
-                silence = None
-            candidates = np.flatnonzero(possible[index])
-            self._hear(_Frame(self._frames + index, rows[index], float(blanks[index]), candidates))
-        if silence is not None:
-            self._hear_blanks(silence)
-        self._frames += len(log_probs)
+        for blank, row in zip(*self._split(log_probs), strict=True):
+            if row:
+                self._hear(blank, row)
+            else:
+                for each in self._beam:
+                    each.blank, each.said = _add(each.blank, each.said) + blank, _NEVER
+            self._frames += 1
 
     def tokens(self, *, final: bool = False) -> list[Token]:
         """The tokens of the best hypothesis, in frames since the stream began.
@@ -131,172 +108,212 @@ class Beams:
         Args:
             final: whether the words are over; until then the last one may still be in the making.
         """
-        return self._spelt(int(self._judged(final=final).argmax()))
+        return self._spelt(self._best(final=final))
 
     def settled(self) -> int:
         """How many tokens, from the first, no frame to come can change: all hypotheses have them."""
-        trails = [self._trail(index) for index in range(len(self._beams))]
-        level = min(_depth(trail) for trail in trails)
-        while True:
-            trails = [_cut(trail, level) for trail in trails]
-            if len({_key(trail) for trail in trails}) == 1:
-                return level
+        level = min(each.depth for each in self._beam)
+        heads = {each.cut(level) for each in self._beam}
+        while len(heads) > 1:
             level -= 1
+            heads = {each.cut(level) for each in heads}
+        return level
 
     def settle(self, count: int) -> None:
         """Drops the hypotheses that differ from the best in its first `count` tokens, so that those are settled."""
-        keys = [_key(_cut(self._trail(index), count)) for index in range(len(self._beams))]
-        wanted = keys[int(self._judged(final=False).argmax())]
-        self._keep([index for index, key in enumerate(keys) if key == wanted])
+        wanted = self._best(final=False).cut(count)
+        self._keep(self._beam, [each for each in self._beam if each.cut(count) is wanted])
 
     def hypotheses(self) -> dict[tuple[str, ...], float]:
         """Every hypothesis, as the texts of its tokens, with its log-probability as far as the audio goes."""
-        totals = self._totals().tolist()
-        return {tuple(token.text for token in self._spelt(index)): total for index, total in enumerate(totals)}
+        return {tuple(t.text for t in self._spelt(each)): _add(each.blank, each.said) for each in self._beam}
 
-    def _split(self, log_probs: npt.NDArray[np.floating]) -> tuple[Array, Array]:
-        """Tokens [frames, vocabulary + 1], -inf for those that are not possible, and blanks [frames]."""
-        search = self._search
-        rows = np.full((len(log_probs), len(search.vocabulary) + 1), _NEVER)
-        rows[:, :-1] = log_probs
-        blanks = np.logaddexp.reduce(rows[:, search.silent], axis=1)
-        rows[:, search.silent] = _NEVER
+    def _split(self, log_probs: npt.NDArray[np.floating]) -> tuple[list[float], list[_Row]]:
+        """For each frame the log-probability of a blank, and the tokens that are possible."""
+        rows = np.array(log_probs, dtype=np.float64)
+        if not len(rows):
+            return [], []
+        silent = self._search.silent
+        blanks = np.logaddexp.reduce(rows[:, silent], axis=1)
+        rows[:, silent] = _NEVER
         # the likeliest of a frame is possible, however many share its probability
-        limits = np.minimum(search.floor, np.maximum(rows.max(axis=1), blanks))
-        rows[rows < limits[:, None]] = _NEVER
-        return rows, blanks
+        limits = np.minimum(self._search.floor, np.maximum(rows.max(axis=1), blanks))
+        frames, ids = np.nonzero((rows >= limits[:, None]) & (rows > _NEVER))
+        values = rows[frames, ids]
+        order = np.lexsort((-values, frames))
+        pairs = list(zip(ids[order].tolist(), values[order].tolist(), strict=True))
+        ends = np.searchsorted(frames, np.arange(len(rows) + 1)).tolist()
+        return blanks.tolist(), [pairs[start:end] for start, end in itertools.pairwise(ends)]
 
-    def _totals(self) -> Array:
-        return np.logaddexp(self._beams["blank"], self._beams["token"])
-
-    def _hear_blanks(self, log_prob: float) -> None:
-        """Frames with nothing but blank."""
-        self._beams["blank"] = self._totals() + log_prob
-        self._beams["token"] = _NEVER
-
-    def _hear(self, frame: _Frame) -> None:
+    def _hear(self, blank: float, row: _Row) -> None:
         """A frame in which some tokens are possible."""
-        beams, last = self._beams, self._beams["last"]
-        spaced, total = last == self._search.space, self._totals()
-        # a token after itself needs a blank between; a space after a space is the same one
-        doubled = np.where(spaced, _NEVER, beams["blank"])
-        grown = np.where(last[:, None] == frame.candidates, doubled[:, None], total[:, None])
-        grown += frame.row[frame.candidates]
-        stay = beams.copy()
-        stay["blank"] = total + frame.blank
-        stay["token"] = np.where(spaced, total, beams["token"]) + frame.row[last]
-        again = (beams["end"] == frame.number) & (frame.row[last] > frame.blank)
-        stay["end"] += again
-        stay["peak"] = np.where(again, np.maximum(beams["peak"], frame.row[last]), beams["peak"])
-        self._select(frame, stay, grown, self._merge(frame, stay, grown))
+        likely = dict(row)
+        scores = self._stay(blank, likely)
+        limit = max(scores) - self._search.margin
+        # as many as the beam is wide are at least as good as the worst of these, so what is worse has no chance
+        chance = max(limit, min(scores) - self._hope) if len(scores) >= self._search.width else limit
+        everyone = list(self._beam)
+        for each in self._beam:
+            self._grow(each, row, limit - each.held, chance - each.held, everyone)
+        self._keep(everyone, self._fittest(everyone))
+        for each in self._beam:
+            each.go_on(self._frames, blank, likely.get(each.token, _NEVER))
 
-    def _merge(self, frame: _Frame, stay: Beam, grown: Array) -> list[_Trail | None]:
-        """Adds what grows into a hypothesis that is there already to that one; gives the trails of those there are."""
-        trails = list(self._trails)
-        parents, children = np.nonzero(stay["key"][:, None] == stay["parent"])
-        for parent, child in zip(parents.tolist(), children.tolist(), strict=True):
-            for column in np.flatnonzero(frame.candidates == stay["last"][child]):
-                now = grown[parent, column]
-                grown[parent, column] = _NEVER
-                if now > max(stay["blank"][child], stay["token"][child]):  # more likely said now than before
-                    stay["start"][child], stay["end"][child] = frame.number, frame.number + 1
-                    stay["peak"][child] = frame.row[stay["last"][child]]
-                    trails[child] = self._trail(parent)
-                stay["token"][child] = np.logaddexp(stay["token"][child], now)
-        return trails
+    def _stay(self, blank: float, likely: dict[int, float]) -> list[float]:
+        """What becomes in a frame of the hypotheses that say nothing new; gives about how good each is."""
+        space, scores = self._search.space, []
+        for each in self._beam:
+            total = each.total = _add(each.blank, each.said)
+            each.next_blank = total + blank
+            # a space after a space is the same one, and any other token after itself needs a blank between
+            each.next_said = (total if each.token == space else each.said) + likely.get(each.token, _NEVER)
+            scores.append(max(each.next_blank, each.next_said) + each.held)
+        return scores
 
-    def _select(self, frame: _Frame, stay: Beam, grown: Array, trails: Sequence[_Trail | None]) -> None:
-        """Goes on with the best of what is there [hypotheses] and of that, grown by a token [hypotheses, candidates]."""
-        scores = np.logaddexp(stay["blank"], stay["token"]) + stay["held"]
-        bonus = self._bonus(frame, grown, scores.max() - self._search.margin)
-        order = self._best(np.concatenate([scores, (grown + bonus).ravel()]))
-        kept = order[order < len(stay)].tolist()
-        rows, columns = np.divmod(order[order >= len(stay)] - len(stay), len(frame.candidates))
-        ids = frame.candidates[columns]
-        new = self._beams[rows]
-        new["blank"], new["token"], new["held"] = _NEVER, grown[rows, columns], bonus[rows, columns]
-        new["parent"], new["key"], new["last"] = new["key"], _grown(new["key"], ids), ids
-        new["start"], new["end"], new["peak"] = frame.number, frame.number + 1, frame.row[ids]
-        self._trails = [trails[index] for index in kept] + [self._trail(row) for row in rows.tolist()]
-        if self._places:
-            pairs = zip(rows.tolist(), ids.tolist(), strict=True)
-            fresh = [self._places[row].after(self._search.vocabulary[index]) for row, index in pairs]
-            self._places = [self._places[index] for index in kept] + fresh
-        self._beams = np.concatenate([stay[kept], new])
+    def _grow(self, parent: _Hypothesis, row: _Row, limit: float, chance: float, everyone: list[_Hypothesis]) -> None:
+        """Says each token of a frame after a hypothesis, down to a limit; adds what is new and has a chance."""
+        for token, log_prob in row:
+            said = parent.total + log_prob
+            if said < limit:
+                break
+            if token == parent.token:
+                said = _NEVER if token == self._search.space else parent.blank + log_prob
+            child = parent.grown.get(token)
+            if child is not None and child.alive:
+                if said > child.next_blank and said > child.next_said:
+                    child.say(parent)
+                child.next_said = _add(child.next_said, said)
+            elif said > chance:
+                if child is None:
+                    place = parent.place and parent.place.after(self._search.vocabulary[token])
+                    child = parent.grown[token] = _Hypothesis(parent, token, place)
+                child.next_blank, child.next_said = _NEVER, said
+                child.say(parent)
+                everyone.append(child)
 
-    def _bonus(self, frame: _Frame, grown: Array, limit: float) -> Array:
-        """What the scorer adds to what grows [hypotheses, candidates]; 0 where that cannot be kept anyway."""
-        bonus = np.zeros(grown.shape)
-        if self._places:
-            pieces = [self._search.vocabulary[index] for index in frame.candidates.tolist()]
-            worth = np.nonzero(grown + self._beams["held"][:, None] > limit)
-            for row, column in zip(*(each.tolist() for each in worth), strict=True):
-                bonus[row, column] = self._places[row].after(pieces[column]).held
-            grown[grown + self._beams["held"][:, None] <= limit] = _NEVER
-        return bonus
+    def _fittest(self, everyone: Sequence[_Hypothesis]) -> list[_Hypothesis]:
+        """The best, at most as many as the beam is wide, and none beyond the margin."""
+        scores = [_add(each.next_blank, each.next_said) + each.held for each in everyone]
+        limit = max(scores) - self._search.margin
+        found = [index for index, score in enumerate(scores) if score >= limit and score > _NEVER]
+        if len(found) > self._search.width:
+            found = sorted(found, key=scores.__getitem__, reverse=True)[: self._search.width]
+        return [everyone[index] for index in found]
 
-    def _best(self, scores: Array) -> Ids:
-        """The places of the best scores, at most as many as the beam is wide and none beyond the margin."""
-        width = self._search.width
-        order = np.argpartition(scores, -width)[-width:] if len(scores) > width else np.arange(len(scores))
-        chosen = scores[order]
-        # what is impossible is no hypothesis, whatever the margin
-        return np.sort(order[(chosen >= chosen.max() - self._search.margin) & (chosen > _NEVER)])
+    def _keep(self, everyone: Sequence[_Hypothesis], kept: list[_Hypothesis]) -> None:
+        for each in everyone:
+            each.alive = False
+        for each in kept:
+            each.alive = True
+        for each in everyone:
+            each.forget()
+        self._beam = kept
 
-    def _keep(self, indices: list[int]) -> None:
-        self._beams = self._beams[indices]
-        self._trails = [self._trails[index] for index in indices]
-        self._places = [self._places[index] for index in indices] if self._places else []
+    def _best(self, *, final: bool) -> _Hypothesis:
+        """The best hypothesis; if final, the one with the best words, which a space behind them does not change."""
+        scores = {id(each): _add(each.blank, each.said) for each in self._beam}
+        for each in self._beam:
+            before = each.before
+            if final and each.token == self._search.space and before and before.alive:
+                scores[id(before)] = _add(scores[id(before)], scores[id(each)])
+        return max(self._beam, key=lambda each: scores[id(each)] + each.bonus(final=final))
 
-    def _judged(self, *, final: bool) -> Array:
-        """The score of each hypothesis; if final, of its words, which a space behind them does not change."""
-        totals = self._totals()
-        if not final:
-            return np.asarray(totals + self._beams["held"])
-        spaced = np.flatnonzero(self._beams["last"] == self._search.space)
-        shorter, longer = np.nonzero(self._beams["key"][:, None] == self._beams["parent"][spaced])
-        totals[shorter] = np.logaddexp(totals[shorter], totals[spaced[longer]])
-        return totals + np.array([place.ended() for place in self._places]) if self._places else totals
-
-    def _trail(self, index: int) -> _Trail | None:
-        """The tokens of a hypothesis, the last one included."""
-        beam, before = self._beams[index], self._trails[index]
-        if not beam["key"]:
-            return None
-        times = int(beam["start"]), int(beam["end"]), float(beam["peak"])
-        return _Trail(before, _depth(before) + 1, int(beam["key"]), int(beam["last"]), *times)
-
-    def _spelt(self, index: int) -> list[Token]:
-        found, trail = [], self._trail(index)
+    def _spelt(self, hypothesis: _Hypothesis) -> list[Token]:
+        found, trail = [], hypothesis.trail()
         while trail:
-            text, probability = self._search.vocabulary[trail.token], min(1.0, float(np.exp(trail.peak)))
+            text, probability = self._search.vocabulary[trail.token], min(1.0, math.exp(trail.peak))
             found.append(Token(text, trail.start, trail.end, probability))
             trail = trail.before
         return found[::-1]
 
 
-class _Frame(NamedTuple):
-    """One frame."""
-
-    number: int
-    row: Array
-    """Log-probabilities of the tokens, -inf for those that are not possible; one column more than the vocabulary."""
-    blank: float
-    candidates: Ids
-    """The tokens that are possible."""
-
-
 class _Trail(NamedTuple):
-    """Some tokens: the last of them, and what came before."""
+    """Where a sequence of tokens was said: the last of them, and those before."""
 
     before: _Trail | None
-    depth: int
-    """How many they are."""
-    key: int
     token: int
     start: int
+    """Its first frame."""
     end: int
+    """One past its last."""
     peak: float
+    """Its largest log-probability."""
+
+
+class _Hypothesis:
+    """A sequence of tokens: one more than another hypothesis. There is one object for each, as long as it is alive or
+    an ancestor of one that is, and so paths that spell the same meet."""
+
+    __slots__ = (
+        "alive",
+        "before",
+        "blank",
+        "depth",
+        "end",
+        "grown",
+        "held",
+        "next_blank",
+        "next_path",
+        "next_said",
+        "path",
+        "peak",
+        "place",
+        "renewed",
+        "said",
+        "start",
+        "token",
+        "total",
+    )
+
+    def __init__(self, before: _Hypothesis | None, token: int, place: _Place | None) -> None:
+        self.before, self.token, self.place = before, token, place
+        self.depth: int = before.depth + 1 if before else 0
+        self.grown: dict[int, _Hypothesis] = {}
+        self.alive = False
+        self.held = place.held if place else 0.0
+        # log-probabilities of the paths that end in a blank, those that end in the last token, and both
+        self.blank = self.said = self.total = self.next_blank = self.next_said = _NEVER
+        # where the tokens before the last were said, and where the last
+        self.path: _Trail | None = None
+        self.next_path: _Trail | None = None
+        self.renewed = False
+        self.start = self.end = 0
+        self.peak = 0.0
+
+    def cut(self, depth: int) -> _Hypothesis:
+        """Its first `depth` tokens."""
+        found = self
+        while found.depth > depth and found.before:
+            found = found.before
+        return found
+
+    def trail(self) -> _Trail | None:
+        """Where its tokens were said."""
+        return _Trail(self.path, self.token, self.start, self.end, self.peak) if self.before else None
+
+    def say(self, parent: _Hypothesis) -> None:
+        """Its last token is most likely said in this frame, and its parent's before."""
+        self.renewed, self.next_path = True, parent.trail()
+
+    def go_on(self, frame: int, blank: float, log_prob: float) -> None:
+        """Takes over what the frame made of it, with the log-probabilities of a blank and of its last token."""
+        self.blank, self.said = self.next_blank, self.next_said
+        if self.renewed:
+            self.renewed, self.path = False, self.next_path
+            self.start, self.end, self.peak = frame, frame + 1, log_prob
+        elif self.end == frame and log_prob > blank:
+            self.end, self.peak = frame + 1, max(self.peak, log_prob)
+
+    def forget(self) -> None:
+        """Makes room where it and its ancestors are needed no more."""
+        each = self
+        while each.before and not each.alive and not each.grown:
+            each.before.grown.pop(each.token, None)
+            each = each.before
+
+    def bonus(self, *, final: bool) -> float:
+        """What the scorer says, of the words so far or, if final, of all words."""
+        return self.place.ended() if self.place and final else self.held
 
 
 class _Place:
@@ -335,22 +352,8 @@ class _Place:
         return self._word
 
 
-def _grown(keys: npt.NDArray[np.uint64], tokens: Ids) -> npt.NDArray[np.uint64]:
-    """A key for each sequence and a token more; two sequences share one about as often as a disk reads a bit wrong."""
-    mixed = (keys + tokens.astype(np.uint64) + _MIX) * _MIX
-    return (mixed ^ (mixed >> _FOLD)) * _MIX
-
-
-def _cut(trail: _Trail | None, depth: int) -> _Trail | None:
-    """The first `depth` tokens."""
-    while trail and trail.depth > depth:
-        trail = trail.before
-    return trail
-
-
-def _depth(trail: _Trail | None) -> int:
-    return trail.depth if trail else 0
-
-
-def _key(trail: _Trail | None) -> int:
-    return trail.key if trail else 0
+def _add(one: float, other: float) -> float:
+    """The logarithm of the sum of two probabilities."""
+    if one < other:
+        one, other = other, one
+    return one if other == _NEVER else one + math.log1p(math.exp(other - one))

@@ -22,7 +22,7 @@ from edgevoice.asr.graph_file import COMPILED, references
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ModelError
 
-FORMAT = 1
+FORMAT = 2
 """Of the manifest. It grows with every field that comes, goes or changes its meaning; any other format is refused."""
 MANIFEST_NAME = "edgevoice.json"
 WEIGHTS_BESIDE = "_data"
@@ -90,6 +90,24 @@ class Graph:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How the output of the CTC head becomes words."""
+
+    language_model: str = ""
+    """A file of the bundle, used unless the user names another: a word list (a word on each line) or an ARPA n-gram
+    model, which may be compressed with gzip; empty for none."""
+    language_model_weight: float = 0.5
+    """What the logarithms of an n-gram model are multiplied by beside those of the audio."""
+    word_bonus: float = 1.0
+    """Added for every word, as a natural logarithm, with an n-gram model."""
+    confidence_slope: float = 1.0
+    """Of a word's confidence: sigmoid(slope * logit(p) + offset), where p is the geometric mean of the probabilities of
+    its tokens. See `training/confidence.py`, which fits it."""
+    confidence_offset: float = 0.0
+    """See `confidence_slope`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What `edgevoice.json` holds."""
 
@@ -109,6 +127,8 @@ class Manifest:
     """CTC tokens by id. A word break is a literal space, alone or at the head of a piece; special tokens are ""."""
     blank: int = 0
     """Id of the CTC blank."""
+    decoding: Decoding = field(default_factory=Decoding)
+    """How the output of the CTC head becomes words."""
     labels: tuple[str, ...] = ()
     """Intents by id."""
     thresholds: dict[str, float] = field(default_factory=dict)
@@ -285,6 +305,11 @@ def _check_values(manifest: Manifest) -> None:
         raise ValueError(f"a bias of {manifest.reject_bias}")
     if not manifest.windows or not all(0 < seconds <= LONGEST_WINDOW_S for seconds in manifest.windows):
         raise ValueError(f"the windows must be more than 0 and at most {LONGEST_WINDOW_S:g} s long")
+    decoding = manifest.decoding
+    if not (0 < decoding.confidence_slope < math.inf and math.isfinite(decoding.confidence_offset)):
+        raise ValueError("confidences that are no numbers, or turned round")
+    if not (0 <= decoding.language_model_weight < math.inf and math.isfinite(decoding.word_bonus)):
+        raise ValueError("a language model whose weights are no numbers")
     for role, graph in manifest.graphs.items():
         features = graph.features
         heads = {"shared": {"ctc", "intent"}, "ctc": {"ctc"}, "intent": {"intent"}}.get(role, set())
@@ -333,7 +358,8 @@ def _check_graph(bundle: Bundle, name: str) -> list[str]:
 
 
 def _check_names(folder: Path, manifest: Manifest) -> None:
-    used = _graph_files(manifest)
+    model = manifest.decoding.language_model
+    used = _graph_files(manifest) | ({model} if model else set())
     for name in used | set(manifest.files):
         pure = PurePosixPath(name)
         if pure.is_absolute() or ".." in pure.parts or len(pure.parts) != 1 or "\\" in name:

@@ -46,6 +46,57 @@ def greedy(log_probs: npt.NDArray[np.float32], vocabulary: Sequence[str], blank:
     ]
 
 
+class GreedySearch:
+    """Takes the best token of each frame, whatever it makes of the words.
+
+    Args:
+        vocabulary: tokens by id.
+        blank: id of the CTC blank.
+    """
+
+    def __init__(self, vocabulary: Sequence[str], blank: int) -> None:
+        self._vocabulary, self._blank = vocabulary, blank
+
+    def open(self, *, begins: bool = True) -> GreedyTokens:  # noqa: ARG002 - it does not ask what came before
+        """A new stream of frames."""
+        return GreedyTokens(self._vocabulary, self._blank)
+
+
+class GreedyTokens:
+    """The best tokens of a stream of frames, fed as they come: those of `greedy` over all of them."""
+
+    def __init__(self, vocabulary: Sequence[str], blank: int) -> None:
+        self._vocabulary, self._blank = vocabulary, blank
+        self._tokens: list[Token] = []
+        self._frames = 0
+        self._newest = blank
+
+    def feed(self, log_probs: npt.NDArray[np.float32]) -> None:
+        """Takes the next frames [frames, vocabulary], natural logarithms."""
+        if not len(log_probs):
+            return
+        found = [_later(token, self._frames) for token in greedy(log_probs, self._vocabulary, self._blank)]
+        goes_on = int(log_probs[0].argmax()) == self._newest and found and found[0].start_frame == self._frames
+        if goes_on and self._tokens and self._tokens[-1].end_frame == self._frames:
+            before, now = self._tokens.pop(), found[0]
+            probability = max(before.probability, now.probability)
+            found[0] = Token(now.text, before.start_frame, now.end_frame, probability)
+        self._tokens += found
+        self._frames += len(log_probs)
+        self._newest = int(log_probs[-1].argmax())
+
+    def tokens(self, *, final: bool = False) -> list[Token]:  # noqa: ARG002 - it has no hopes for the last word
+        """The tokens, in frames since the stream began."""
+        return list(self._tokens)
+
+    def settled(self) -> int:
+        """All tokens: at most the last one gets longer."""
+        return len(self._tokens)
+
+    def settle(self, count: int) -> None:
+        """Nothing to do."""
+
+
 def words(tokens: Iterable[Token], frame_seconds: float, offset_s: float) -> list[Word]:
     """Joins tokens into words. A word begins at a literal space, alone (" ") or at the head of a piece (" bal").
 
@@ -66,6 +117,10 @@ def words(tokens: Iterable[Token], frame_seconds: float, offset_s: float) -> lis
 def text(log_probs: npt.NDArray[np.float32], vocabulary: Sequence[str], blank: int) -> str:
     """The words of the best path, joined by spaces. Arguments as those of `greedy`."""
     return " ".join(word.word for word in words(greedy(log_probs, vocabulary, blank), 1.0, 0.0))
+
+
+def _later(token: Token, frames: int) -> Token:
+    return Token(token.text, token.start_frame + frames, token.end_frame + frames, token.probability)
 
 
 def _word(tokens: list[Token], frame_seconds: float, offset_s: float) -> Word:

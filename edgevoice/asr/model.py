@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr.bundle import LONGEST_WINDOW_S, Bundle, Graph, Manifest
+from edgevoice.asr.decoder import make_decoder
 from edgevoice.asr.features import model_input
 from edgevoice.asr.session import (
     DeviceLostError,
@@ -66,11 +67,13 @@ class AcousticModel:
     Raises:
         ModelError: a graph that cannot be run, or a precision that the bundle does not have.
         ProviderError: the provider asked for cannot be used.
-        ConfigError: the address of the server is none.
+        ConfigError: the address of the server is none, or hot words or a language model cannot be used.
     """
 
     def __init__(self, bundle: Bundle, settings: AsrSettings, intent_bundle: Bundle | None = None) -> None:
         self.manifest = combined_manifest(bundle.manifest, intent_bundle.manifest if intent_bundle else None)
+        self.decoder = make_decoder(bundle, settings)
+        """Makes words of its log-probabilities."""
         self._lengths = live_lengths(self.manifest, settings.hop_s)
         self._passes = [
             _Pass(its, graph, heads, settings, live_lengths(self.manifest, settings.hop_s, graph.minimum_samples))

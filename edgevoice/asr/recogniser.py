@@ -15,8 +15,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edgevoice.asr import ctc
 from edgevoice.asr.bundle import Manifest
+from edgevoice.asr.decoder import Decoder
 from edgevoice.asr.model import Encoding, Running, live_lengths, log_softmax
 from edgevoice.asr.stable import StablePrefix
 from edgevoice.config import SAMPLE_RATE, AsrSettings
@@ -29,6 +29,7 @@ class Model(Protocol):
     """What the recogniser and the pipeline need of `AcousticModel`."""
 
     manifest: Manifest
+    decoder: Decoder
     frame_seconds: float
     heads: tuple[str, ...]
 
@@ -76,7 +77,6 @@ class Recogniser:
 
     def __init__(self, model: Model, settings: AsrSettings, manifest: Manifest) -> None:
         self._model = model
-        self._manifest = manifest
         lengths = live_lengths(manifest, settings.hop_s)
         self._hop, self._largest = lengths.step, lengths[-1]
         # at least half of a window is for what is not stable yet
@@ -129,7 +129,8 @@ class Recogniser:
         now = self._decoded = self._now()
         start = self._window_start(now)
         encoding = self._model.encode(self._audio[start:now])
-        self._prefix.update(self._words(encoding, self._seconds(start)), self._seconds(now))
+        words = self._words(encoding, self._seconds(start), begins=start == 0, final=False)
+        self._prefix.update(words, self._seconds(now))
         logits = self._intents.add(encoding.intent_logits, from_start=start == 0)
         return Partial(tuple(self._prefix.stable), tuple(self._prefix.tentative), logits)
 
@@ -167,11 +168,11 @@ class Recogniser:
             return 0
         return round(seconds * SAMPLE_RATE) - self._start
 
-    def _words(self, encoding: Encoding, start_s: float) -> list[Word]:
+    def _words(self, encoding: Encoding, start_s: float, *, begins: bool = True, final: bool = True) -> list[Word]:
         if encoding.log_probs is None:
             return []
-        tokens = ctc.greedy(encoding.log_probs, self._manifest.vocabulary, self._manifest.blank)
-        return ctc.words(tokens, self._model.frame_seconds, start_s)
+        seconds = self._model.frame_seconds
+        return self._model.decoder.words(encoding.log_probs, seconds, start_s, begins=begins, final=final)
 
     def _seconds(self, sample: int) -> float:
         return (self._start + sample) / SAMPLE_RATE

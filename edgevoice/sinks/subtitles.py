@@ -70,7 +70,11 @@ def cues(captions: Iterable[CaptionFinished]) -> list[Cue]:
 
 
 def _pieces(caption: CaptionFinished) -> list[_Piece]:
-    words = [_Piece(text, word.start, word.end) for word in caption.words if (text := plain(word.word).strip())]
+    written = caption.text.split()
+    if len(written) != len(caption.words):
+        written = [word.word for word in caption.words]
+    pairs = zip(written, caption.words, strict=True)
+    words = [_Piece(text, word.start, word.end) for each, word in pairs if (text := plain(each).strip())]
     words = words or list(_spread(plain(caption.text).split(), caption.start, caption.end))
     return [part for word in words for part in _short(word)]
 

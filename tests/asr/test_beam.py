@@ -43,9 +43,7 @@ def collapsed(path, vocabulary, blank=0) -> tuple[str, ...]:
     kept = [vocabulary[i] if i != blank else "" for i in path]
     tokens = [piece for piece, _ in itertools.groupby(zip(kept, path, strict=True)) if piece[0]]
     tokens = [text for text, _ in tokens]
-    return tuple(
-        text for at, text in enumerate(tokens) if text != " " or (at > 0 and tokens[at - 1] != " ")
-    )
+    return tuple(text for at, text in enumerate(tokens) if text != " " or (at > 0 and tokens[at - 1] != " "))
 
 
 def by_brute_force(log_probs, vocabulary, blank=0) -> dict[tuple[str, ...], float]:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgevoice.asr.bundle import Manifest
+from edgevoice.asr.decoder import greedy_decoder
 from edgevoice.asr.model import AcousticModel, Encoding, live_lengths, log_softmax
 from edgevoice.asr.recogniser import Recogniser
 from edgevoice.config import AsrSettings
@@ -29,6 +30,7 @@ class ScriptedModel:
 
     def __init__(self, script: list[tuple[str, float, float]], manifest: Manifest = MANIFEST) -> None:
         self.manifest, self.script = manifest, script
+        self.decoder = greedy_decoder(manifest)
         self.windows: list[tuple[int, int]] = []
 
     def encode(self, samples: np.ndarray) -> Encoding:
