@@ -25,7 +25,7 @@ ENTRY = "import sys; from edgevoice.__main__ import main; sys.exit(main())"
 
 @dataclass
 class Cli:
-    """Runs `edgevoice` in a home of its own."""
+    """Runs `edgevoice` in a home of its own, with words as they are recognised; `extra` changes that."""
 
     home: Path
     model: Path
@@ -67,8 +67,8 @@ class Cli:
         """Nothing of the person who runs the tests."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("EDGEVOICE_", "XDG_"))}
         folders = {f"XDG_{kind}_HOME": str(self.home / kind.lower()) for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
-        model = {"EDGEVOICE_MODEL": str(self.model)}
-        return kept | folders | model | {"HOME": str(self.home), "COLUMNS": "100"} | self.extra
+        settings = {"EDGEVOICE_MODEL": str(self.model), "EDGEVOICE_CAPTIONS_FORMAT": "false"}
+        return kept | folders | settings | {"HOME": str(self.home), "COLUMNS": "100"} | self.extra
 
 
 def events(lines: bytes) -> list[Event]:

@@ -165,7 +165,7 @@ def of(heard: Sequence[Event], kind: type[AnEvent]) -> list[AnEvent]:
 
 def text(heard: Sequence[Event]) -> str:
     """All captions."""
-    return " ".join(caption.text for caption in of(heard, CaptionFinished))
+    return " ".join(caption.text for caption in of(heard, CaptionFinished)).lower()
 
 
 def intents(heard: Sequence[Event]) -> list[str]:

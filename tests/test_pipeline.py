@@ -15,7 +15,7 @@ from edgevoice.asr.recogniser import Recogniser
 from edgevoice.audio.file import FileSource
 from edgevoice.audio.pacing import PacedSource
 from edgevoice.audio.source import Block
-from edgevoice.config import AsrSettings, IntentSettings, Settings
+from edgevoice.config import AsrSettings, CaptionSettings, IntentSettings, Settings, VadSettings
 from edgevoice.errors import AudioError, ModelAwayError, ModelError
 from edgevoice.events import (
     AudioLost,
@@ -37,7 +37,8 @@ from edgevoice.recent import Ring, dbfs
 from tests.pretended_gpu import CPU, CUDA, Runtime
 from tests.tiny import LABELS, silence, speak, tiny_bundle
 
-SETTINGS = Settings(asr=AsrSettings(provider="cpu", threads=1))
+# words as they are recognised; how they are written has tests of its own
+SETTINGS = Settings(asr=AsrSettings(provider="cpu", threads=1), captions=CaptionSettings(format=False))
 
 
 class ScriptedSource:
@@ -155,6 +156,38 @@ def test_the_order_of_events(tiny):
     events = run(cut(call("two two two two two", "one one one one one")), tiny)
     assert names(events) == ["StreamStarted", *segment, *segment, "StreamEnded"]
     assert all(event.early for event in of(events, IntentDetected))
+
+
+def test_captions_are_written_with_capitals_and_words_are_not(tiny):
+    """A second caption begins a sentence after a pause, and goes on with one without; stable text stays as it is."""
+    settings = dataclasses.replace(SETTINGS, captions=CaptionSettings(pause_s=1.0))
+    samples = np.concatenate([call("one two four"), call("three three", pause=0.2), silence(1.5), speak("two two")])
+    events = run(cut(np.concatenate([samples, silence(1)])), tiny, settings=settings)
+    finished = of(events, CaptionFinished)
+    assert [caption.text for caption in finished] == ["One two four", "Three three", "Two two"]
+    assert [word.word for word in finished[0].words] == ["one", "two", "four"]
+    assert all(event.words == event.words.lower() for event in of(events, IntentDetected))
+    texts = {caption.segment: caption.text for caption in finished}
+    stable: dict[int, str] = {}
+    for update in of(events, CaptionUpdated):
+        assert update.stable.startswith(stable.get(update.segment, ""))
+        assert texts[update.segment].startswith(update.stable)
+        stable[update.segment] = update.stable
+    slow = dataclasses.replace(SETTINGS, captions=CaptionSettings(pause_s=10.0))
+    going_on = of(run(cut(np.concatenate([samples, silence(1)])), tiny, settings=slow), CaptionFinished)
+    assert [caption.text for caption in going_on] == ["One two four", "three three", "two two"]
+
+
+def test_a_pause_within_a_caption_begins_a_line(tiny):
+    settings = dataclasses.replace(
+        SETTINGS, vad=VadSettings(hangover_s=2.0), captions=CaptionSettings(format=True, pause_s=0.8)
+    )
+    samples = np.concatenate([silence(0.5), speak("one two"), silence(1.2), speak("four"), silence(3)])
+    events = run(cut(samples), tiny, settings=settings)
+    assert [caption.text for caption in of(events, CaptionFinished)] == ["One two\nFour"]
+    updates = of(events, CaptionUpdated)
+    assert any((update.stable, update.tentative) == ("One two", "Four") for update in updates)
+    assert not any("\n" in update.tentative for update in updates)
 
 
 def test_stable_text_only_grows_and_the_final_text_begins_with_it(tiny):

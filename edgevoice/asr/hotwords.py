@@ -63,12 +63,12 @@ class HotWords:
     """A scorer that likes some phrases. Its states are places in the automaton, each at the beginning of a word."""
 
     def __init__(self, phrases: Sequence[Phrase]) -> None:
-        self._root = _Node("")
+        self._root = _Node()
         for phrase in sorted(phrases, key=lambda phrase: -phrase.weight):
             node = self._root
             for letter in f" {phrase.text} ":
                 node = node.grown(letter, phrase.weight)
-            node.banked = node.value
+            node.whole = True
         self._begin = self._root.after.get(" ", self._root)
         self._link()
 
@@ -91,20 +91,15 @@ class HotWords:
         """See `WordScorer.end`."""
         gained, node = 0.0, state
         while isinstance(node, _Node):
-            gained, node = gained + node.banked, node.fail
+            gained, node = gained + node.banked + node.missed, node.fail
         return gained
 
     def _walk(self, node: _Node, letters: str) -> tuple[float, _Node]:
         """Where letters lead, and what was gained for good on the way."""
         gained = 0.0
         for letter in letters:
-            while letter not in node.after:
-                if node is self._root:
-                    break
-                gained += node.banked
-                assert node.fail
-                node = node.fail
-            node = node.after.get(letter, self._root)
+            more, node = node.step(letter)
+            gained += more
         return gained, node
 
     def _link(self) -> None:
@@ -116,12 +111,14 @@ class HotWords:
         while waiting:
             node = waiting.popleft()
             for letter, after in node.after.items():
-                other = node.fail
-                while other and letter not in other.after:
-                    other = other.fail
-                whole = after.banked > 0
-                after.fail = self._begin if whole else other.after[letter] if other else self._root
-                after.banked = max(after.banked, node.banked)
+                assert node.fail
+                gained, other = node.fail.step(letter)
+                gained += node.missed
+                after.value = max(after.value, gained + other.value)
+                if after.whole:
+                    after.banked, after.fail = max(after.value, gained + other.banked), self._begin
+                else:
+                    after.banked, after.fail, after.missed = node.banked, other, gained
                 waiting.append(after)
 
 
@@ -129,19 +126,31 @@ class HotWords:
 class _Node:
     """The beginning of a phrase, or of several."""
 
-    letter: str
     value: float = 0.0
     """What its letters are worth."""
+    whole: bool = False
+    """Whether a phrase ends here."""
     banked: float = 0.0
-    """What of that stays if the phrase breaks off: the longest phrase that is whole."""
+    """What of its value stays if the phrase breaks off: that of the longest phrase that is whole."""
+    missed: float = 0.0
+    """What the other phrases are worth that became whole meanwhile."""
     after: dict[str, _Node] = field(default_factory=dict)
     fail: _Node | None = None
 
     def grown(self, letter: str, weight: float) -> _Node:
         """One more letter; where phrases share it, the larger weight holds."""
-        node = self.after.setdefault(letter, _Node(letter))
+        node = self.after.setdefault(letter, _Node())
         node.value = max(node.value, self.value + (weight if letter != " " else 0.0))
         return node
+
+    def step(self, letter: str) -> tuple[float, _Node]:
+        """What is gained for good with a letter, and the node after it."""
+        gained, node = 0.0, self
+        while letter not in node.after:
+            if node.fail is None:
+                return gained, node
+            gained, node = gained + node.banked + node.missed, node.fail
+        return gained, node.after[letter]
 
 
 def _phrase(line: str, where: str, spelling: Spelling, weight: float) -> Phrase:

@@ -62,8 +62,8 @@ class Ngrams:
         """Word -> id."""
         self.order = len(orders)
         self._orders = orders
-        scores = orders[0].scores
-        self._rarest = float(scores[scores > _IMPOSSIBLE].min(initial=UNKNOWN))
+        possible = [float(score) for score in orders[0].scores if score > _IMPOSSIBLE]
+        self._rarest = min(possible, default=UNKNOWN)
 
     def score(self, context: tuple[int, ...], word: int) -> float:
         """The natural logarithm of the probability of `word` after the words of `context`, the newest last. A word of

@@ -7,7 +7,12 @@ import typer
 from edgevoice.commands import options
 
 
-def demo(fast: options.Fast = False, provider: options.Provider = None, as_json: options.Json = False) -> None:
+def demo(
+    fast: options.Fast = False,
+    provider: options.Provider = None,
+    no_format: options.NoFormat = False,
+    as_json: options.Json = False,
+) -> None:
     """Caption the recorded call that comes along.
 
     It plays in real time and uses the bundled model.
@@ -23,7 +28,8 @@ def demo(fast: options.Fast = False, provider: options.Provider = None, as_json:
     from edgevoice.commands.streaming import show
     from edgevoice.paths import sample_call
 
-    # the demo shows the bundled model on this machine, whatever model and server the file of settings names
-    settings = options.settings_for(model="", intent_model="", provider=provider, remote="")
+    # the demo shows the bundled model on this machine, whatever model, server and words the file of settings names
+    own = {"hotwords": "", "language_model": ""}
+    settings = options.settings_for(model="", intent_model="", provider=provider, remote="", **own, no_format=no_format)
     recording: Source = FileSource(sample_call())
     raise typer.Exit(show(recording if fast else PacedSource(recording), settings, as_json=as_json))

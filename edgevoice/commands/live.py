@@ -28,6 +28,9 @@ def live(
     provider: options.Provider = None,
     remote: options.Remote = None,
     vad: options.Vad = None,
+    hotwords: options.Hotwords = None,
+    language_model: options.LanguageModel = None,
+    no_format: options.NoFormat = False,
     as_json: options.Json = False,
 ) -> None:
     """Caption what is said, as it is said.
@@ -39,6 +42,7 @@ def live(
     Examples:
       edgevoice live
       edgevoice live --device "USB" --model models/mine
+      edgevoice live --hotwords names.txt
       edgevoice live --remote grpc://gpu-server:8001
       edgevoice live --input call.wav --fast --json | jq -r 'select(.event == "caption_finished").text'
       arecord -q -f S16_LE -r 16000 -c 1 -t raw | edgevoice live --input -
@@ -49,7 +53,8 @@ def live(
         raise UsageError("--fast is for recordings, and this one comes as it is spoken", "Add --input FILE")
     if device is not None and input_ is not None:
         raise UsageError("--device names a microphone, and --input a recording", "Leave one of them out")
-    settings = options.settings_for(model, intent_model, provider, vad, device, remote)
+    words = {"hotwords": hotwords, "language_model": language_model}
+    settings = options.settings_for(model, intent_model, provider, vad, device, remote, **words, no_format=no_format)
     raise typer.Exit(show(_source(input_, settings, fast=fast), settings, as_json=as_json))
 
 

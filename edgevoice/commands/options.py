@@ -35,6 +35,21 @@ Vad = Annotated[str | None, typer.Option("--vad", metavar="webrtc|silero", help=
 Device = Annotated[
     str | None, typer.Option("--device", "-d", metavar="NAME|NUMBER", help="Microphone, by number or part of its name.")
 ]
+Hotwords = Annotated[
+    str | None,
+    typer.Option(
+        "--hotwords", metavar="FILE", help="Words and phrases to expect, one a line, perhaps with ' :WEIGHT'."
+    ),
+]
+LanguageModel = Annotated[
+    str | None,
+    typer.Option(
+        "--language-model", metavar="FILE", help="A word list, ARPA n-gram model or KenLM binary to write by."
+    ),
+]
+NoFormat = Annotated[
+    bool, typer.Option("--no-format", help="Captions as recognised: no capitals, no line breaks at pauses.")
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, to be read by a program.")]
 Fast = Annotated[bool, typer.Option("--fast", help="As fast as the machine can, not in real time.")]
 
@@ -46,6 +61,10 @@ def settings_for(
     vad: str | None = None,
     device: str | None = None,
     remote: str | None = None,
+    *,
+    hotwords: str | None = None,
+    language_model: str | None = None,
+    no_format: bool = False,
 ) -> Settings:
     """File, environment and the flags given, as settings. A provider named by a flag means this machine, whatever
     server the file or the environment names.
@@ -63,6 +82,9 @@ def settings_for(
         "intent_model": intent_model,
         "asr.provider": provider,
         "asr.remote": remote,
+        "asr.hotwords": hotwords,
+        "asr.language_model": language_model,
+        "captions.format": False if no_format else None,
         "vad.detector": vad,
         "audio.device": device,
     }
@@ -74,7 +96,7 @@ def open_model(settings: Settings) -> AcousticModel:
 
     Raises:
         ModelError: it is missing, damaged or cannot run here, or on the server that the settings name.
-        ConfigError: the address of that server is none.
+        ConfigError: the address of that server is none, or hot words or a language model cannot be used.
     """
     from edgevoice.asr.bundle import load_bundle
     from edgevoice.asr.model import load_model

@@ -41,6 +41,9 @@ def transcribe(
     provider: options.Provider = None,
     remote: options.Remote = None,
     vad: options.Vad = None,
+    hotwords: options.Hotwords = None,
+    language_model: options.LanguageModel = None,
+    no_format: options.NoFormat = False,
 ) -> None:
     """Write down what recordings say.
 
@@ -52,11 +55,13 @@ def transcribe(
       edgevoice transcribe talk.wav
       edgevoice transcribe talk.wav --format srt > talk.srt
       edgevoice transcribe calls/*.wav --format vtt --output subtitles
+      edgevoice transcribe talk.wav --hotwords names.txt
       edgevoice transcribe talk.wav --remote grpc://gpu-server:8001
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
     from edgevoice.commands.transcript import rendered, transcript, write_file, written_to
 
-    settings = options.settings_for(model, intent_model, provider, vad, remote=remote)
+    words = {"hotwords": hotwords, "language_model": language_model}
+    settings = options.settings_for(model, intent_model, provider, vad, remote=remote, **words, no_format=no_format)
     targets = written_to(files, format_, output, force=force) if output else [None] * len(files)
     acoustic = options.open_model(settings)
     if acoustic.note:

@@ -129,7 +129,8 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "absolute name": (rename_to("/etc/passwd"), "outside its folder"),
     "name for Windows": (rename_to("..\\model.onnx"), "outside its folder"),
     "file without sha256": (lambda folder: edit(folder, lambda data: data["files"].clear()), "no sha256"),
-    "later format": (lambda folder: edit(folder, lambda data: data.update(format=2)), "bundle format 2"),
+    "later format": (lambda folder: edit(folder, lambda data: data.update(format=3)), "bundle format 3"),
+    "earlier format": (lambda folder: edit(folder, lambda data: data.update(format=1)), "bundle format 1"),
     "no format": (lambda folder: edit(folder, lambda data: data.pop("format")), "bundle format None"),
     "unknown key": (lambda folder: edit(folder, lambda data: data.update(colour="red")), "unknown keys ['colour']"),
     "missing key": (lambda folder: edit(folder, lambda data: data.pop("graphs")), "does not describe a model"),
@@ -149,6 +150,22 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "windows that are no number": (
         lambda folder: edit(folder, lambda data: data.update(windows=[float("nan")])),
+        "does not describe a model",
+    ),
+    "a language model without sha256": (
+        lambda folder: edit(folder, lambda data: data["decoding"].update(language_model="words.txt")),
+        "no sha256 for words.txt",
+    ),
+    "a language model outside": (
+        lambda folder: edit(folder, lambda data: data["decoding"].update(language_model="/etc/passwd")),
+        "outside its folder",
+    ),
+    "confidences turned round": (
+        lambda folder: edit(folder, lambda data: data["decoding"].update(confidence_slope=-1)),
+        "does not describe a model",
+    ),
+    "a language model that counts for nothing but itself": (
+        lambda folder: edit(folder, lambda data: data["decoding"].update(language_model_weight=float("inf"))),
         "does not describe a model",
     ),
     "a list in place of an object": (

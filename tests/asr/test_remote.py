@@ -20,7 +20,7 @@ from edgevoice.asr.bundle import load_bundle
 from edgevoice.asr.model import load_model
 from edgevoice.asr.remote import parse_url, served_name
 from edgevoice.audio.source import Block
-from edgevoice.config import AsrSettings, Settings
+from edgevoice.config import AsrSettings, CaptionSettings, Settings
 from edgevoice.errors import ConfigError, MissingExtraError, ModelAwayError, ModelError
 from edgevoice.events import CaptionFinished, CaptionUpdated, Failed, IntentDetected, StreamStarted, to_dict
 from edgevoice.paths import bundled_model, sample_call
@@ -158,7 +158,7 @@ class Spoken(Script):
 
 
 def heard(model, *items: object) -> list:
-    return list(Pipeline(Script(*items), model, Settings(asr=HERE)).run())
+    return list(Pipeline(Script(*items), model, Settings(asr=HERE, captions=CaptionSettings(format=False))).run())
 
 
 def of(events, *types):
@@ -316,7 +316,7 @@ def test_who_asks_for_the_end_need_not_wait(bundles, server, there):
     """With the server away, a stream that was stopped ends at once."""
     model = load_model(bundles["shared"], None, there)
     source = Script()
-    pipeline = Pipeline(source, model, Settings(asr=HERE))
+    pipeline = Pipeline(source, model, Settings(asr=HERE, captions=CaptionSettings(format=False)))
     source.items = (cut(SENTENCES[0]), server.kill, cut(SENTENCES[1]), pipeline.stop)
     began = time.monotonic()
     assert len(of(list(pipeline.run()), CaptionFinished)) == 2
