@@ -29,7 +29,7 @@ class Word:
     end: float
     """Seconds."""
     confidence: float
-    """0 to 1: geometric mean of the probabilities of the word's tokens."""
+    """0 to 1: geometric mean of the probabilities of the word's tokens, calibrated where the model says how."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,8 @@ class SpeechEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionUpdated(Event):
-    """The words of a segment so far. `stable` is a promise: it only ever grows, and the final text begins with it."""
+    """The words of a segment so far, formatted. `stable` is a promise: it only ever grows, and the final text begins
+    with it."""
 
     segment: int
     stable: str
@@ -137,7 +138,9 @@ class CaptionFinished(Event):
     start: float
     end: float
     text: str
+    """As a reader likes it: a capital where a sentence begins, a line of its own after a pause; see `--no-format`."""
     words: tuple[Word, ...]
+    """As they were recognised, each one word of `text`."""
     latency: float
     """Seconds from the end of speech in the audio to this event (hangover and computing, wall clock)."""
 

@@ -151,11 +151,14 @@ class Beams:
         scores = self._stay(blank, likely)
         limit = max(scores) - self._search.margin
         # as many as the beam is wide are at least as good as the worst of these, so what is worse has no chance
-        chance = max(limit, min(scores) - self._hope) if len(scores) >= self._search.width else limit
+        chance = max(limit, min(scores)) if len(scores) >= self._search.width else limit
         everyone = list(self._beam)
         for each in self._beam:
-            self._grow(each, row, limit - each.held, chance - each.held, everyone)
+            self._grow(each, row, limit, chance, everyone)
         self._keep(everyone, self._fittest(everyone))
+        # all paths before any of them goes on, since some begin with others
+        for each in self._beam:
+            each.next_path = each.sayer.trail() if each.sayer else None
         for each in self._beam:
             each.go_on(self._frames, blank, likely.get(each.token, _NEVER))
 
@@ -174,21 +177,22 @@ class Beams:
         """Says each token of a frame after a hypothesis, down to a limit; adds what is new and has a chance."""
         for token, log_prob in row:
             said = parent.total + log_prob
-            if said < limit:
+            if said + parent.held < limit:
                 break
             if token == parent.token:
                 said = _NEVER if token == self._search.space else parent.blank + log_prob
             child = parent.grown.get(token)
             if child is not None and child.alive:
                 if said > child.next_blank and said > child.next_said:
-                    child.say(parent)
+                    child.sayer = parent
                 child.next_said = _add(child.next_said, said)
-            elif said > chance:
+            elif said + parent.held > chance - self._hope:
+                place = parent.place and parent.place.after(self._search.vocabulary[token])
+                if said + (place.held if place else 0.0) < chance or said == _NEVER:
+                    continue
                 if child is None:
-                    place = parent.place and parent.place.after(self._search.vocabulary[token])
                     child = parent.grown[token] = _Hypothesis(parent, token, place)
-                child.next_blank, child.next_said = _NEVER, said
-                child.say(parent)
+                child.next_blank, child.next_said, child.sayer = _NEVER, said, parent
                 everyone.append(child)
 
     def _fittest(self, everyone: Sequence[_Hypothesis]) -> list[_Hypothesis]:
@@ -258,8 +262,8 @@ class _Hypothesis:
         "path",
         "peak",
         "place",
-        "renewed",
         "said",
+        "sayer",
         "start",
         "token",
         "total",
@@ -276,7 +280,7 @@ class _Hypothesis:
         # where the tokens before the last were said, and where the last
         self.path: _Trail | None = None
         self.next_path: _Trail | None = None
-        self.renewed = False
+        self.sayer: _Hypothesis | None = None  # what says the last token most likely in this frame
         self.start = self.end = 0
         self.peak = 0.0
 
@@ -291,15 +295,11 @@ class _Hypothesis:
         """Where its tokens were said."""
         return _Trail(self.path, self.token, self.start, self.end, self.peak) if self.before else None
 
-    def say(self, parent: _Hypothesis) -> None:
-        """Its last token is most likely said in this frame, and its parent's before."""
-        self.renewed, self.next_path = True, parent.trail()
-
     def go_on(self, frame: int, blank: float, log_prob: float) -> None:
         """Takes over what the frame made of it, with the log-probabilities of a blank and of its last token."""
         self.blank, self.said = self.next_blank, self.next_said
-        if self.renewed:
-            self.renewed, self.path = False, self.next_path
+        if self.sayer:
+            self.sayer, self.path = None, self.next_path
             self.start, self.end, self.peak = frame, frame + 1, log_prob
         elif self.end == frame and log_prob > blank:
             self.end, self.peak = frame + 1, max(self.peak, log_prob)

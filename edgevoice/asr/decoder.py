@@ -26,6 +26,10 @@ from edgevoice.events import Word
 Array = npt.NDArray[np.float32]
 
 
+SILENCE_S = 0.2
+"""A word with so much behind it in which nothing was said is whole, whatever follows."""
+
+
 class Search(Protocol):
     """A way to find the best tokens; `GreedySearch` and `BeamSearch` are two."""
 
@@ -92,14 +96,21 @@ class GrowingWords:
     def __init__(self, tokens: Tokens, confidence: ConfidenceMap, frame_seconds: float, offset_s: float) -> None:
         self._tokens, self._confidence = tokens, confidence
         self._frame_seconds, self._offset_s = frame_seconds, offset_s
+        self._frames = 0
 
     def feed(self, log_probs: Array) -> None:
         """Takes the next frames [frames, vocabulary], natural logarithms."""
         self._tokens.feed(log_probs)
+        self._frames += len(log_probs)
 
     def words(self, *, final: bool = False) -> list[Word]:
         """The best words so far; if final, those that they turn out to be if nothing follows."""
-        found = ctc.words(self._tokens.tokens(final=final), self._frame_seconds, self._offset_s)
+        tokens = self._tokens.tokens(final=final)
+        silence = (self._frames - tokens[-1].end_frame) * self._frame_seconds if tokens else 0.0
+        if silence >= SILENCE_S and not final:
+            # the beginning of a word that is known must not settle as a word that is not
+            tokens = self._tokens.tokens(final=True)
+        found = ctc.words(tokens, self._frame_seconds, self._offset_s)
         return [dataclasses.replace(word, confidence=self._confidence(word.confidence)) for word in found]
 
     def settled(self) -> int:

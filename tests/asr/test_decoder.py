@@ -16,6 +16,7 @@ from edgevoice.asr.confidence import ConfidenceMap
 from edgevoice.asr.ctc import GreedySearch, greedy
 from edgevoice.asr.decoder import Decoder, greedy_decoder, make_decoder
 from edgevoice.asr.model import log_softmax
+from edgevoice.asr.scorer import WordList
 from edgevoice.config import AsrSettings
 from edgevoice.errors import ConfigError
 
@@ -85,6 +86,18 @@ def test_words_have_their_place_on_the_streams_clock():
             ("a", 3.02, 3.06),
             ("b", 3.08, 3.1),
         ]
+
+
+def test_a_word_with_silence_behind_it_is_judged_as_a_whole_one():
+    """ "a" begins the only word there is, "ab", and is a little likelier than it."""
+    log_probs = np.log(np.array([[0.01, 0.97, 0.01, 0.005, 0.005], [0.5, 0.1, 0.38, 0.01, 0.01]], dtype=np.float32))
+    silence = np.log(np.array([[0.996, 0.001, 0.001, 0.001, 0.001]] * 11, dtype=np.float32))
+    words = Decoder(BeamSearch(LETTERS, 0, WordList(["ab"])), ConfidenceMap()).open(0.02, 0.0)
+    words.feed(log_probs)
+    words.feed(silence[:9])
+    assert [word.word for word in words.words()] == ["a"]
+    words.feed(silence[9:])
+    assert [word.word for word in words.words()] == ["ab"]
 
 
 @pytest.mark.parametrize("p", [0.0, 0.2, 0.9, 1.0])

@@ -27,7 +27,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def doubtful(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """ "my", then something between "free" and "freeze", a little more like "free"."""
-    both = (tone("two", 0.2) + 0.8 * tone("three", 0.2)) / 2
+    both = (tone("two", 0.2) + 0.4 * tone("three", 0.2)) / 2
     parts = [silence(0.5), speak("four one"), both, silence(1.0)]
     file = tmp_path_factory.mktemp("audio") / "doubtful.wav"
     soundfile.write(file, np.concatenate(parts), 16_000)
