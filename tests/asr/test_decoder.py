@@ -94,9 +94,9 @@ def test_a_word_with_silence_behind_it_is_judged_as_a_whole_one():
     silence = np.log(np.array([[0.996, 0.001, 0.001, 0.001, 0.001]] * 11, dtype=np.float32))
     words = Decoder(BeamSearch(LETTERS, 0, WordList(["ab"])), ConfidenceMap()).open(0.02, 0.0)
     words.feed(log_probs)
-    words.feed(silence[:9])
+    words.feed(silence[:8])
     assert [word.word for word in words.words()] == ["a"]
-    words.feed(silence[9:])
+    words.feed(silence[8:])
     assert [word.word for word in words.words()] == ["ab"]
 
 

@@ -44,11 +44,10 @@ class TestHotWords:
     """`--hotwords`."""
 
     def test_a_hot_word_appears_in_the_transcript(self, cli: Cli, doubtful: Path) -> None:
-        """Where the audio leaves a doubt, and only there."""
+        """Where the audio leaves a doubt."""
         assert cli("transcribe", doubtful).stdout == b"my free\n"
         hot = write(cli.home, "# what we expect\nfreeze :2\n")
         assert cli("transcribe", doubtful, "--hotwords", hot).stdout == b"my freeze\n"
-        assert cli("transcribe", doubtful, "--hotwords", write(cli.home, "my")).stdout == b"my free\n"
 
     def test_live_hears_it_as_well(self, cli: Cli, doubtful: Path) -> None:
         """From a setting, too."""
