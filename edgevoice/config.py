@@ -74,7 +74,7 @@ class AsrSettings:
     the bundle's own, if it has one."""
     language_model_weight: float = 0.5
     """What the logarithms of that n-gram model are multiplied by beside those of the audio."""
-    word_bonus: float = 1.0
+    word_bonus: float = 1.5
     """Added for every word, as a natural logarithm, with that n-gram model."""
     hotwords: str = ""
     """A file with a word or phrase on each line, which are written more readily; empty for none."""

@@ -25,15 +25,15 @@ import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr.ctc import Token
-from edgevoice.asr.scorer import State, WordScorer
+from edgevoice.asr.scorer import Remembering, State, WordScorer
 
 _Row = list[tuple[int, float]]
 """The tokens that are possible in a frame with their log-probabilities, likeliest first."""
 
 WIDTH = 16
-FLOOR = -5.0
+FLOOR = -4.5
 """Of the natural logarithm of a token's probability in a frame."""
-MARGIN = 8.0
+MARGIN = 7.0
 """A difference of natural logarithms."""
 
 _NEVER = -math.inf
@@ -64,7 +64,7 @@ class BeamSearch:
         margin: float = MARGIN,
     ) -> None:
         self.vocabulary = tuple(vocabulary)
-        self.scorer = scorer
+        self.scorer = Remembering(scorer) if scorer else None
         self.width, self.floor, self.margin = width, floor, margin
         self.silent = [index for index, piece in enumerate(vocabulary) if index == blank or not piece]
         # a vocabulary whose pieces begin with their spaces has none: its id is then one that no frame ever takes

@@ -98,7 +98,7 @@ class Decoding:
     model, which may be compressed with gzip; empty for none."""
     language_model_weight: float = 0.5
     """What the logarithms of an n-gram model are multiplied by beside those of the audio."""
-    word_bonus: float = 1.0
+    word_bonus: float = 1.5
     """Added for every word, as a natural logarithm, with an n-gram model."""
     confidence_slope: float = 1.0
     """Of a word's confidence: sigmoid(slope * logit(p) + offset), where p is the geometric mean of the probabilities of

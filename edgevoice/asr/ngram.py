@@ -33,8 +33,6 @@ _NEVER = -99.0
 """What stands in such files, to base ten, for a probability of 0."""
 _LONGEST_LINE = 100_000
 """Bytes; no n-gram is as long."""
-_MEMORY = 200_000
-"""How many answers are remembered; the same few words are asked for again and again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +104,6 @@ class NgramScorer:
         self._model, self._weight, self._bonus = model, weight, word_bonus
         self._known = KnownWords([*model.ids, *known])
         self._welcome = frozenset(known)
-        self._memory: dict[tuple[State, str], tuple[float, State]] = {}
 
     def start(self, *, begins: bool) -> State:
         """See `WordScorer.start`."""
@@ -115,12 +112,14 @@ class NgramScorer:
 
     def word(self, state: State, word: str) -> tuple[float, State]:
         """See `WordScorer.word`."""
-        found = self._memory.get((state, word))
-        if found is None:
-            if len(self._memory) >= _MEMORY:
-                self._memory.clear()
-            found = self._memory[state, word] = self._scored(state, word)
-        return found
+        assert isinstance(state, tuple)
+        index = self._model.ids.get(word)
+        strange = 0.0 if index is not None or word in self._welcome else UNKNOWN
+        index = self._model.ids.get(OTHER) if index is None else index
+        # a model without <unk> forgets what came before a stranger
+        score = self._model.score(state, -1 if index is None else index)
+        after = () if index is None else (*state, index)[-(self._model.order - 1) :] if self._model.order > 1 else ()
+        return self._weight * score + self._bonus + strange, after
 
     def partial(self, state: State, text: str) -> float:  # noqa: ARG002 - what a word will be matters, not where
         """See `WordScorer.partial`."""
@@ -131,16 +130,6 @@ class NgramScorer:
         assert isinstance(state, tuple)
         end = self._model.ids.get(END)
         return 0.0 if end is None else self._weight * self._model.score(state, end)
-
-    def _scored(self, state: State, word: str) -> tuple[float, State]:
-        assert isinstance(state, tuple)
-        index = self._model.ids.get(word)
-        strange = 0.0 if index is not None or word in self._welcome else UNKNOWN
-        index = self._model.ids.get(OTHER) if index is None else index
-        # a model without <unk> forgets what came before a stranger
-        score = self._model.score(state, -1 if index is None else index)
-        after = () if index is None else (*state, index)[-(self._model.order - 1) :] if self._model.order > 1 else ()
-        return self._weight * score + self._bonus + strange, after
 
 
 def read_arpa(file: Path, case: Case = "mixed") -> Ngrams:

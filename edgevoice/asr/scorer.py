@@ -10,6 +10,9 @@ UNKNOWN = -10.0
 """What a word costs that a language model or word list does not know, as a natural logarithm: it is still written where
 the audio leaves hardly a doubt."""
 
+_MEMORY = 100_000
+"""How many answers are remembered."""
+
 State = Hashable
 """What a scorer remembers of the words before; opaque to everybody else."""
 
@@ -64,6 +67,34 @@ class Together:
         """See `WordScorer.end`."""
         assert isinstance(state, tuple)
         return sum(scorer.end(each) for scorer, each in zip(self._scorers, state, strict=True))
+
+
+class Remembering:
+    """A scorer that is asked once where hypotheses ask the same again and again."""
+
+    def __init__(self, scorer: WordScorer) -> None:
+        self.start, self.end = scorer.start, scorer.end
+        self._scorer = scorer
+        self._words: dict[tuple[State, str], tuple[float, State]] = {}
+        self._partials: dict[tuple[State, str], float] = {}
+
+    def word(self, state: State, word: str) -> tuple[float, State]:
+        """See `WordScorer.word`."""
+        found = self._words.get((state, word))
+        if found is None:
+            if len(self._words) >= _MEMORY:
+                self._words.clear()
+            found = self._words[state, word] = self._scorer.word(state, word)
+        return found
+
+    def partial(self, state: State, text: str) -> float:
+        """See `WordScorer.partial`."""
+        found = self._partials.get((state, text))
+        if found is None:
+            if len(self._partials) >= _MEMORY:
+                self._partials.clear()
+            found = self._partials[state, text] = self._scorer.partial(state, text)
+        return found
 
 
 class KnownWords:
