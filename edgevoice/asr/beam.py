@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr.ctc import Token
-from edgevoice.asr.scorer import Remembering, State, WordScorer
+from edgevoice.asr.scorer import State, WordScorer
 
 _Row = list[tuple[int, float]]
 """The tokens that are possible in a frame with their log-probabilities, likeliest first."""
@@ -64,7 +64,7 @@ class BeamSearch:
         margin: float = MARGIN,
     ) -> None:
         self.vocabulary = tuple(vocabulary)
-        self.scorer = Remembering(scorer) if scorer else None
+        self.scorer = scorer
         self.width, self.floor, self.margin = width, floor, margin
         self.silent = [index for index, piece in enumerate(vocabulary) if index == blank or not piece]
         # a vocabulary whose pieces begin with their spaces has none: its id is then one that no frame ever takes
@@ -187,11 +187,11 @@ class Beams:
                     child.sayer = parent
                 child.next_said = _add(child.next_said, said)
             elif said + parent.held > chance - self._hope:
-                place = parent.place and parent.place.after(self._search.vocabulary[token])
-                if said + (place.held if place else 0.0) < chance or said == _NEVER:
+                place, piece = parent.place, self._search.vocabulary[token]
+                if said + (place.held_after(piece) if place else 0.0) < chance or said == _NEVER:
                     continue
                 if child is None:
-                    child = parent.grown[token] = _Hypothesis(parent, token, place)
+                    child = parent.grown[token] = _Hypothesis(parent, token, place and place.after(piece))
                 child.next_blank, child.next_said, child.sayer = _NEVER, said, parent
                 everyone.append(child)
 
@@ -325,20 +325,28 @@ class _Place:
         self._scorer, self._state, self._banked, self._text = scorer, state, banked, text
         self.held = banked + scorer.partial(state, text)
         """The score of the words, and of the one in the making."""
-        self._after: dict[str, _Place] = {}
+        self._after: dict[str, float] = {}
         self._word: tuple[float, State] | None = None
+
+    def held_after(self, piece: str) -> float:
+        """What `after` would hold: most tokens that are possible are not worth a place."""
+        found = self._after.get(piece)
+        if found is None:
+            banked, state, text = self._moved(piece)
+            found = self._after[piece] = banked + self._scorer.partial(state, text)
+        return found
 
     def after(self, piece: str) -> _Place:
         """The place after one more token."""
-        found = self._after.get(piece)
-        if found is None:
-            if piece.startswith(" "):
-                score, state = self._whole()
-                found = _Place(self._scorer, state, self._banked + score, piece[1:])
-            else:
-                found = _Place(self._scorer, self._state, self._banked, self._text + piece)
-            self._after[piece] = found
-        return found
+        banked, state, text = self._moved(piece)
+        return _Place(self._scorer, state, banked, text)
+
+    def _moved(self, piece: str) -> tuple[float, State, str]:
+        """What is banked, the state and the word in the making after one more token."""
+        if not piece.startswith(" "):
+            return self._banked, self._state, self._text + piece
+        score, state = self._whole()
+        return self._banked + score, state, piece[1:]
 
     def ended(self) -> float:
         """The score if the words are over here."""

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgevoice.asr.scorer import State
+from edgevoice.asr.scorer import MEMORY, State
 from edgevoice.asr.spelling import Spelling
 from edgevoice.errors import ConfigError
 from edgevoice.text import plain
@@ -84,8 +84,13 @@ class HotWords:
     def partial(self, state: State, text: str) -> float:
         """See `WordScorer.partial`; with what is under way, and may be taken back."""
         assert isinstance(state, _Node)
-        banked, node = self._walk(state, text)
-        return banked + node.value
+        found = state.seen.get(text)
+        if found is None:
+            if len(state.seen) >= MEMORY:
+                state.seen.clear()
+            banked, node = self._walk(state, text)
+            found = state.seen[text] = banked + node.value
+        return found
 
     def end(self, state: State) -> float:
         """See `WordScorer.end`."""
@@ -134,6 +139,8 @@ class _Node:
     """What of its value stays if the phrase breaks off: that of the longest phrase that is whole."""
     missed: float = 0.0
     """What the other phrases are worth that became whole meanwhile."""
+    seen: dict[str, float] = field(default_factory=dict)
+    """What the beginning of a word is worth here, as far as it was asked for."""
     after: dict[str, _Node] = field(default_factory=dict)
     fail: _Node | None = None
 

@@ -19,7 +19,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from edgevoice.asr.scorer import UNKNOWN, KnownWords, State
+from edgevoice.asr.scorer import MEMORY, UNKNOWN, KnownWords, State
 from edgevoice.asr.spelling import Case
 from edgevoice.errors import ConfigError
 from edgevoice.text import plain
@@ -104,6 +104,7 @@ class NgramScorer:
         self._model, self._weight, self._bonus = model, weight, word_bonus
         self._known = KnownWords([*model.ids, *known])
         self._welcome = frozenset(known)
+        self._memory: dict[tuple[State, str], tuple[float, State]] = {}
 
     def start(self, *, begins: bool) -> State:
         """See `WordScorer.start`."""
@@ -112,14 +113,12 @@ class NgramScorer:
 
     def word(self, state: State, word: str) -> tuple[float, State]:
         """See `WordScorer.word`."""
-        assert isinstance(state, tuple)
-        index = self._model.ids.get(word)
-        strange = 0.0 if index is not None or word in self._welcome else UNKNOWN
-        index = self._model.ids.get(OTHER) if index is None else index
-        # a model without <unk> forgets what came before a stranger
-        score = self._model.score(state, -1 if index is None else index)
-        after = () if index is None else (*state, index)[-(self._model.order - 1) :] if self._model.order > 1 else ()
-        return self._weight * score + self._bonus + strange, after
+        found = self._memory.get((state, word))
+        if found is None:
+            if len(self._memory) >= MEMORY:
+                self._memory.clear()
+            found = self._memory[state, word] = self._scored(state, word)
+        return found
 
     def partial(self, state: State, text: str) -> float:  # noqa: ARG002 - what a word will be matters, not where
         """See `WordScorer.partial`."""
@@ -130,6 +129,16 @@ class NgramScorer:
         assert isinstance(state, tuple)
         end = self._model.ids.get(END)
         return 0.0 if end is None else self._weight * self._model.score(state, end)
+
+    def _scored(self, state: State, word: str) -> tuple[float, State]:
+        assert isinstance(state, tuple)
+        index = self._model.ids.get(word)
+        strange = 0.0 if index is not None or word in self._welcome else UNKNOWN
+        index = self._model.ids.get(OTHER) if index is None else index
+        # a model without <unk> forgets what came before a stranger
+        score = self._model.score(state, -1 if index is None else index)
+        after = () if index is None else (*state, index)[-(self._model.order - 1) :] if self._model.order > 1 else ()
+        return self._weight * score + self._bonus + strange, after
 
 
 def read_arpa(file: Path, case: Case = "mixed") -> Ngrams:

@@ -10,8 +10,8 @@ UNKNOWN = -10.0
 """What a word costs that a language model or word list does not know, as a natural logarithm: it is still written where
 the audio leaves hardly a doubt."""
 
-_MEMORY = 100_000
-"""How many answers are remembered."""
+MEMORY = 100_000
+"""How many answers a scorer may remember: hypotheses ask the same again and again."""
 
 State = Hashable
 """What a scorer remembers of the words before; opaque to everybody else."""
@@ -69,39 +69,12 @@ class Together:
         return sum(scorer.end(each) for scorer, each in zip(self._scorers, state, strict=True))
 
 
-class Remembering:
-    """A scorer that is asked once where hypotheses ask the same again and again."""
-
-    def __init__(self, scorer: WordScorer) -> None:
-        self.start, self.end = scorer.start, scorer.end
-        self._scorer = scorer
-        self._words: dict[tuple[State, str], tuple[float, State]] = {}
-        self._partials: dict[tuple[State, str], float] = {}
-
-    def word(self, state: State, word: str) -> tuple[float, State]:
-        """See `WordScorer.word`."""
-        found = self._words.get((state, word))
-        if found is None:
-            if len(self._words) >= _MEMORY:
-                self._words.clear()
-            found = self._words[state, word] = self._scorer.word(state, word)
-        return found
-
-    def partial(self, state: State, text: str) -> float:
-        """See `WordScorer.partial`."""
-        found = self._partials.get((state, text))
-        if found is None:
-            if len(self._partials) >= _MEMORY:
-                self._partials.clear()
-            found = self._partials[state, text] = self._scorer.partial(state, text)
-        return found
-
-
 class KnownWords:
     """The words somebody listed, in order, so that the beginning of one is found as fast as the whole."""
 
     def __init__(self, words: Collection[str]) -> None:
         self._words = sorted(set(words))
+        self._begins: dict[str, bool] = {}
 
     def __contains__(self, word: str) -> bool:
         at = bisect_left(self._words, word)
@@ -109,8 +82,13 @@ class KnownWords:
 
     def begins(self, text: str) -> bool:
         """Whether any word begins so; every word begins with nothing."""
-        at = bisect_left(self._words, text)
-        return at < len(self._words) and self._words[at].startswith(text)
+        found = self._begins.get(text)
+        if found is None:
+            if len(self._begins) >= MEMORY:
+                self._begins.clear()
+            at = bisect_left(self._words, text)
+            found = self._begins[text] = at < len(self._words) and self._words[at].startswith(text)
+        return found
 
 
 class WordList:
