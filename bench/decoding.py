@@ -1,8 +1,8 @@
 """What the ways of decoding give and cost: greedy, beam search, and with words to expect, on the same audio.
 
-The language model is made here, of the texts of the train splits; hot words are what a user would list: rarer words of
-the recordings, among as many that are not said. Encoder and decoders take turns on every clip, so that the ratios of
-their CPU time hold on a busy machine.
+The language model is made here, of the texts of the train splits that are not said in the recordings. Hot words are
+what a user would list: rarer words of the recordings, among as many that are not said. Encoder and decoders take turns
+on every clip, so that the ratios of their CPU time hold on a busy machine.
 
 python -m bench.decoding BUNDLE --data DIR/manifest.csv [--data ...] --texts OTHER/manifest.csv [--texts ...]
 """
@@ -107,6 +107,7 @@ def measure(bundle: Path, data: Path, texts: Sequence[str]) -> list[str]:
     model = AcousticModel(load_bundle(bundle), AsrSettings(provider="cpu", threads=1))
     clips = [clip for clip in read_manifest(data) if clip.split == "dev" and clip.text]
     said = [clip.text for clip in clips]
+    texts = [text for text in texts if text not in set(said)]
     there, elsewhere = choose_hot_words(said, texts, model.manifest)
     weight = AsrSettings().hotword_weight
     ways = searches(model.manifest, texts, [Phrase(word, weight) for word in sorted(there | elsewhere)])
