@@ -16,9 +16,11 @@ import numpy.typing as npt
 
 from edgevoice import events
 from edgevoice.asr.bundle import Manifest
+from edgevoice.asr.chunk_recogniser import ChunkRecogniser
 from edgevoice.asr.intent import Detected, IntentTracker, Rejected
 from edgevoice.asr.recogniser import Final, LastPass, Model, Recogniser
 from edgevoice.asr.spelling import Spelling
+from edgevoice.asr.window_recogniser import WindowRecogniser
 from edgevoice.audio.resample import Resampler, clean
 from edgevoice.audio.source import Block, Source
 from edgevoice.config import SAMPLE_RATE, Settings
@@ -76,7 +78,7 @@ class Pipeline:
         self._channel = plain(source.channel)
         self._segmenter = Segmenter(settings.vad, self._detector.frame_samples)
         self._ring = Ring(self._segmenter.lookback)
-        self._recogniser = Recogniser(model, settings.asr, model.manifest)
+        self._recogniser = _recogniser(model, settings)
         self._tracker = IntentTracker(model.manifest, settings.intent)
         self._style = _style(model.manifest, settings)
         self._before: LastPass | None = None  # of the last segment in which something was said
@@ -394,6 +396,13 @@ class _Segment:
     @property
     def speech_s(self) -> float:
         return self.voiced / SAMPLE_RATE
+
+
+def _recogniser(model: Model, settings: Settings) -> Recogniser:
+    """The one that suits the model."""
+    if model.stream() is not None:
+        return ChunkRecogniser(model)
+    return WindowRecogniser(model, settings.asr, model.manifest)
 
 
 def _style(manifest: Manifest, settings: Settings) -> Style | None:

@@ -11,7 +11,6 @@ from edgevoice import pipeline as pipelines
 from edgevoice.asr import session as sessions
 from edgevoice.asr.decoder import greedy_decoder
 from edgevoice.asr.model import AcousticModel, Encoding, live_lengths, load_model
-from edgevoice.asr.recogniser import Recogniser
 from edgevoice.audio.file import FileSource
 from edgevoice.audio.pacing import PacedSource
 from edgevoice.audio.source import Block
@@ -91,6 +90,9 @@ class ScriptedModel:
     def __init__(self, manifest, failures: dict[int, Exception] | None = None) -> None:
         self.manifest, self.failures, self.calls = manifest, failures or {}, 0
         self.decoder = greedy_decoder(manifest)
+
+    def stream(self) -> None:
+        """It hears whole windows."""
 
     def encode(self, samples: np.ndarray) -> Encoding:
         self.calls += 1
@@ -633,7 +635,7 @@ def on_gpu(monkeypatch):
 def partials(monkeypatch) -> list[int]:
     """How many samples each partial pass decodes."""
     found: list[int] = []
-    update = Recogniser.update
+    update = WindowRecogniser.update
 
     def noted(self) -> object:
         encode = self._model.encode
@@ -641,7 +643,7 @@ def partials(monkeypatch) -> list[int]:
             patch.setattr(self._model, "encode", lambda samples: (found.append(len(samples)), encode(samples))[1])
             return update(self)
 
-    monkeypatch.setattr(Recogniser, "update", noted)
+    monkeypatch.setattr(WindowRecogniser, "update", noted)
     return found
 
 

@@ -305,11 +305,7 @@ def _check_values(manifest: Manifest) -> None:
         raise ValueError(f"a bias of {manifest.reject_bias}")
     if not manifest.windows or not all(0 < seconds <= LONGEST_WINDOW_S for seconds in manifest.windows):
         raise ValueError(f"the windows must be more than 0 and at most {LONGEST_WINDOW_S:g} s long")
-    decoding = manifest.decoding
-    if not (0 < decoding.confidence_slope < math.inf and math.isfinite(decoding.confidence_offset)):
-        raise ValueError("confidences that are no numbers, or turned round")
-    if not (0 <= decoding.language_model_weight < math.inf and math.isfinite(decoding.word_bonus)):
-        raise ValueError("a language model whose weights are no numbers")
+    _check_decoding(manifest.decoding)
     for role, graph in manifest.graphs.items():
         features = graph.features
         heads = {"shared": {"ctc", "intent"}, "ctc": {"ctc"}, "intent": {"intent"}}.get(role, set())
@@ -325,6 +321,13 @@ def _check_values(manifest: Manifest) -> None:
             raise ValueError(f"the graph '{role}' hears through an extractor that is none of {', '.join(EXTRACTORS)}")
         if features.normalise == "running" and {len(features.mean), len(features.std)} != {features.mel_bins}:
             raise ValueError(f"the graph '{role}' needs a mean and a deviation for each of {features.mel_bins} bins")
+
+
+def _check_decoding(decoding: Decoding) -> None:
+    if not (0 < decoding.confidence_slope < math.inf and math.isfinite(decoding.confidence_offset)):
+        raise ValueError("confidences that are no numbers, or turned round")
+    if not (0 <= decoding.language_model_weight < math.inf and math.isfinite(decoding.word_bonus)):
+        raise ValueError("a language model whose weights are no numbers")
 
 
 def _text(file: Path) -> str:

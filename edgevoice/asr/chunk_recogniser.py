@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edgevoice.asr.model import AcousticModel, Encoding, ModelStream
-from edgevoice.asr.recogniser import Final, Partial
+from edgevoice.asr.model import Encoding, ModelStream
+from edgevoice.asr.recogniser import Final, Model, Partial
 from edgevoice.asr.stable import StablePrefix
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.events import Word
@@ -26,7 +26,7 @@ class ChunkRecogniser:
         model: one whose `stream` is not None.
     """
 
-    def __init__(self, model: AcousticModel) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
         self._newest: LastChunk | None = None
         self.open(0, np.zeros(0, dtype=np.float32))

@@ -40,7 +40,7 @@ class StablePrefix:
 
     def update(self, words: Sequence[Word], now_s: float) -> tuple[list[Word], list[Word]]:
         """Takes the words of a new pass over audio up to `now_s` (seconds); gives all stable and tentative words."""
-        fresh = self._unsaid(words)
+        fresh = self.unsaid(words)
         agreed = 0
         for before, now in zip(self.tentative, fresh, strict=False):
             if not self._same(before, now) or now.end > now_s - self._settle_s:
@@ -57,9 +57,9 @@ class StablePrefix:
 
     def finish(self, words: Sequence[Word]) -> list[Word]:
         """The final words: the stable ones, then what the final pass has after them."""
-        return self.stable + self._unsaid(words)
+        return self.stable + self.unsaid(words)
 
-    def _unsaid(self, words: Sequence[Word]) -> list[Word]:
+    def unsaid(self, words: Sequence[Word]) -> list[Word]:
         """The words of a pass that come after the stable ones.
 
         Where the pass repeats the last stable word, order decides, so that neither jitter in its times nor "no no no"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from edgevoice.asr.bundle import Manifest
 from edgevoice.asr.decoder import greedy_decoder
 from edgevoice.asr.model import AcousticModel, Encoding, live_lengths, log_softmax
-from edgevoice.asr.recogniser import Recogniser
+from edgevoice.asr.window_recogniser import WindowRecogniser
 from edgevoice.config import AsrSettings
 from tests.tiny import VOCABULARY, WORDS, silence, speak, tiny_bundle
 
@@ -33,6 +33,9 @@ class ScriptedModel:
         self.decoder = greedy_decoder(manifest)
         self.windows: list[tuple[int, int]] = []
 
+    def stream(self) -> None:
+        """It hears whole windows."""
+
     def encode(self, samples: np.ndarray) -> Encoding:
         if not len(samples):
             return Encoding(np.zeros((0, len(VOCABULARY)), dtype=np.float32), None)
@@ -51,7 +54,7 @@ def positions(start: float, end: float) -> np.ndarray:
     return (np.arange(round(start * 16000), round(end * 16000)) / 16000).astype(np.float32)
 
 
-def stream(recogniser: Recogniser, end: float, start: float = 0.0, step: float = 0.02) -> list:
+def stream(recogniser: WindowRecogniser, end: float, start: float = 0.0, step: float = 0.02) -> list:
     """Feeds frames and updates whenever it is due."""
     partials = []
     recogniser.open(round(start * 16000), np.zeros(0, dtype=np.float32))
@@ -71,11 +74,11 @@ SPOKEN = [(word, 0.4 + 0.5 * index, 0.6 + 0.5 * index) for index, word in enumer
 
 def test_an_update_is_due_at_every_hop():
     model = ScriptedModel([])
-    assert len(stream(Recogniser(model, SETTINGS, MANIFEST), 3.2)) == 10
+    assert len(stream(WindowRecogniser(model, SETTINGS, MANIFEST), 3.2)) == 10
 
 
 def test_the_first_update_comes_a_hop_after_the_detection():
-    recogniser = Recogniser(ScriptedModel([]), SETTINGS, MANIFEST)
+    recogniser = WindowRecogniser(ScriptedModel([]), SETTINGS, MANIFEST)
     recogniser.open(0, positions(0, 0.52))
     assert not recogniser.due
     recogniser.feed(positions(0.52, 0.64))
@@ -84,7 +87,7 @@ def test_the_first_update_comes_a_hop_after_the_detection():
 
 def test_windows_are_whole_hops_of_few_lengths_and_never_longer_than_the_largest():
     model = ScriptedModel(SPOKEN)
-    stream(Recogniser(model, SETTINGS, MANIFEST), 8.0)
+    stream(WindowRecogniser(model, SETTINGS, MANIFEST), 8.0)
     lengths = {last - first for first, last in model.windows}
     assert lengths <= set(live_lengths(MANIFEST, SETTINGS.hop_s))
     assert max(lengths) <= 4 * 16000
@@ -100,7 +103,7 @@ def test_the_lengths_of_the_live_path_are_whole_hops():
 
 def test_words_have_their_place_on_the_streams_clock():
     model = ScriptedModel([("one", 10.4, 10.6)])
-    recogniser = Recogniser(model, SETTINGS, MANIFEST)
+    recogniser = WindowRecogniser(model, SETTINGS, MANIFEST)
     partial = stream(recogniser, 12.0, start=10.0)[-1]
     (word,) = partial.stable
     assert (word.start, word.end) == pytest.approx((10.4, 10.6))
@@ -108,7 +111,7 @@ def test_words_have_their_place_on_the_streams_clock():
 
 def test_a_window_begins_a_second_before_the_first_word_that_is_not_stable():
     model = ScriptedModel(SPOKEN)
-    stream(Recogniser(model, SETTINGS, MANIFEST), 8.0)
+    stream(WindowRecogniser(model, SETTINGS, MANIFEST), 8.0)
     first, last = model.windows[-1]
     assert 1.0 <= (last - first) / 16000 <= 2.6
 
@@ -122,7 +125,7 @@ def test_text_that_never_settles_is_committed_before_it_leaves_the_window():
             return super().encode(samples)
 
     model = Fickle(SPOKEN)
-    recogniser = Recogniser(model, SETTINGS, MANIFEST)
+    recogniser = WindowRecogniser(model, SETTINGS, MANIFEST)
     partials = stream(recogniser, 8.0)
     assert max(last - first for first, last in model.windows) <= 4 * 16000
     assert len(partials[-1].stable) > 8
@@ -132,13 +135,13 @@ def test_text_that_never_settles_is_committed_before_it_leaves_the_window():
 
 def test_noise_without_words_slides_the_window():
     model = ScriptedModel([])
-    stream(Recogniser(model, SETTINGS, MANIFEST), 10.0)
+    stream(WindowRecogniser(model, SETTINGS, MANIFEST), 10.0)
     assert model.windows[-1][1] - model.windows[-1][0] == 12 * HOP
 
 
 def test_the_final_pass_hears_the_whole_segment_up_to_its_end():
     model = ScriptedModel(SPOKEN)
-    recogniser = Recogniser(model, SETTINGS, MANIFEST)
+    recogniser = WindowRecogniser(model, SETTINGS, MANIFEST)
     stream(recogniser, 7.2)
     final = recogniser.finish(7 * 16000)
     assert model.windows[-1] == (0, 7 * 16000)
@@ -147,7 +150,7 @@ def test_the_final_pass_hears_the_whole_segment_up_to_its_end():
 
 def test_words_promised_beyond_a_cut_are_not_said_again():
     model = ScriptedModel(SPOKEN)
-    recogniser = Recogniser(model, SETTINGS, MANIFEST)
+    recogniser = WindowRecogniser(model, SETTINGS, MANIFEST)
     stream(recogniser, 6.0)
     first = recogniser.finish(4 * 16000)
     second = stream(recogniser, 9.0, start=4.0)[-1]
@@ -157,7 +160,7 @@ def test_words_promised_beyond_a_cut_are_not_said_again():
 
 def test_a_failing_final_pass_keeps_the_promise_beyond_the_cut():
     model = ScriptedModel(SPOKEN)
-    recogniser = Recogniser(model, SETTINGS, MANIFEST)
+    recogniser = WindowRecogniser(model, SETTINGS, MANIFEST)
     stream(recogniser, 6.0)
     first = recogniser.words
     encode, model.encode = model.encode, lambda _: 1 / 0
@@ -171,7 +174,7 @@ def test_a_failing_final_pass_keeps_the_promise_beyond_the_cut():
 
 def test_the_final_words_begin_with_the_stable_ones_even_if_the_final_pass_disagrees():
     model = ScriptedModel(SPOKEN)
-    recogniser = Recogniser(model, SETTINGS, MANIFEST)
+    recogniser = WindowRecogniser(model, SETTINGS, MANIFEST)
     stable = stream(recogniser, 4.0)[-1].stable
     model.script = [("three", start, end) for _, start, end in SPOKEN]
     final = recogniser.finish(4 * 16000)
@@ -180,7 +183,7 @@ def test_the_final_words_begin_with_the_stable_ones_even_if_the_final_pass_disag
 
 
 def test_skipping_lets_the_hop_pass():
-    recogniser = Recogniser(ScriptedModel([]), SETTINGS, MANIFEST)
+    recogniser = WindowRecogniser(ScriptedModel([]), SETTINGS, MANIFEST)
     recogniser.open(0, np.zeros(0, dtype=np.float32))
     recogniser.feed(positions(0, 0.4))
     recogniser.skip()
@@ -189,7 +192,7 @@ def test_skipping_lets_the_hop_pass():
 
 def test_early_intents_are_those_of_the_window_while_it_reaches_the_start_and_then_a_mean():
     model = ScriptedModel([])
-    partials = stream(Recogniser(model, SETTINGS, MANIFEST), 5.12)
+    partials = stream(WindowRecogniser(model, SETTINGS, MANIFEST), 5.12)
     from_start = [first for first, _ in model.windows if first == 0]
     for partial in partials[: len(from_start)]:
         np.testing.assert_allclose(partial.intent_logits, log_softmax(np.array([0.0, 1.0])), atol=1e-6)
@@ -199,7 +202,7 @@ def test_early_intents_are_those_of_the_window_while_it_reaches_the_start_and_th
 
 def test_a_new_segment_knows_nothing_of_the_last():
     model = ScriptedModel(SPOKEN)
-    recogniser = Recogniser(model, SETTINGS, MANIFEST)
+    recogniser = WindowRecogniser(model, SETTINGS, MANIFEST)
     stream(recogniser, 4.0)
     partial = stream(recogniser, 22.0, start=20.0)[-1]
     assert (partial.stable, partial.tentative) == ((), ())
@@ -207,7 +210,7 @@ def test_a_new_segment_knows_nothing_of_the_last():
 
 def test_a_segment_longer_than_expected_is_kept_whole():
     model = ScriptedModel(SPOKEN)
-    recogniser = Recogniser(model, SETTINGS, MANIFEST)
+    recogniser = WindowRecogniser(model, SETTINGS, MANIFEST)
     stream(recogniser, 30.0, step=0.1)
     recogniser.finish(30 * 16000)
     assert model.windows[-1] == (0, 30 * 16000)
@@ -215,7 +218,7 @@ def test_a_segment_longer_than_expected_is_kept_whole():
 
 def test_an_intent_model_makes_no_captions(tmp_path):
     model = AcousticModel(tiny_bundle(tmp_path, "intent"), SETTINGS)
-    recogniser = Recogniser(model, SETTINGS, model.manifest)
+    recogniser = WindowRecogniser(model, SETTINGS, model.manifest)
     recogniser.open(0, speak("one one one"))
     assert recogniser.update().tentative == ()
     final = recogniser.finish(16000)
@@ -225,7 +228,7 @@ def test_an_intent_model_makes_no_captions(tmp_path):
 
 def test_a_caption_model_has_no_intents(tmp_path):
     model = AcousticModel(tiny_bundle(tmp_path, "ctc"), SETTINGS)
-    recogniser = Recogniser(model, SETTINGS, model.manifest)
+    recogniser = WindowRecogniser(model, SETTINGS, model.manifest)
     recogniser.open(0, speak("one two"))
     assert recogniser.update().intent_logits is None
     assert texts(recogniser.finish(16000).words) == ["one", "two"]
@@ -244,7 +247,7 @@ def tiny(tmp_path_factory):
 )
 def test_the_live_path_hears_what_the_offline_path_hears(tiny, spoken, word_s, gap_s):
     samples = np.concatenate([silence(0.4), speak(" ".join(spoken), word_s, gap_s), silence(0.2)])
-    recogniser = Recogniser(tiny, SETTINGS, tiny.manifest)
+    recogniser = WindowRecogniser(tiny, SETTINGS, tiny.manifest)
     recogniser.open(0, samples[:8320])
     stable: tuple = ()
     for place in range(8320, len(samples), 320):
