@@ -29,6 +29,10 @@ class FeatureStream(Protocol):
         """How many of the model's frames are complete."""
         ...
 
+    def ready_within(self, samples: int) -> int:
+        """How many of them are complete in so many samples from the beginning of the stream."""
+        ...
+
     def look(self, frames: int) -> Array:
         """The graph's input for the next frames, of which so many must be ready: [1, ...]."""
         ...
@@ -53,6 +57,7 @@ class MelStream:
         self._samples = np.zeros(0, dtype=np.float32)
         self._frames = np.zeros((0, settings.mel_bins), dtype=np.float32)
         self._mean = RunningMean(settings) if settings.normalise == "running" else None
+        self._dropped = 0
 
     def feed(self, samples: Array) -> None:
         """Takes the next samples."""
@@ -68,6 +73,11 @@ class MelStream:
         """How many of the model's frames are complete."""
         return len(self._frames) // self._settings.stride
 
+    def ready_within(self, samples: int) -> int:
+        """How many of them are complete in so many samples from the beginning of the stream."""
+        heard = max(0, (samples - WINDOW) // HOP + 1) // self._settings.stride
+        return max(0, min(heard - self._dropped, self.ready))
+
     def look(self, frames: int) -> Array:
         """Stacked frames: [1, frames, mel_bins * stride]."""
         return stack(self._frames[: frames * self._settings.stride], self._settings.stride)[None]
@@ -75,6 +85,7 @@ class MelStream:
     def drop(self, frames: int) -> None:
         """Goes on to the frames behind these."""
         self._frames = self._frames[frames * self._settings.stride :]
+        self._dropped += frames
 
 
 class WaveStream:
@@ -88,6 +99,7 @@ class WaveStream:
     def __init__(self, step: int, reach: int) -> None:
         self._step, self._reach = step, reach
         self._samples = np.zeros(0, dtype=np.float32)
+        self._dropped = 0
 
     def feed(self, samples: Array) -> None:
         """Takes the next samples."""
@@ -96,7 +108,11 @@ class WaveStream:
     @property
     def ready(self) -> int:
         """How many of the model's frames are complete."""
-        return max(0, (len(self._samples) - self._reach) // self._step + 1)
+        return self._frames_in(len(self._samples))
+
+    def ready_within(self, samples: int) -> int:
+        """How many of them are complete in so many samples from the beginning of the stream."""
+        return min(self._frames_in(samples - self._dropped * self._step), self.ready)
 
     def look(self, frames: int) -> Array:
         """Samples: [1, (frames - 1) * step + reach]."""
@@ -105,3 +121,7 @@ class WaveStream:
     def drop(self, frames: int) -> None:
         """Goes on to the frames behind these."""
         self._samples = self._samples[frames * self._step :]
+        self._dropped += frames
+
+    def _frames_in(self, samples: int) -> int:
+        return max(0, (samples - self._reach) // self._step + 1)

@@ -187,10 +187,12 @@ class ModelStream:
         self._intents = logits.get("intent", self._intents)
         return self._model.encoding(logits if self._intents is None else {**logits, "intent": self._intents})
 
-    def rest(self) -> Encoding:
-        """What `advance` would give if nothing came any more, chunks that are not whole included. The stream stays
-        where it is."""
-        logits = {head: value for each, stream in self._streams for head, value in each.by_head(stream.rest()).items()}
+    def rest(self, samples: int) -> Encoding:
+        """What `advance` would give if the stream had ended after so many samples, chunks that are not whole included.
+        The stream stays where it is."""
+        logits = {
+            head: value for each, stream in self._streams for head, value in each.by_head(stream.rest(samples)).items()
+        }
         intents = logits.get("intent", self._intents)
         return self._model.encoding(logits if intents is None else {**logits, "intent": intents})
 
