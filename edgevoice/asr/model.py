@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from edgevoice.asr.batching import Axes, Batching, Named
 from edgevoice.asr.bundle import LONGEST_WINDOW_S, Bundle, Graph, Manifest
 from edgevoice.asr.decoder import make_decoder
 from edgevoice.asr.features import model_input
@@ -63,6 +64,8 @@ class Running:
 
 class AcousticModel:
     """A bundle in running order. With `intent_bundle` the intent head comes from that second bundle.
+
+    Streams in threads of their own may share it: what they want of a graph at the same time is run as one batch.
 
     Raises:
         ModelError: a graph that cannot be run, or a precision that the bundle does not have.
@@ -206,6 +209,8 @@ class _Pass:
         self.heads = heads
         self._bundle, self._graph, self._settings, self._lengths = bundle, graph, settings, lengths
         self._chunk = choose_chunk(graph, settings.hop_s) if graph.chunks else 0
+        self._size = {SIZE: np.array(self._chunk)} if self._chunk else {}
+        self._together = Batching(self._run, self._axes)
         self.session: Session | RemoteSession
         opened = _open_remote(bundle, graph, settings) or _open_here(bundle, graph, settings, lengths)
         self.session, self.precision = opened
@@ -218,15 +223,8 @@ class _Pass:
         """Logits of each head, without the batch axis; nothing for audio shorter than the graph accepts."""
         if len(samples) < self._graph.minimum_samples:
             return {}
-        array = model_input(samples, self._graph.features)
-        try:
-            outputs = self._run(array)
-        except DeviceLostError as error:
-            # words that were said must not be lost; before the first of them, a provider that was named is meant
-            if starting and self._settings.provider != "auto":
-                raise ProviderError(error.what, "Use --provider cpu, or auto, which takes what works") from error
-            self._go_on_without(error)
-            outputs = self._run(array)
+        inputs = {self._graph.input: model_input(samples, self._graph.features), **self._size}
+        outputs = self._run(inputs, starting=True) if starting else self._together(inputs)
         return {head: outputs[self._graph.outputs[head]][0] for head in self.heads}
 
     @property
@@ -241,20 +239,29 @@ class _Pass:
     def step(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """The outputs by name of a graph that hears in chunks; see `Session.step`. What is remembered are arrays of
         this process, so that a GPU that is lost loses nothing."""
-        try:
-            return self._session_here().step(inputs)
-        except DeviceLostError as error:
-            self._go_on_without(error)
-            return self._session_here().step(inputs)
+        return self._together({**self._session_here().nothing, **inputs})
 
     def stream(self) -> EncoderStream:
         """A stretch of speech that is about to begin."""
         return EncoderStream(self, self._graph, self._chunk)
 
-    def _run(self, array: Array) -> dict[str, Array]:
-        if not self._chunk:
-            return self.session.run(array)
-        return self._session_here().step({self._graph.input: array, SIZE: np.array(self._chunk)})
+    def _run(self, inputs: Named, *, starting: bool = False) -> dict[str, npt.NDArray[Any]]:
+        try:
+            return self._run_in_session(inputs)
+        except DeviceLostError as error:
+            # words that were said must not be lost; before the first of them, a provider that was named is meant
+            if starting and self._settings.provider != "auto":
+                raise ProviderError(error.what, "Use --provider cpu, or auto, which takes what works") from error
+            self._go_on_without(error)
+            return self._run_in_session(inputs)
+
+    def _run_in_session(self, inputs: Named) -> dict[str, npt.NDArray[Any]]:
+        return self._session_here().step(inputs) if self._chunk else self.session.run(inputs[self._graph.input])
+
+    def _axes(self) -> Axes | None:
+        """None where a stream's numbers would depend on its company: int8 scales what it hears by the loudest value
+        of a whole batch; and on a server, which makes batches of its own."""
+        return self.session.axes if isinstance(self.session, Session) and self.precision != "int8" else None
 
     def _session_here(self) -> Session:
         assert isinstance(self.session, Session)
