@@ -38,6 +38,8 @@ _USE_FP32 = "Set EDGEVOICE_ASR_PRECISION=fp32"
 _LONGEST = int((LONGEST_WINDOW_S + 1) * SAMPLE_RATE)
 """Samples. Neither a segment nor an utterance may be longer, whatever the settings say: a minute and what a detector's
 frame or a resampler adds."""
+_SMALL = 50_000_000
+"""Bytes of a graph."""
 _PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32"), "tensorrt": ("fp16", "fp32")}
 
 
@@ -289,7 +291,7 @@ def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: Seq
     provider = "cpu" if settings.precision == "int8" and settings.provider == "auto" else settings.provider
     usual = lengths[-1] if lengths else graph.minimum_samples
     options = SessionOptions(
-        threads=settings.threads,
+        threads=_threads(bundle, graph, settings),
         digests=bundle.manifest.files if settings.keep_optimised else {},
         search=settings.convolution_search,
         cuda_graph=settings.cuda_graph,
@@ -303,6 +305,12 @@ def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: Seq
         raise ModelError(f"The model '{bundle.manifest.name}' puts out values that are no numbers", remedy) from error
     names = {bundle.file(graph, name): name for name in _precisions(graph, session.provider, settings.precision)}
     return session, names[session.file]
+
+
+def _threads(bundle: Bundle, graph: Graph, settings: AsrSettings) -> int:
+    """Threads on the CPU. A step of a small model is over before a second one has woken up."""
+    size = min(bundle.file(graph, name).stat().st_size for name in graph.variants)
+    return 1 if graph.chunks and size <= _SMALL else settings.threads
 
 
 def live_lengths(manifest: Manifest, hop_s: float, shortest: int = 0) -> range:
