@@ -113,7 +113,7 @@ def as_int16(samples: Samples) -> npt.NDArray[np.int16]:
     """Samples -1..1 as 16-bit integers. A plain cast would wrap what is louder and has no answer for NaN."""
     if not np.isfinite(samples).all():  # the check is quick, for every frame, and the mending is not
         samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-    return np.rint(np.minimum(np.maximum(samples, -1.0), 1.0) * 32767).astype(np.int16)
+    return np.asarray(np.rint(np.minimum(np.maximum(samples, -1.0), 1.0) * 32767), dtype=np.int16)
 
 
 def _check_length(frame: Samples, expected: int) -> None:
