@@ -8,7 +8,6 @@ Recognition"). Wav2Vec2's positional convolution, which hears 1.26 s ahead, beco
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,11 +77,9 @@ class Chunking:
         encoder: Any = encoder_of(model)[1]
         check_streamable(encoder.config)
         self.chunks = chunks
-        self.size: int | torch.Tensor = chunks.usual
+        self.size = chunks.usual
         """Frames of a chunk outside of training."""
-        self.mask: Callable[[torch.Tensor], torch.Tensor] = self._whole
-        """What is added to the attention scores of a layer that hears [batch, frames, hidden]."""
-        self._now: int | torch.Tensor = self.size
+        self._now = self.size
         encoder.register_forward_pre_hook(self._draw)
         for layer in encoder.encoder.layers:
             layer.register_forward_pre_hook(self._add_mask, with_kwargs=True)
@@ -96,16 +93,14 @@ class Chunking:
         sizes = self.chunks.sizes
         self._now = sizes[int(torch.randint(len(sizes), ()))] if encoder.training else self.size
 
-    def _whole(self, hidden: torch.Tensor) -> torch.Tensor:
-        return chunk_mask(hidden.shape[1], self._now, self.chunks.left, hidden)
-
     def _add_mask(self, _: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        mask = self.mask(arguments[0] if arguments else named["hidden_states"])
+        hidden = arguments[0] if arguments else named["hidden_states"]
+        mask = chunk_mask(hidden.shape[1], self._now, self.chunks.left, hidden)
         padding = named.get("attention_mask")
         return arguments, {**named, "attention_mask": mask if padding is None else torch.minimum(padding, mask)}
 
 
-def chunk_mask(frames: int, size: int | torch.Tensor, left: int, like: torch.Tensor) -> torch.Tensor:
+def chunk_mask(frames: int, size: int, left: int, like: torch.Tensor) -> torch.Tensor:
     """What is added to attention scores, 0 or the smallest number: [1, 1, frames, frames], of the type of `like`."""
     places = torch.arange(frames, device=like.device)
     begins = places // size * size
