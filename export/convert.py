@@ -1,4 +1,4 @@
-"""From a checkpoint to an ONNX graph in fp32, by Optimum or as a step (`export.step`), and its entry in the manifest."""
+"""From a checkpoint to an ONNX graph in fp32, by Optimum or as a step (`export.step`), and its manifest entry."""
 
 from __future__ import annotations
 

@@ -28,8 +28,7 @@ _FILE_VERSION = 9
 
 
 class Writer:
-    """A graph that is being written. Called with an operator, the names of its inputs and its attributes it adds a node
-    and returns the name of what comes out.
+    """A graph that is being written.
 
     Args:
         model: whose parameters it will hold.
@@ -45,10 +44,11 @@ class Writer:
         self._outputs: list[onnx.ValueInfoProto] = []
 
     def __call__(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """Adds a node, with the names of its inputs; returns the name of what comes out."""
         return self.several(1, operator, *inputs, **attributes)[0]
 
     def several(self, count: int, operator: str, *inputs: str, **attributes: Any) -> list[str]:
-        """Adds a node from which several things come out."""
+        """Adds a node from which so many things come out."""
         name = f"{operator}_{len(self._nodes)}"
         outputs = [name] if count == 1 else [f"{name}_{number}" for number in range(count)]
         domain = _RUNTIME if operator in _OF_THE_RUNTIME else None
@@ -87,9 +87,8 @@ class Writer:
             factor: what the results are multiplied by; a power of two, which changes no digit of a weight.
         """
         weight = self._joined([layer.weight for layer in layers], factor)
-        if layers[0].bias is None:
-            return self("MatMul", inputs, weight)
-        return self("Gemm", inputs, weight, self._joined([layer.bias for layer in layers], factor))
+        biases = [layer.bias for layer in layers if layer.bias is not None]
+        return self("Gemm", inputs, weight, self._joined(biases, factor)) if biases else self("MatMul", inputs, weight)
 
     def _joined(self, parameters: Sequence[torch.Tensor], factor: float) -> str:
         names = [self._names[id(parameter)] for parameter in parameters]

@@ -16,6 +16,7 @@ Each layer's are inputs of their own: to cut one large input apart and to put it
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -25,11 +26,9 @@ from edgevoice.asr.steps import NEXT, SIZE
 from export import onnx_files
 from export.onnx_configs import CTC_OUTPUT, INTENT_OUTPUT
 from export.onnx_writer import Writer
-from export.step_layers import Stream, bert, wav2vec2
+from export.step_layers import BATCH, Stream, bert, wav2vec2
 from training.loading import Checkpoint
 from training.models import ctc_head_of, encoder_of
-
-_BATCH = "batch"
 
 
 def write(checkpoint: Checkpoint, file: Path) -> None:
@@ -47,20 +46,20 @@ def graph_of(checkpoint: Checkpoint) -> onnx.ModelProto:
     """The graph of a checkpoint's step."""
     model, task = checkpoint.model, checkpoint.task
     assert checkpoint.chunking is not None
-    _, encoder = encoder_of(model)
+    encoder: Any = encoder_of(model)[1]
     put = Writer(model)
     features = encoder.config.model_type == "wav2vec2-bert"
-    shape = (_BATCH, "time", encoder.config.feature_projection_input_dim) if features else (_BATCH, "time")
-    inputs = put.takes(model.main_input_name, np.float32, shape)
-    chunk, heard = put.takes(SIZE, np.int64, ()), put.takes("frames", np.int64, (_BATCH,))
+    width = (encoder.config.feature_projection_input_dim,) if features else ()
+    inputs = put.takes(model.main_input_name, np.float32, (BATCH, "time", *width))
+    chunk, heard = put.takes(SIZE, np.int64, ()), put.takes("frames", np.int64, (BATCH,))
     stream = Stream(put, chunk, heard, checkpoint.chunking.chunks.left)
     hidden = (bert if features else wav2vec2)(stream, encoder, inputs)
     if task != "intent":
         head = ctc_head_of(model)
         assert head is not None
         logits = stream.by_frame(put.linear(hidden, head), head.out_features)
-        put.gives(CTC_OUTPUT, logits, np.float32, (_BATCH, "new_frames", head.out_features))
-    frames = put.gives(NEXT + "frames", put("Add", heard, stream.frames), np.int64, (_BATCH,))
+        put.gives(CTC_OUTPUT, logits, np.float32, (BATCH, "new_frames", head.out_features))
+    frames = put.gives(NEXT + "frames", put("Add", heard, stream.frames), np.int64, (BATCH,))
     if task != "ctc":
         _intent(stream, checkpoint, hidden, frames)
     return put.written(last=NEXT)
@@ -74,10 +73,10 @@ def _intent(stream: Stream, checkpoint: Checkpoint, hidden: str, frames: str) ->
     if checkpoint.task == "joint":
         projected = put("Gelu", projected)
     by_frame = stream.by_frame(projected, projector.out_features)
-    shape = (_BATCH, projector.out_features)
+    shape = (BATCH, projector.out_features)
     before = put.takes("pooled", np.float32, shape)
     pooled = put("Add", before, put("ReduceSum", by_frame, put.constant([1]), keepdims=0))
     pooled = put.gives(NEXT + "pooled", pooled, np.float32, shape)
     count = put("Cast", put("Unsqueeze", frames, put.constant([1])), to=onnx.TensorProto.FLOAT)
     logits = put.linear(put("Div", pooled, count), classifier)
-    put.gives(INTENT_OUTPUT, logits, np.float32, (_BATCH, classifier.out_features))
+    put.gives(INTENT_OUTPUT, logits, np.float32, (BATCH, classifier.out_features))

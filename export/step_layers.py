@@ -1,12 +1,13 @@
 """The layers of encoders that hear in chunks, written for a step of a stream: Wav2Vec2 and Wav2Vec2-BERT.
 
 A step of a third of a second is a dozen frames. Its matrix products are bound by reading their weights, and beside them
-every node costs microseconds, whatever it does. So there are few: frames lie in rows, [batch * frames, width], but where
-time or batch matter; layers that hear the same are one product; what depends on shapes alone is computed once.
+every node costs microseconds, whatever it does. So there are few: frames lie in rows, [batch * frames, width], except
+where time or batch matter; layers that hear the same are one product; what depends on shapes alone is computed once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from torch import nn
 from edgevoice.asr.steps import NEXT
 from export.onnx_writer import Writer
 
-ACTIVATIONS = {"gelu": "Gelu", "relu": "Relu", "silu": "QuickGelu", "swish": "QuickGelu"}
-"""What Transformers calls them -> the operator."""
+_ACTIVATIONS = {"gelu": "Gelu", "relu": "Relu", "silu": "QuickGelu", "swish": "QuickGelu"}
+"""What Transformers calls them (`training.chunked.ACTIVATIONS`) -> the operator."""
+BATCH = "batch"
+"""The axis of streams."""
 _NEVER = -1e4
 """Added to a score that does not count; the softmax makes 0 of it, in half precision, too."""
 
@@ -45,10 +48,10 @@ class Stream:
         self.frames = write("Shape", hidden, start=1, end=2)
         zero, one = write.constant(0), write.constant(1)
         count = write("Squeeze", self.frames)
-        self._places = write("Range", zero, count, one)  # the first new frame is number 0
+        places = write("Range", zero, count, one)  # the first new frame is number 0
+        self._places = write("Unsqueeze", places, write.constant([1]))
         self._keys = write("Range", write.constant(-self.left), count, one)
         begins = write("Mul", write("Div", self._places, self._chunk), self._chunk)
-        begins = write("Unsqueeze", begins, write.constant([1]))
         known = write("Reshape", write("Neg", self._heard), write.constant([-1, 1, 1, 1]))
         first = write("Max", write("Sub", begins, write.constant(self.left)), known)
         seen = write(
@@ -69,7 +72,7 @@ class Stream:
         """[batch, frames, ...] as [batch * frames, width]."""
         return self.write("Reshape", frames, self.write.constant([-1, width]))
 
-    def go_on(self, name: str, new: str, shape: tuple[int, ...], axis: int) -> str:
+    def go_on(self, name: str, new: str, shape: Sequence[int], axis: int) -> str:
         """What was remembered and behind it what is new; as much of the end is remembered again.
 
         Args:
@@ -78,7 +81,8 @@ class Stream:
             shape: of what is remembered, for one stream.
             axis: that of time.
         """
-        write, described = self.write, ("batch", *shape)
+        write = self.write
+        described: tuple[int | str, ...] = (BATCH, *shape)
         together = write("Concat", write.takes(name, np.float32, described), new, axis=axis)
         end = write.constant([np.iinfo(np.int64).max])
         last = write("Slice", together, self.frames, end, write.constant([axis]))
@@ -89,11 +93,10 @@ class Stream:
         """How far each key is from each frame, 0 for `left` frames or more before it: [batch, heads, frames, keys]."""
         write, key = self.write, (left, right, heads)
         if key not in self._distances:
-            far = write("Sub", self._keys, write("Unsqueeze", self._places, write.constant([1])))
-            near = write("Clip", far, write.constant(-left), write.constant(right))
-            keys = write("Add", self.frames, write.constant([self.left]))
-            shape = write("Concat", self._batch, write.constant([heads]), self.frames, keys, axis=0)
-            self._distances[key] = write("Expand", write("Add", near, write.constant(left)), shape)
+            far = write("Sub", self._keys, write("Sub", self._places, write.constant(left)))
+            near = write("Clip", far, write.constant(0), write.constant(left + right))
+            shape = write("Concat", self._batch, write.constant([heads, 1, 1]), axis=0)
+            self._distances[key] = write("Expand", near, shape)
         return self._distances[key]
 
     def norm(self, hidden: str, norm: nn.LayerNorm) -> str:
@@ -103,7 +106,7 @@ class Stream:
 
     def activation(self, hidden: str, name: str) -> str:
         """An activation by Transformers' name."""
-        operator = ACTIVATIONS[name]
+        operator = _ACTIVATIONS[name]
         return self.write(operator, hidden, **({"alpha": 1.0} if operator == "QuickGelu" else {}))
 
     def feed_forward(self, hidden: str, module: Any, activation: str, factor: float = 1.0) -> str:
@@ -217,7 +220,7 @@ def wav2vec2(stream: Stream, encoder: Any, inputs: str) -> str:
     return hidden
 
 
-def _positions(stream: Stream, conv: nn.Conv1d, hidden: str, activation: str) -> str:
+def _positions(stream: Stream, conv: Any, hidden: str, activation: str) -> str:
     """What a frame learns of its place from those before it; trained with as much padding, all of it to the left."""
     write, width, kernel = stream.write, conv.out_channels, conv.kernel_size[0]
     new = write("Transpose", stream.by_frame(hidden, width), perm=[0, 2, 1])

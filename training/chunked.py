@@ -22,6 +22,8 @@ from training.models import encoder_of, frame_samples
 
 STREAMABLE = ("wav2vec2", "wav2vec2-bert")
 """Encoders whose parts are causal, or can be made so."""
+ACTIVATIONS = ("gelu", "relu", "silu", "swish")
+"""Those that a step is exported with."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,12 @@ def check_streamable(config: Any) -> None:
             f"Positions of the kind '{config.position_embeddings_type}' depend on the whole recording",
             'Choose position_embeddings_type = "relative_key"',
         )
+    for key in ("hidden_act", "feat_extract_activation"):
+        if getattr(config, key, "gelu") not in ACTIVATIONS:
+            raise ConfigError(
+                f"{key} is '{getattr(config, key)}', which cannot be exported for streaming",
+                f"Choose one of {', '.join(ACTIVATIONS)}",
+            )
     if getattr(config, "add_adapter", False):
         raise ConfigError("A model with an adapter cannot be trained for streaming", "Leave out add_adapter")
 

@@ -145,7 +145,7 @@ def test_models_of_one_head(tmp_path, encoder, features, task) -> None:
 
 
 @FAMILIES
-def test_every_weight_can_be_had_back(tmp_path, encoder, features, step, reach) -> None:  # noqa: ARG001
+def test_every_weight_can_be_had_back(tmp_path, encoder, features, step, reach) -> None:
     """Bit for bit, though some are joined, turned or halved in the graph."""
     loaded = checkpoint(encoder, features)
     to_onnx(loaded, tmp_path / "step.onnx")
