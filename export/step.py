@@ -6,8 +6,7 @@ The same graph decodes a whole recording, in one step with nothing to remember. 
     frames    []                    how many were heard before
     keys_0    [heads, left, size]   of the frames before in each layer, the newest last; zeros where there were none
     values_0  [heads, left, size]
-    tail_0    [kernel, width]       the end of what each convolution over time heard; Wav2Vec2 has one, `tail`, of
-                                    [width, kernel]
+    tail_0    [kernel - 1, width]   the end of what each convolution over time heard; Wav2Vec2 has one, `tail`
     pooled    [width]               the sum over frames of what the intent head takes the mean of
 
 Each layer's are inputs of their own: to cut one large input apart and to put it together again would copy it twice.

@@ -119,6 +119,23 @@ class Stream:
         kernel for the CPU takes several times as long as both."""
         return self.write("Sum", hidden, more)
 
+    def convolution(self, name: str, rows: str, conv: Any) -> str:
+        """A convolution over what was heard before and what is new, as rows.
+
+        Args:
+            name: of what is remembered for it.
+            rows: what is new.
+            conv: one as wide as its input, of stride 1, that hears nothing of what comes.
+        """
+        write, width, kernel = self.write, conv.out_channels, conv.kernel_size[0]
+        heard = self.go_on(name, self.by_frame(rows, width), (kernel - 1, width), axis=1)
+        # as an image of one column: onnxruntime has fast kernels for images, and they take this layout as it is
+        image = write("Transpose", write("Unsqueeze", heard, write.constant([2])), perm=[0, 3, 1, 2])
+        weights = [write.parameter(conv.weight, shape=(*conv.weight.shape, 1))]
+        weights += [write.parameter(conv.bias)] if conv.bias is not None else []
+        image = write("Conv", image, *weights, group=conv.groups, kernel_shape=[kernel, 1])
+        return self.rows(write("Transpose", image, perm=[0, 2, 3, 1]), width)
+
     def attention(self, number: int, hidden: str, layers: tuple[nn.Linear, ...], heads: int, distance: Any) -> str:
         """Mixes the values of what each new frame sees.
 
@@ -177,17 +194,10 @@ def _bert_layer(stream: Stream, number: int, layer: Any, hidden: str, config: An
 
 
 def _convolution(stream: Stream, number: int, module: Any, hidden: str, activation: str) -> str:
-    write, depthwise = stream.write, module.depthwise_conv
-    width, kernel = depthwise.out_channels, depthwise.kernel_size[0]
+    write = stream.write
     both = write.linear(stream.norm(hidden, module.layer_norm), module.pointwise_conv1)
     value, gate = write.several(2, "Split", both, axis=1, num_outputs=2)
-    new = stream.by_frame(write("Mul", value, write("Sigmoid", gate)), width)
-    heard = stream.go_on(f"tail_{number}", new, (kernel - 1, width), axis=1)
-    # as an image of one column: onnxruntime's fast kernels for the CPU are for images, and take this layout as it is
-    image = write("Transpose", write("Unsqueeze", heard, write.constant([2])), perm=[0, 3, 1, 2])
-    weight = write.parameter(depthwise.weight, shape=(width, 1, kernel, 1))
-    image = write("Conv", image, weight, group=width, kernel_shape=[kernel, 1])
-    mixed = stream.rows(write("Transpose", image, perm=[0, 2, 3, 1]), width)
+    mixed = stream.convolution(f"tail_{number}", write("Mul", value, write("Sigmoid", gate)), module.depthwise_conv)
     normed = stream.activation(stream.norm(mixed, module.depthwise_layer_norm), activation)
     return write.linear(normed, module.pointwise_conv2)
 
@@ -209,7 +219,9 @@ def wav2vec2(stream: Stream, encoder: Any, inputs: str) -> str:
     normed = stream.norm(stream.rows(frames, config.conv_dim[-1]), projection.layer_norm)
     hidden = write.linear(normed, projection.projection)
     layers = encoder.encoder
-    hidden = stream.plus(hidden, _positions(stream, layers.pos_conv_embed.conv, hidden, config.feat_extract_activation))
+    # what a frame learns of its place comes from those before it
+    placed = stream.convolution("tail", hidden, layers.pos_conv_embed.conv)
+    hidden = stream.plus(hidden, stream.activation(placed, config.feat_extract_activation))
     if config.do_stable_layer_norm:
         for number, layer in enumerate(layers.layers):
             hidden = _layer_normed_before(stream, number, layer, hidden, config.hidden_act)
@@ -218,16 +230,6 @@ def wav2vec2(stream: Stream, encoder: Any, inputs: str) -> str:
     for number, layer in enumerate(layers.layers):
         hidden = _layer_normed_behind(stream, number, layer, hidden, config.hidden_act)
     return hidden
-
-
-def _positions(stream: Stream, conv: Any, hidden: str, activation: str) -> str:
-    """What a frame learns of its place from those before it; trained with as much padding, all of it to the left."""
-    write, width, kernel = stream.write, conv.out_channels, conv.kernel_size[0]
-    new = write("Transpose", stream.by_frame(hidden, width), perm=[0, 2, 1])
-    heard = stream.go_on("tail", new, (width, kernel - 1), axis=2)
-    weights = write.parameter(conv.weight), write.parameter(conv.bias)
-    placed = write("Conv", heard, *weights, group=conv.groups, kernel_shape=[kernel])
-    return stream.activation(stream.rows(write("Transpose", placed, perm=[0, 2, 1]), width), activation)
 
 
 def _self_attention(stream: Stream, number: int, attention: Any, hidden: str) -> str:
