@@ -183,7 +183,8 @@ def _build(
         logger.info("converting %s (%s)", before.name if before else checkpoint.name, role)
         convert.to_onnx(checkpoint, file)
         plain[role] = onnx_files.copy(file, folder.parent)
-        fused = fuse(file, checkpoint.model, checkpoint.encoder_config)
+        # a step is written as it is to run
+        fused = 0 if checkpoint.chunking else fuse(file, checkpoint.model, checkpoint.encoder_config)
         logger.info("attention: %s", f"{fused} nodes, one a layer" if fused else "as exported")
         convert.note_aliases(checkpoint.model, file)
         graphs[role] = convert.graph(checkpoint, file)

@@ -1,4 +1,4 @@
-"""From a checkpoint to an ONNX graph in fp32, by Optimum, and its entry in the manifest."""
+"""From a checkpoint to an ONNX graph in fp32, by Optimum or as a step (`export.step`), and its manifest entry."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ _OPTIMUM_TASKS = {"ctc": "automatic-speech-recognition", "intent": "audio-classi
 def to_onnx(checkpoint: Checkpoint, file: Path) -> None:
     """Writes the fp32 graph of a checkpoint; every weight inside the one file, or in a second one beside it."""
     _fold_weight_norm(checkpoint.model)
+    if checkpoint.chunking:
+        step.write(checkpoint, file)
+        return
     with tempfile.TemporaryDirectory(dir=file.parent) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns about every shape it fixes; parity decides, not it
         exported = Path(folder) / "model.onnx"
-        if checkpoint.chunking:
-            step.write(checkpoint, exported)
-        elif checkpoint.task == "joint":
+        if checkpoint.task == "joint":
             optimum_export(checkpoint.model, joint_config(checkpoint.model), exported, opset=OPSET)
         else:
             _export_one_head(checkpoint, Path(folder))
@@ -81,7 +82,7 @@ def note_aliases(model: Any, file: Path) -> None:
     lost = {name: array for name, array in wanted.items() if name not in held or held[name].shape != array.shape}
     aliases = {name: by_content[_content(array)] for name, array in lost.items() if _content(array) in by_content}
     if aliases:
-        onnx.helper.set_model_props(proto, {ALIASES: json.dumps(aliases)})
+        proto.metadata_props.add(key=ALIASES, value=json.dumps(aliases))
         onnx_files.save(proto, file)
 
 

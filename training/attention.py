@@ -43,7 +43,7 @@ class _Forward:
         )
         # scaling the query once is cheaper than scaling [frames, frames] scores
         query = query * (1.0 / math.sqrt(module.head_size))
-        scores = torch.matmul(query, key.transpose(-2, -1)) + relative_scores(query, key.shape[2], module)
+        scores = torch.matmul(query, key.transpose(-2, -1)) + relative_scores(query, module)
         if attention_mask is not None:
             scores = scores + attention_mask
         weights = module.dropout(torch.softmax(scores, dim=-1))
@@ -55,11 +55,10 @@ class _Forward:
         return module.linear_out(mixed), weights
 
 
-def relative_scores(query: torch.Tensor, keys: int, module: Wav2Vec2BertSelfAttention) -> torch.Tensor:
-    """The part of the scores that depends on distance: [batch, heads, frames, keys]. The last query and the last key
-    are of the same frame; where there are more keys, they are of frames that were heard before."""
+def relative_scores(query: torch.Tensor, module: Wav2Vec2BertSelfAttention) -> torch.Tensor:
+    """The part of the scores that depends on distance: [batch, heads, frames, frames]."""
     left, right = module.left_max_position_embeddings, module.right_max_position_embeddings
     products = torch.matmul(query, module.distance_embedding.weight.to(query.dtype).T)  # [batch, heads, frames, 73]
-    places = torch.arange(keys, device=query.device)
-    distance = torch.clamp(places[None, :] - places[keys - query.shape[2] :, None], -left, right) + left
+    positions = torch.arange(query.shape[2], device=query.device)
+    distance = torch.clamp(positions[None, :] - positions[:, None], -left, right) + left
     return torch.gather(products, -1, distance.expand(query.shape[0], query.shape[1], -1, -1))

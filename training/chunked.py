@@ -8,7 +8,6 @@ Recognition"). Wav2Vec2's positional convolution, which hears 1.26 s ahead, beco
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +22,8 @@ from training.models import encoder_of, frame_samples
 
 STREAMABLE = ("wav2vec2", "wav2vec2-bert")
 """Encoders whose parts are causal, or can be made so."""
+ACTIVATIONS = ("gelu", "relu", "silu", "swish")
+"""Those that a step is exported with."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,9 @@ class Chunking:
         encoder: Any = encoder_of(model)[1]
         check_streamable(encoder.config)
         self.chunks = chunks
-        self.size: int | torch.Tensor = chunks.usual
+        self.size = chunks.usual
         """Frames of a chunk outside of training."""
-        self.mask: Callable[[torch.Tensor], torch.Tensor] = self._whole
-        """What is added to the attention scores of a layer that hears [batch, frames, hidden]."""
-        self._now: int | torch.Tensor = self.size
+        self._now = self.size
         encoder.register_forward_pre_hook(self._draw)
         for layer in encoder.encoder.layers:
             layer.register_forward_pre_hook(self._add_mask, with_kwargs=True)
@@ -96,16 +95,14 @@ class Chunking:
         sizes = self.chunks.sizes
         self._now = sizes[int(torch.randint(len(sizes), ()))] if encoder.training else self.size
 
-    def _whole(self, hidden: torch.Tensor) -> torch.Tensor:
-        return chunk_mask(hidden.shape[1], self._now, self.chunks.left, hidden)
-
     def _add_mask(self, _: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        mask = self.mask(arguments[0] if arguments else named["hidden_states"])
+        hidden = arguments[0] if arguments else named["hidden_states"]
+        mask = chunk_mask(hidden.shape[1], self._now, self.chunks.left, hidden)
         padding = named.get("attention_mask")
         return arguments, {**named, "attention_mask": mask if padding is None else torch.minimum(padding, mask)}
 
 
-def chunk_mask(frames: int, size: int | torch.Tensor, left: int, like: torch.Tensor) -> torch.Tensor:
+def chunk_mask(frames: int, size: int, left: int, like: torch.Tensor) -> torch.Tensor:
     """What is added to attention scores, 0 or the smallest number: [1, 1, frames, frames], of the type of `like`."""
     places = torch.arange(frames, device=like.device)
     begins = places // size * size
@@ -130,6 +127,12 @@ def check_streamable(config: Any) -> None:
             f"Positions of the kind '{config.position_embeddings_type}' depend on the whole recording",
             'Choose position_embeddings_type = "relative_key"',
         )
+    for key in ("hidden_act", "feat_extract_activation"):
+        if getattr(config, key, "gelu") not in ACTIVATIONS:
+            raise ConfigError(
+                f"{key} is '{getattr(config, key)}', which cannot be exported for streaming",
+                f"Choose one of {', '.join(ACTIVATIONS)}",
+            )
     if getattr(config, "add_adapter", False):
         raise ConfigError("A model with an adapter cannot be trained for streaming", "Leave out add_adapter")
 

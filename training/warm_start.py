@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,38 @@ FUSED = "qkv_proj"
 ALIASES = "edgevoice.aliases"
 """Key of a graph's metadata: a JSON object of parameters that have no tensor of their own -> the name of an equal one.
 The exporter keeps one of equal tensors only."""
+HELD = "edgevoice.held"
+"""Key of a graph's metadata: a JSON object of parameters that are part of a tensor of another name or shape -> what
+`Held` says."""
 _NORMED = ".parametrizations.weight."
 _TRAINING_ONLY = ("masked_spec_embed",)
 """Parameters that only training uses, so that no graph has them."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Where in a graph a parameter is."""
+
+    tensor: str
+    """What holds it."""
+    shape: tuple[int, ...]
+    """Its own."""
+    columns: tuple[int, int] | None = None
+    """Where in the tensor's last axis it begins and ends; None for all of it."""
+    factor: float = 1.0
+    """What it was multiplied by: a power of two, so that it can be had back bit for bit."""
+    transposed: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain types."""
+        return asdict(self)
+
+    def taken_from(self, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The parameter."""
+        array = tensors[self.tensor]
+        if self.columns:
+            array = array[..., slice(*self.columns)]
+        return (array.T if self.transposed else array).reshape(self.shape) / np.float32(self.factor)
 
 
 def checkpoint_folder(name: str, scratch: Path) -> str:
@@ -88,9 +118,9 @@ def _load_weights(model: Any, bundle: Bundle, graph: Graph) -> None:
     import onnx
 
     proto = onnx.load(str(bundle.file(graph, "fp32")))
-    arrays = named_weights(proto)
     try:
-        arrays |= {name: arrays[same] for name, same in _aliases(proto).items()}
+        arrays = named_weights(proto)
+        arrays |= {name: arrays[same] for name, same in _noted(proto, ALIASES).items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _not_trainable(bundle) from error
     weights = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
@@ -108,21 +138,22 @@ def named_weights(proto: Any) -> dict[str, np.ndarray]:
     """The tensors of a graph under the names and in the shape of the parameters that they were."""
     import onnx
 
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
     weights: dict[str, np.ndarray] = {}
-    for tensor in proto.graph.initializer:
-        array = onnx.numpy_helper.to_array(tensor)
-        transposed = tensor.name.endswith(TRANSPOSED)
-        name = tensor.name.removesuffix(TRANSPOSED)
+    for held, array in tensors.items():
+        transposed = held.endswith(TRANSPOSED)
+        name = held.removesuffix(TRANSPOSED)
         parts = np.split(array, 3, axis=-1) if FUSED in name else [array]
         heads = ("q_proj", "k_proj", "v_proj") if FUSED in name else (FUSED,)
         for head, part in zip(heads, parts, strict=True):
             weights[name.replace(FUSED, head)] = part.T if transposed else part
-    return weights
+    return weights | {name: Held(**where).taken_from(tensors) for name, where in _noted(proto, HELD).items()}
 
 
-def _aliases(proto: Any) -> dict[str, str]:
+def _noted(proto: Any, key: str) -> dict[str, Any]:
+    """A JSON object of a graph's metadata, empty where there is none."""
     found = {entry.key: entry.value for entry in proto.metadata_props}
-    return dict(json.loads(found.get(ALIASES, "{}")))
+    return dict(json.loads(found.get(key, "{}")))
 
 
 def _weight_norms(weights: dict[str, torch.Tensor], wanted: Iterable[str]) -> dict[str, torch.Tensor]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
+import onnx
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForAudioClassification, AutoModelForCTC
 
 from edgevoice.asr.bundle import FeatureSettings, load_bundle
 from edgevoice.asr.model import AcousticModel
-from edgevoice.asr.steps import SIZE
+from edgevoice.asr.session import Session, open_session
+from edgevoice.asr.steps import NEXT, SIZE
 from edgevoice.config import AsrSettings
 from export.build import ExportOptions, export
+from export.convert import graph, to_onnx
 from export.parity import load_clips
-from export.step import Step, to_onnx
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
 from training.attention import use_fast_relative_key
 from training.chunked import hear_in_chunks
@@ -23,25 +26,56 @@ from training.config import StreamingConfig
 from training.loading import Checkpoint
 from training.models import JointConfig, JointModel
 from training.run import train
+from training.warm_start import named_weights
 
 MEL = FeatureSettings(kind="log_mel", stride=4)
 WAVE = FeatureSettings(kind="waveform")
 
 
-def checkpoint(encoder, features) -> Checkpoint:
-    """A joint one with random weights that hears in chunks."""
+POST_NORMED = {**TINY_WAV2VEC2, "do_stable_layer_norm": False}
+ADAPTED = {**TINY_WAV2VEC2, "adapter_attn_dim": 4, "conv_bias": True}
+PLAIN_BERT = {**TINY_BERT, "position_embeddings_type": None}
+
+
+def checkpoint(encoder, features, task="joint") -> Checkpoint:
+    """One with random weights that hears in chunks."""
     torch.manual_seed(1)
-    model = JointModel(JointConfig(encoder=dict(encoder), vocab_size=8, classifier_size=8, num_labels=3)).eval()
+    options = dict(encoder)
+    if task == "joint":
+        model = JointModel(JointConfig(encoder=options, vocab_size=8, classifier_size=8, num_labels=3)).eval()
+    else:
+        auto = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
+        config = AutoConfig.for_model(options.pop("model_type"), **options, vocab_size=8, num_labels=3)
+        model = auto.from_config(config, attn_implementation="eager").eval()
+    for parameter in model.parameters():  # zeros and ones would hide what is left out or mixed up
+        torch.nn.init.normal_(parameter, std=0.3)
     use_fast_relative_key(model)
     chunking = hear_in_chunks(model, features, StreamingConfig(chunks_s=(0.08, 0.2), left_s=0.24))
-    return Checkpoint("tiny", "joint", model, features, tuple("abcdefgh"), 0, ("x", "y", "z"), chunking)
+    return Checkpoint("tiny", task, model, features, tuple("abcdefgh"), 0, ("x", "y", "z"), chunking)
+
+
+def session_of(loaded: Checkpoint, folder: Path) -> Session:
+    """A session on its graph."""
+    to_onnx(loaded, folder / "step.onnx")
+    return open_session(folder / "step.onnx", "cpu")
 
 
 FAMILIES = pytest.mark.parametrize(
     ("encoder", "features", "step", "reach"),
-    [(TINY_BERT, MEL, 1, 1), (TINY_WAV2VEC2, WAVE, 320, 590)],
-    ids=["bert", "wav2vec2"],
+    [
+        (TINY_BERT, MEL, 1, 1),
+        (PLAIN_BERT, MEL, 1, 1),
+        (TINY_WAV2VEC2, WAVE, 320, 590),
+        (POST_NORMED, WAVE, 320, 590),
+        (ADAPTED, WAVE, 320, 590),
+    ],
+    ids=["bert", "bert without positions", "wav2vec2", "wav2vec2 normed behind", "wav2vec2 adapted"],
 )
+
+
+def sound(streams: int, step: int, reach: int, frames: int = 33) -> torch.Tensor:
+    """The inputs of so many frames."""
+    return torch.randn((streams, frames, 320) if step == 1 else (streams, step * (frames - 1) + reach))
 
 
 def cuts(frames: int, size: int) -> list[tuple[int, int]]:
@@ -52,55 +86,78 @@ def cuts(frames: int, size: int) -> list[tuple[int, int]]:
 
 @FAMILIES
 @pytest.mark.parametrize("size", [2, 5])
-def test_steps_give_what_the_whole_gives(encoder, features, step, reach, size) -> None:
-    """In PyTorch: as the model was trained, and a step at a time."""
+def test_steps_give_what_the_whole_gives(tmp_path, encoder, features, step, reach, size) -> None:
+    """What the model gives as it was trained, the graph gives in steps and in one go, with any size of chunks."""
     loaded = checkpoint(encoder, features)
     assert loaded.chunking is not None
     loaded.chunking.size = size
-    inputs = torch.randn((2, 33, 320) if step == 1 else (2, step * 32 + reach))
+    inputs = sound(1, step, reach)
     with torch.no_grad():
         whole = loaded.model(**{loaded.model.main_input_name: inputs})
-        stepper = Step(loaded)
-        state = tuple(stepper.nothing(2).values())
-        found = []
-        for begin, end in cuts(33, size):
-            new = inputs[:, begin * step : (end - 1) * step + reach]
-            ctc, intent, *state = stepper(new, torch.tensor(size), *state)
-            found.append(ctc)
-    np.testing.assert_allclose(torch.cat(found, dim=1), whole.ctc_logits, atol=1e-5)
-    np.testing.assert_allclose(intent, whole.intent_logits, atol=1e-5)
-
-
-@FAMILIES
-@pytest.mark.parametrize("size", [2, 5])
-def test_the_graph_does_the_same(tmp_path, encoder, features, step, reach, size) -> None:
-    """For one stream as for two, in steps and in one go, with any size of chunks."""
-    loaded = checkpoint(encoder, features)
-    assert loaded.chunking is not None
-    loaded.chunking.size = size
-    inputs = torch.randn((1, 33, 320) if step == 1 else (1, step * 32 + reach))
-    with torch.no_grad():
-        whole = loaded.model(**{loaded.model.main_input_name: inputs})
-    stepper = Step(loaded)
-    to_onnx(stepper, tmp_path / "step.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "step.onnx", providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-
-    def run(parts: list[tuple[int, int]]) -> tuple[Any, Any]:
-        state = {each: value.numpy() for each, value in stepper.nothing(1).items()}
+    session = session_of(loaded, tmp_path)
+    for parts in (cuts(33, size), [(0, 33)]):
+        state: dict[str, Any] = {}
         found = []
         for begin, end in parts:
             new = inputs[:, begin * step : (end - 1) * step + reach].numpy()
-            feeds = {name: new, SIZE: np.array(size), **state}
-            ctc, intent, *after = session.run(None, feeds)
-            state = dict(zip(state, after, strict=True))
-            found.append(ctc)
-        return np.concatenate(found, axis=1), intent
+            outputs = session.step({loaded.model.main_input_name: new, SIZE: np.array(size), **state})
+            state = remembered(outputs)
+            found.append(outputs["ctc_logits"])
+        np.testing.assert_allclose(np.concatenate(found, axis=1), whole.ctc_logits, atol=1e-5, rtol=1e-5)
+        np.testing.assert_allclose(outputs["intent_logits"], whole.intent_logits, atol=1e-5, rtol=1e-5)
 
-    for parts in (cuts(33, size), [(0, 33)]):
-        ctc, intent = run(parts)
-        np.testing.assert_allclose(ctc, whole.ctc_logits, atol=1e-4)
-        np.testing.assert_allclose(intent, whole.intent_logits, atol=1e-4)
+
+@FAMILIES
+def test_streams_that_began_at_different_times_share_a_step(tmp_path, encoder, features, step, reach) -> None:
+    """Each gives what it gives alone."""
+    loaded = checkpoint(encoder, features)
+    name, size = loaded.model.main_input_name, np.array(5)
+    session = session_of(loaded, tmp_path)
+    inputs = sound(2, step, reach).numpy()
+
+    def alone(stream: int, begin: int, end: int, state: dict[str, Any]) -> dict[str, Any]:
+        new = inputs[stream : stream + 1, begin * step : (end - 1) * step + reach]
+        return session.step({name: new, SIZE: size, **state})
+
+    before = [remembered(alone(0, 0, 5, {})), remembered(alone(1, 0, 25, {}))]
+    expected = [alone(0, 5, 12, before[0]), alone(1, 25, 32, before[1])]
+    both = {each: np.concatenate([state[each] for state in before]) for each in before[0]}
+    pieces = [inputs[:1, 5 * step : 11 * step + reach], inputs[1:, 25 * step : 31 * step + reach]]
+    found = session.step({name: np.concatenate(pieces), SIZE: size, **both})
+    for output, value in found.items():
+        together = np.concatenate([each[output] for each in expected])
+        np.testing.assert_allclose(value, together, atol=1e-5, rtol=1e-5, err_msg=output)
+
+
+@pytest.mark.parametrize(("encoder", "features"), [(TINY_BERT, MEL), (TINY_WAV2VEC2, WAVE)], ids=["bert", "wav2vec2"])
+@pytest.mark.parametrize("task", ["ctc", "intent"])
+def test_models_of_one_head(tmp_path, encoder, features, task) -> None:
+    loaded = checkpoint(encoder, features, task)
+    assert loaded.chunking is not None
+    inputs = sound(1, 1, 1) if features is MEL else sound(1, 320, 590)
+    name, size = loaded.model.main_input_name, np.array(loaded.chunking.size)
+    with torch.no_grad():
+        whole = loaded.model(**{name: inputs}).logits
+    session = session_of(loaded, tmp_path)
+    entry = graph(loaded, tmp_path / "step.onnx")
+    found = session.step({name: inputs.numpy(), SIZE: size})
+    np.testing.assert_allclose(found[entry.outputs[task]], whole, atol=1e-5, rtol=1e-5)
+
+
+@FAMILIES
+def test_every_weight_can_be_had_back(tmp_path, encoder, features, step, reach) -> None:
+    """Bit for bit, though some are joined, turned or halved in the graph."""
+    loaded = checkpoint(encoder, features)
+    to_onnx(loaded, tmp_path / "step.onnx")
+    held = named_weights(onnx.load(str(tmp_path / "step.onnx")))
+    for name, value in loaded.model.named_parameters():
+        if not name.endswith("masked_spec_embed"):
+            np.testing.assert_array_equal(held[name], value.detach().numpy(), err_msg=name)
+
+
+def remembered(outputs: dict[str, Any]) -> dict[str, Any]:
+    """What goes into the next step."""
+    return {name.removeprefix(NEXT): each for name, each in outputs.items() if name.startswith(NEXT)}
 
 
 @pytest.mark.slow

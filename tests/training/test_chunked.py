@@ -86,6 +86,7 @@ def test_padding_stays_padding() -> None:
     ("changes", "said"),
     [
         ({"feat_extract_norm": "group", "do_stable_layer_norm": False}, "normalised over the whole recording"),
+        ({"hidden_act": "gelu_new"}, "hidden_act is 'gelu_new'"),
         ({"model_type": "hubert"}, "A hubert cannot be trained for streaming"),
     ],
 )

@@ -24,13 +24,29 @@ from training.warm_start import checkpoint_folder, unpack
 ONLY_FP32 = ExportOptions(precisions=("fp32",))
 
 
-@pytest.fixture(scope="module", params=[("joint", TINY_BERT), ("ctc", TINY_WAV2VEC2)], ids=["joint", "ctc"])
+STREAMING = (
+    "model.streaming={chunks_s=[0.16, 0.32], left_s=0.8}",
+    "model.features.kind=waveform",
+    "model.features.normalise=none",
+)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("joint", TINY_BERT, ()),
+        ("ctc", TINY_WAV2VEC2, ()),
+        ("joint", TINY_BERT, STREAMING[:1]),
+        ("ctc", TINY_WAV2VEC2, STREAMING),
+    ],
+    ids=["joint", "ctc", "joint in chunks", "ctc in chunks"],
+)
 def exported(request, tmp_path_factory):
     """A task, its manifest of clips, a checkpoint and the bundle made of it."""
-    task, encoder = request.param
+    task, encoder, streaming = request.param
     folder = tmp_path_factory.mktemp("exported")
     clips = small_corpus(folder)
-    train(task, tiny_recipe(clips, encoder, "trainer.max_steps=5"), folder / "run")
+    train(task, tiny_recipe(clips, encoder, "trainer.max_steps=5", *streaming), folder / "run")
     export([str(folder / "run")], folder / "bundle", ONLY_FP32)
     return task, clips, folder / "run", folder / "bundle"
 
