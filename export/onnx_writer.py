@@ -129,7 +129,6 @@ class Writer:
         graph = helper.make_graph(self._nodes, "step", self._inputs, outputs, tensors)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(_RUNTIME, 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=_FILE_VERSION, producer_name="edgevoice")
-        onnx.checker.check_model(model)
         helper.set_model_props(model, {HELD: json.dumps({name: held.as_json() for name, held in self._held.items()})})
         return model
 
