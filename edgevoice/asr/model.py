@@ -25,7 +25,7 @@ from edgevoice.asr.session import (
 )
 from edgevoice.asr.steps import SIZE, EncoderStream, choose_chunk
 from edgevoice.config import SAMPLE_RATE, AsrSettings
-from edgevoice.errors import ModelError, ProviderError
+from edgevoice.errors import ConfigError, ModelError, ProviderError
 
 if TYPE_CHECKING:
     from edgevoice.asr.remote import RemoteSession
@@ -67,13 +67,15 @@ class AcousticModel:
     Raises:
         ModelError: a graph that cannot be run, or a precision that the bundle does not have.
         ProviderError: the provider asked for cannot be used.
-        ConfigError: the address of the server is none, or hot words or a language model cannot be used.
+        ConfigError: the address of the server is none, hot words or a language model cannot be used, or the hop is
+            longer than its windows, or no length of its chunks.
     """
 
     def __init__(self, bundle: Bundle, settings: AsrSettings, intent_bundle: Bundle | None = None) -> None:
         self.manifest = combined_manifest(bundle.manifest, intent_bundle.manifest if intent_bundle else None)
         self.decoder = make_decoder(bundle, settings)
         """Makes words of its log-probabilities."""
+        _check_windows(self.manifest, settings)
         self._lengths = live_lengths(self.manifest, settings.hop_s)
         self._passes = [
             _Pass(its, graph, heads, settings, live_lengths(self.manifest, settings.hop_s, graph.minimum_samples))
@@ -307,6 +309,17 @@ def live_lengths(manifest: Manifest, hop_s: float, shortest: int = 0) -> range:
     hop = max(1, round(hop_s * SAMPLE_RATE))
     largest = max(hop, int(manifest.windows[-1] * SAMPLE_RATE) // hop * hop)
     return range(max(hop, math.ceil(shortest / hop) * hop), largest + 1, hop)
+
+
+def _check_windows(manifest: Manifest, settings: AsrSettings) -> None:
+    """Raises ConfigError for settings that no window of the model can hold."""
+    longest = manifest.windows[-1]
+    if manifest.streaming != "window":
+        return
+    for name, seconds in (("asr.hop_s", settings.hop_s), ("asr.context_s", settings.context_s)):
+        if seconds > longest:
+            what = f"{name} is {seconds:g}, and the longest window of the model '{manifest.name}' is {longest:g} s"
+            raise ConfigError(what, f"Choose {longest:g} or less")
 
 
 def _noise(length: int) -> Array:
