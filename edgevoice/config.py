@@ -53,7 +53,7 @@ class AsrSettings:
     precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"
     """"auto": fp16 on CUDA and int8 on CPU where the bundle has them, otherwise fp32."""
     threads: int = 2
-    """Threads of ONNX Runtime on the CPU."""
+    """Threads of ONNX Runtime on the CPU; a small model that hears in chunks takes one, which is quicker."""
     convolution_search: Literal["heuristic", "exhaustive", "default"] = "heuristic"
     """How CUDA chooses the kernel of a convolution. "exhaustive" tries all whenever audio of a new length comes, which
     stops captions for a moment; `python -m bench.gpu` compares them."""

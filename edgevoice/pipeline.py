@@ -85,6 +85,7 @@ class Pipeline:
         self._before: LastPass | None = None  # of the last segment in which something was said
         self._level = Level(_LEVEL_SAMPLES)
         self._segment: _Segment | None = None
+        self._ahead: _Ahead | None = None
         self._over: deque[_Over] = deque()
         self._running = model.running
         self._away = self._waited = self._stopped = False
@@ -193,7 +194,10 @@ class Pipeline:
             yield from self._change(change)
         if self._over and self._ring.end >= self._retry:
             yield from self._finish()
-        if self._segment and self._recogniser.due:
+        if self._segment and self._segmenter.ending is not None:
+            # silence says nothing new: what the words are is found out now, to be there when the hangover is over
+            yield from self._look_ahead(self._segment, self._segmenter.ending)
+        elif self._segment and self._recogniser.due:
             yield from self._update(self._segment)
 
     def _change(self, change: SegmentOpened | SegmentClosed) -> Iterator[Event]:
@@ -212,6 +216,19 @@ class Pipeline:
         self._segments += 1
         return events.SpeechStarted(**self._place(), segment=opened.segment, start=start / SAMPLE_RATE)
 
+    def _look_ahead(self, segment: _Segment, end: int) -> Iterator[Event]:
+        """The last pass of a segment that will end there if nobody goes on to speak; once."""
+        if (self._ahead and self._ahead.last_pass.end == end) or self._over or self._late or segment.broken:
+            return
+        self._ahead = _Ahead(self._recogniser.end(end))
+        try:
+            final = self._ahead.final = self._ahead.last_pass.run()
+        except Exception:  # noqa: BLE001 - it is tried again when the segment is over, and what is wrong is said then
+            return
+        yield from self._moved()
+        stable, _ = segment.shown
+        yield from self._show(segment, stable, final.words, final.intent_logits)
+
     def _update(self, segment: _Segment) -> Iterator[Event]:
         if segment.broken or not self._pace.allows(self._at()):
             self._recogniser.skip()
@@ -229,15 +246,28 @@ class Pipeline:
             return
         self._away = self._waited = False
         yield from self._moved()
-        words = _plain_words((*partial.stable, *partial.tentative))
         stable = self._written(segment, _plain_words(partial.stable))
+        yield from self._show(segment, stable, (*partial.stable, *partial.tentative), partial.intent_logits)
+
+    def _show(
+        self, segment: _Segment, stable: str, heard: tuple[Word, ...], intent_logits: Array | None
+    ) -> Iterator[Event]:
+        """What is known of a segment so far, where it is news.
+
+        Args:
+            segment: the open one.
+            stable: the text that is.
+            heard: all words, which begin with it.
+            intent_logits: [labels]
+        """
+        words = _plain_words(heard)
         tentative = self._written(segment, words)[len(stable) :].strip()
         if "ctc" in self._model.heads and (stable, tentative) != segment.shown:
             segment.shown = (stable, tentative)
             yield events.CaptionUpdated(
                 **self._place(), segment=segment.id, stable=stable, tentative=tentative, latency=self._latency()
             )
-        verdict = self._tracker.early(partial.intent_logits, speech_s=segment.speech_s, at=self._at())
+        verdict = self._tracker.early(intent_logits, speech_s=segment.speech_s, at=self._at())
         if verdict:
             yield self._detected(segment, verdict, formatted(words, None), early=True)
 
@@ -245,8 +275,11 @@ class Pipeline:
         self._segment = None
         start, end = segment.start / SAMPLE_RATE, closed.end / SAMPLE_RATE
         yield events.SpeechEnded(**self._place(), segment=segment.id, start=start, end=end)
-        last_pass = self._recogniser.end(closed.end)
-        self._over.append(_Over(segment, last_pass, self._tracker.announced))
+        ahead, self._ahead = self._ahead, None
+        if not ahead or ahead.last_pass.end != closed.end:
+            ahead = _Ahead(self._recogniser.end(closed.end))
+        last_pass = ahead.last_pass
+        self._over.append(_Over(segment, last_pass, ahead.final, closed.speech_end, self._tracker.announced))
         yield from self._finish()
         self._before = last_pass if last_pass.words else self._before
 
@@ -261,7 +294,7 @@ class Pipeline:
             try:
                 # who stopped the stream does not wait once more for a model that was away
                 if not (self._away and self._stopped):
-                    final, failed = over.last_pass.run(), False
+                    final, failed = over.final or over.last_pass.run(), False
                     self._away = self._waited = False
             except ModelAwayError as error:
                 yield from self._model_away(error)
@@ -288,7 +321,7 @@ class Pipeline:
                 end=end / SAMPLE_RATE,
                 text=self._written(segment, words),
                 words=words,
-                latency=self._latency() + max(0, self._ring.end - end) / SAMPLE_RATE,
+                latency=self._latency() + max(0, self._ring.end - over.speech_end) / SAMPLE_RATE,
             )
         if "intent" in self._model.heads and not failed:
             verdict = self._tracker.final(
@@ -376,12 +409,24 @@ class Pipeline:
         return max(0.0, self._clock() - self._arrived)
 
 
+@dataclasses.dataclass(slots=True)
+class _Ahead:
+    """The last pass of a segment that may be over."""
+
+    last_pass: LastPass
+    final: Final | None = None
+    """What it gave, if it was run."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Over:
-    """A segment that is over and whose last pass is still to be done."""
+    """A segment that is over and whose last pass is still to be done, or was done ahead."""
 
     segment: _Segment
     last_pass: LastPass
+    final: Final | None
+    speech_end: int
+    """Samples on the stream's clock."""
     announced: bool
     """Whether its intent was announced early."""
 

@@ -29,9 +29,10 @@ from edgevoice.asr.features import model_input
 from edgevoice.asr.graph_file import references
 from edgevoice.errors import ModelError, UsageError
 from edgevoice.paths import known_models
-from export import convert, disk, onnx_files, parity
+from export import convert, disk, onnx_files, parity, words
 from export.fuse import fuse
 from export.precision import halve, quantise
+from export.words import Words
 from training import calibrate
 from training.loading import Checkpoint, load_checkpoint, training_record
 from training.sources import set_names
@@ -61,6 +62,8 @@ class ExportOptions:
     """A folder whose files (card, sample call) go into the bundle as they are."""
     licence: str = ""
     language: str = ""
+    words: Words | None = None
+    """A language model that the bundle brings along; None for none, or for the one that a bundle has already."""
 
 
 def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = ExportOptions()) -> Manifest:
@@ -84,6 +87,8 @@ def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = Ex
             unpacked = [unpack(before.path, Path(scratch) / role, role) for role in roles]  # type: ignore[arg-type]
             loaded = [load_checkpoint(str(name)) for name in unpacked]
         _check_pairing(loaded)
+        if options.words:
+            words.check(options.words, next((each.vocabulary for each in loaded if each.vocabulary), ()))
         folder = Path(scratch) / "bundle"
         folder.mkdir()
         _copy_extras(before, options.extras, folder)
@@ -207,6 +212,8 @@ def _build(
     if manifest.vocabulary and not figures["fp32"].words:
         logger.warning("the model says nothing on the clips, so that its text proves little")
     manifest = dataclasses.replace(manifest, parity={name: p.as_dict() for name, p in figures.items()})
+    if options.words:  # not before: what is proven is what the graph says
+        manifest = dataclasses.replace(manifest, decoding=words.add(options.words, folder, manifest.decoding))
     return seal(folder, manifest)
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgevoice.errors import UsageError
 from edgevoice.paths import MANIFEST_NAME
 from training import network
+
+if TYPE_CHECKING:
+    from export.words import Words
 
 EXAMPLE = """examples:
   edgevoice export runs/banking-en --output models/mine
@@ -60,6 +65,7 @@ def main(arguments: Sequence[str]) -> int:
             extras=options.extras,
             licence=options.licence,
             language=options.language,
+            words=_words(options),
         ),
     )
     for precision, figures in manifest.parity.items():
@@ -68,6 +74,24 @@ def main(arguments: Sequence[str]) -> int:
     if options.triton:
         _serve(options.output, options.triton)
     return 0
+
+
+def _words(options: argparse.Namespace) -> Words | None:
+    from export.words import Words
+
+    for flag, value in (
+        ("--language-model-weight", options.language_model_weight),
+        ("--word-bonus", options.word_bonus),
+    ):
+        if value is not None and options.language_model is None:
+            raise UsageError(f"{flag} is about --language-model, which is missing", "Leave it out, or name the file")
+        if value is not None and not math.isfinite(value):
+            raise UsageError(f"{flag} {value} is no number to count with", "Choose another")
+    if options.language_model_weight is not None and options.language_model_weight < 0:
+        raise UsageError("--language-model-weight is negative", "Choose 0 or more")
+    if options.language_model is None:
+        return None
+    return Words(options.language_model, options.language_model_weight, options.word_bonus)
 
 
 def _serve_bundle(name: str, triton: Path | None) -> int:
@@ -137,5 +161,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--licence", default="", help="licence of the weights")
     parser.add_argument("--language", default="", help="language of the captions, for example en")
+    parser.add_argument(
+        "--language-model",
+        type=Path,
+        metavar="FILE",
+        help="a word list or an ARPA n-gram model (.gz too) that goes along: which words its captions expect",
+    )
+    parser.add_argument("--language-model-weight", type=float, help="how much an n-gram model counts (0.5)")
+    parser.add_argument("--word-bonus", type=float, help="what each word is worth with an n-gram model (1.5)")
     parser.add_argument("--force", action="store_true", help="replace what is in --output")
     return parser

@@ -16,6 +16,7 @@ dozen of them and three tokens to choose from, and arrays of that size took five
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Sequence
@@ -123,6 +124,21 @@ class Beams:
         """Drops the hypotheses that differ from the best in its first `count` tokens, so that those are settled."""
         wanted = self._best(final=False).cut(count)
         self._keep(self._beam, [each for each in self._beam if each.cut(count) is wanted])
+
+    def fork(self) -> Beams:
+        """The same stream again: what the one hears does not change the other."""
+        twins: dict[_Hypothesis, _Hypothesis] = {}
+        for each in self._beam:
+            ancestor: _Hypothesis | None = each
+            while ancestor and ancestor not in twins:
+                twins[ancestor] = copy.copy(ancestor)
+                ancestor = ancestor.before
+        for twin in twins.values():
+            twin.before = twins[twin.before] if twin.before else None
+            twin.grown = {token: twins[child] for token, child in twin.grown.items() if child in twins}
+        fork = copy.copy(self)
+        fork._beam = [twins[each] for each in self._beam]  # noqa: SLF001 - of its own kind
+        return fork
 
     def hypotheses(self) -> dict[tuple[str, ...], float]:
         """Every hypothesis, as the texts of its tokens, with its log-probability as far as the audio goes."""

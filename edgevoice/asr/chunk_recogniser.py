@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from edgevoice.asr.decoder import GrowingWords
 from edgevoice.asr.model import Encoding, ModelStream
 from edgevoice.asr.recogniser import Final, Model, Partial
 from edgevoice.asr.stable import StablePrefix
@@ -35,29 +36,22 @@ class ChunkRecogniser:
         """Begins a segment at `start_sample` (16 kHz, stream's clock) with the audio from there to now."""
         stream = self._model.stream()
         assert stream is not None
-        self._stream: ModelStream = stream
-        self._start = start_sample
         before = self._newest
         # a segment may be cut in the past, before words that were promised: they are not said again
         last = before.words[-1] if before and before.words and start_sample == before.end else None
-        promised = last is not None and start_sample < last.end * SAMPLE_RATE
-        self._said = StablePrefix(last if promised else None)
-        self._decoding = self._model.decoder.open(self._model.frame_seconds, start_sample / SAMPLE_RATE)
-        self._stream.feed(audio)
+        promised = last if last is not None and start_sample < last.end * SAMPLE_RATE else None
+        words = self._model.decoder.open(self._model.frame_seconds, start_sample / SAMPLE_RATE)
+        self._segment = _Segment(start_sample, stream, words, StablePrefix(promised))
+        self.feed(audio)
 
     def feed(self, samples: Array) -> None:
         """Adds the segment's next samples."""
-        self._stream.feed(samples)
+        self._segment.stream.feed(samples)
 
     @property
     def due(self) -> bool:
         """Whether a whole chunk has come since the last update."""
-        return self._stream.due
-
-    @property
-    def words(self) -> tuple[Word, ...]:
-        """The segment's words so far, stable and tentative."""
-        return tuple(self._said.unsaid(self._decoding.words()))
+        return self._segment.stream.due
 
     def skip(self) -> None:
         """Lets this hop pass without an update; its frames are encoded with those of the next."""
@@ -68,40 +62,61 @@ class ChunkRecogniser:
         Raises:
             ModelError: the model failed; the words so far stay as they are.
         """
-        encoding = self._stream.advance()
-        self._hear(encoding)
-        words = self._decoding.words()
-        stable, tentative = words[: self._decoding.settled()], words[self._decoding.settled() :]
-        return Partial(tuple(self._said.unsaid(stable)), tuple(self._said.unsaid(tentative)), encoding.intent_logits)
+        return self._segment.update()
 
     def end(self, end_sample: int) -> LastChunk:
         """The end of the segment, at `end_sample` (stream's clock), to be run now or when it can be."""
-        self._newest = LastChunk(self, end_sample)
+        self._newest = LastChunk(self._segment, end_sample)
         return self._newest
 
-    def rest(self, end_s: float) -> Final:
-        """The words of the whole segment that begin before `end_s`, the chunk that is not whole included."""
-        encoding = self._stream.rest()
-        self._hear(encoding)
-        words = [word for word in self._decoding.words(final=True) if word.start < end_s]
-        return Final(tuple(self._said.unsaid(words)), encoding.intent_logits)
 
-    def _hear(self, encoding: Encoding) -> None:
-        if encoding.log_probs is not None:
-            self._decoding.feed(encoding.log_probs)
+class _Segment:
+    """One stretch of speech: what of it is encoded, and the words in that."""
+
+    def __init__(self, start: int, stream: ModelStream, words: GrowingWords, said: StablePrefix) -> None:
+        self.start, self.stream = start, stream
+        self._words, self._said = words, said
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """The words so far, stable and tentative."""
+        return tuple(self._said.unsaid(self._words.words()))
+
+    def update(self) -> Partial:
+        """Encodes the chunks that have come."""
+        encoding = self.stream.advance()
+        _hear(self._words, encoding)
+        words = self._words.words()
+        stable, tentative = words[: self._words.settled()], words[self._words.settled() :]
+        return Partial(tuple(self._said.unsaid(stable)), tuple(self._said.unsaid(tentative)), encoding.intent_logits)
+
+    def final(self, end: int) -> Final:
+        """The words that begin before sample `end` of the stream, all audio until there heard, and those that were
+        promised. Changes nothing."""
+        encoding = self.stream.rest(end - self.start)
+        promised, words = self._words.settled(), self._words.fork()
+        _hear(words, encoding)
+        every = words.words(final=True)
+        said = [word for number, word in enumerate(every) if number < promised or word.start < end / SAMPLE_RATE]
+        return Final(tuple(self._said.unsaid(said)), encoding.intent_logits)
+
+
+def _hear(words: GrowingWords, encoding: Encoding) -> None:
+    if encoding.log_probs is not None:
+        words.feed(encoding.log_probs)
 
 
 class LastChunk:
     """The end of a segment that is over."""
 
-    def __init__(self, recogniser: ChunkRecogniser, end: int) -> None:
+    def __init__(self, segment: _Segment, end: int) -> None:
         self.audio = np.zeros(0, dtype=np.float32)
         """Nothing is kept: all but the last chunk is encoded."""
         self.end = end
         """Where it ends, in samples on the stream's clock."""
-        self.words = recogniser.words
+        self.words = segment.words
         """The words so far; once it has run, all."""
-        self._recogniser = recogniser
+        self._segment = segment
 
     def run(self) -> Final:
         """Encodes what is left.
@@ -109,6 +124,6 @@ class LastChunk:
         Raises:
             ModelError: the model failed; `words` still holds the words so far.
         """
-        final = self._recogniser.rest(self.end / SAMPLE_RATE)
+        final = self._segment.final(self.end)
         self.words = final.words
         return final

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -95,6 +96,12 @@ class GreedyTokens:
 
     def settle(self, count: int) -> None:
         """Nothing to do."""
+
+    def fork(self) -> GreedyTokens:
+        """The same stream again: what the one hears does not change the other."""
+        twin = copy.copy(self)
+        twin._tokens = list(self._tokens)  # noqa: SLF001 - of its own kind
+        return twin
 
 
 def words(tokens: Iterable[Token], frame_seconds: float, offset_s: float) -> list[Word]:

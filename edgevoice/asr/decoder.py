@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,6 +56,10 @@ class Tokens(Protocol):
 
     def settle(self, count: int) -> None:
         """Lets nothing change the first `count` of them."""
+        ...
+
+    def fork(self) -> Tokens:
+        """The same stream again: what the one hears does not change the other."""
         ...
 
 
@@ -112,6 +117,12 @@ class GrowingWords:
             tokens = self._tokens.tokens(final=True)
         found = ctc.words(tokens, self._frame_seconds, self._offset_s)
         return [dataclasses.replace(word, confidence=self._confidence(word.confidence)) for word in found]
+
+    def fork(self) -> GrowingWords:
+        """The same words again: what the one hears does not change the other."""
+        twin = copy.copy(self)
+        twin._tokens = self._tokens.fork()  # noqa: SLF001 - of its own kind
+        return twin
 
     def settled(self) -> int:
         """How many of `words` are whole, and can be changed by no frame to come."""

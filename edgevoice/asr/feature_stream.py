@@ -29,6 +29,10 @@ class FeatureStream(Protocol):
         """How many of the model's frames are complete."""
         ...
 
+    def ready_within(self, samples: int) -> int:
+        """How many of them are complete in so many samples from the beginning of the stream."""
+        ...
+
     def look(self, frames: int) -> Array:
         """The graph's input for the next frames, of which so many must be ready: [1, ...]."""
         ...
@@ -46,35 +50,53 @@ def feature_stream(graph: Graph) -> FeatureStream:
 
 
 class MelStream:
-    """Log-mel frames, normalised by what was heard so far and stacked."""
+    """Log-mel frames, normalised by what was heard so far and stacked. They are made when they are looked at: many at a
+    time cost a third of what they cost one by one."""
 
     def __init__(self, settings: FeatureSettings) -> None:
         self._settings = settings
-        self._samples = np.zeros(0, dtype=np.float32)
+        self._pieces: list[Array] = []
+        self._heard = 0
+        self._rest = np.zeros(0, dtype=np.float32)
         self._frames = np.zeros((0, settings.mel_bins), dtype=np.float32)
         self._mean = RunningMean(settings) if settings.normalise == "running" else None
+        self._dropped = 0
 
     def feed(self, samples: Array) -> None:
         """Takes the next samples."""
-        heard = np.concatenate([self._samples, samples])
-        count = max(0, (len(heard) - WINDOW) // HOP + 1)
-        self._samples = heard[count * HOP :]
-        if count:
-            frames = log_mel(heard[: (count - 1) * HOP + WINDOW], self._settings.mel_bins)
-            self._frames = np.concatenate([self._frames, self._mean(frames) if self._mean else frames])
+        self._pieces.append(samples)
+        self._heard += len(samples)
 
     @property
     def ready(self) -> int:
         """How many of the model's frames are complete."""
-        return len(self._frames) // self._settings.stride
+        return self.ready_within(self._heard)
+
+    def ready_within(self, samples: int) -> int:
+        """How many of them are complete in so many samples from the beginning of the stream."""
+        mel_frames = max(0, (min(samples, self._heard) - WINDOW) // HOP + 1)
+        return max(0, mel_frames // self._settings.stride - self._dropped)
 
     def look(self, frames: int) -> Array:
         """Stacked frames: [1, frames, mel_bins * stride]."""
+        self._make_frames()
         return stack(self._frames[: frames * self._settings.stride], self._settings.stride)[None]
 
     def drop(self, frames: int) -> None:
         """Goes on to the frames behind these."""
+        self._make_frames()
         self._frames = self._frames[frames * self._settings.stride :]
+        self._dropped += frames
+
+    def _make_frames(self) -> None:
+        """Of all samples that are not in frames yet."""
+        heard = np.concatenate([self._rest, *self._pieces])
+        self._pieces.clear()
+        count = max(0, (len(heard) - WINDOW) // HOP + 1)
+        self._rest = heard[count * HOP :]
+        if count:
+            frames = log_mel(heard[: (count - 1) * HOP + WINDOW], self._settings.mel_bins)
+            self._frames = np.concatenate([self._frames, self._mean(frames) if self._mean else frames])
 
 
 class WaveStream:
@@ -88,6 +110,7 @@ class WaveStream:
     def __init__(self, step: int, reach: int) -> None:
         self._step, self._reach = step, reach
         self._samples = np.zeros(0, dtype=np.float32)
+        self._dropped = 0
 
     def feed(self, samples: Array) -> None:
         """Takes the next samples."""
@@ -96,7 +119,11 @@ class WaveStream:
     @property
     def ready(self) -> int:
         """How many of the model's frames are complete."""
-        return max(0, (len(self._samples) - self._reach) // self._step + 1)
+        return self._frames_in(len(self._samples))
+
+    def ready_within(self, samples: int) -> int:
+        """How many of them are complete in so many samples from the beginning of the stream."""
+        return min(self._frames_in(samples - self._dropped * self._step), self.ready)
 
     def look(self, frames: int) -> Array:
         """Samples: [1, (frames - 1) * step + reach]."""
@@ -105,3 +132,7 @@ class WaveStream:
     def drop(self, frames: int) -> None:
         """Goes on to the frames behind these."""
         self._samples = self._samples[frames * self._step :]
+        self._dropped += frames
+
+    def _frames_in(self, samples: int) -> int:
+        return max(0, (samples - self._reach) // self._step + 1)

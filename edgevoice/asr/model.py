@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from edgevoice.asr.batching import Axes, Batching, Named
 from edgevoice.asr.bundle import LONGEST_WINDOW_S, Bundle, Graph, Manifest
 from edgevoice.asr.decoder import make_decoder
 from edgevoice.asr.features import model_input
@@ -37,6 +38,8 @@ _USE_FP32 = "Set EDGEVOICE_ASR_PRECISION=fp32"
 _LONGEST = int((LONGEST_WINDOW_S + 1) * SAMPLE_RATE)
 """Samples. Neither a segment nor an utterance may be longer, whatever the settings say: a minute and what a detector's
 frame or a resampler adds."""
+_SMALL = 50_000_000
+"""Bytes of a graph."""
 _PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32"), "tensorrt": ("fp16", "fp32")}
 
 
@@ -63,6 +66,8 @@ class Running:
 
 class AcousticModel:
     """A bundle in running order. With `intent_bundle` the intent head comes from that second bundle.
+
+    Streams in threads of their own may share it: what they want of a graph at the same time is run as one batch.
 
     Raises:
         ModelError: a graph that cannot be run, or a precision that the bundle does not have.
@@ -189,10 +194,12 @@ class ModelStream:
         self._intents = logits.get("intent", self._intents)
         return self._model.encoding(logits if self._intents is None else {**logits, "intent": self._intents})
 
-    def rest(self) -> Encoding:
-        """What `advance` would give if nothing came any more, chunks that are not whole included. The stream stays
-        where it is."""
-        logits = {head: value for each, stream in self._streams for head, value in each.by_head(stream.rest()).items()}
+    def rest(self, samples: int) -> Encoding:
+        """What `advance` would give if the stream had ended after so many samples, chunks that are not whole included.
+        The stream stays where it is."""
+        logits = {
+            head: value for each, stream in self._streams for head, value in each.by_head(stream.rest(samples)).items()
+        }
         intents = logits.get("intent", self._intents)
         return self._model.encoding(logits if intents is None else {**logits, "intent": intents})
 
@@ -206,6 +213,8 @@ class _Pass:
         self.heads = heads
         self._bundle, self._graph, self._settings, self._lengths = bundle, graph, settings, lengths
         self._chunk = choose_chunk(graph, settings.hop_s) if graph.chunks else 0
+        self._size = {SIZE: np.array(self._chunk)} if self._chunk else {}
+        self._together = Batching(self._run, self._axes)
         self.session: Session | RemoteSession
         opened = _open_remote(bundle, graph, settings) or _open_here(bundle, graph, settings, lengths)
         self.session, self.precision = opened
@@ -218,15 +227,8 @@ class _Pass:
         """Logits of each head, without the batch axis; nothing for audio shorter than the graph accepts."""
         if len(samples) < self._graph.minimum_samples:
             return {}
-        array = model_input(samples, self._graph.features)
-        try:
-            outputs = self._run(array)
-        except DeviceLostError as error:
-            # words that were said must not be lost; before the first of them, a provider that was named is meant
-            if starting and self._settings.provider != "auto":
-                raise ProviderError(error.what, "Use --provider cpu, or auto, which takes what works") from error
-            self._go_on_without(error)
-            outputs = self._run(array)
+        inputs = {self._graph.input: model_input(samples, self._graph.features), **self._size}
+        outputs = self._run(inputs, starting=True) if starting else self._together(inputs)
         return {head: outputs[self._graph.outputs[head]][0] for head in self.heads}
 
     @property
@@ -241,20 +243,29 @@ class _Pass:
     def step(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """The outputs by name of a graph that hears in chunks; see `Session.step`. What is remembered are arrays of
         this process, so that a GPU that is lost loses nothing."""
-        try:
-            return self._session_here().step(inputs)
-        except DeviceLostError as error:
-            self._go_on_without(error)
-            return self._session_here().step(inputs)
+        return self._together({**self._session_here().nothing, **inputs})
 
     def stream(self) -> EncoderStream:
         """A stretch of speech that is about to begin."""
         return EncoderStream(self, self._graph, self._chunk)
 
-    def _run(self, array: Array) -> dict[str, Array]:
-        if not self._chunk:
-            return self.session.run(array)
-        return self._session_here().step({self._graph.input: array, SIZE: np.array(self._chunk)})
+    def _run(self, inputs: Named, *, starting: bool = False) -> dict[str, npt.NDArray[Any]]:
+        try:
+            return self._run_in_session(inputs)
+        except DeviceLostError as error:
+            # words that were said must not be lost; before the first of them, a provider that was named is meant
+            if starting and self._settings.provider != "auto":
+                raise ProviderError(error.what, "Use --provider cpu, or auto, which takes what works") from error
+            self._go_on_without(error)
+            return self._run_in_session(inputs)
+
+    def _run_in_session(self, inputs: Named) -> dict[str, npt.NDArray[Any]]:
+        return self._session_here().step(inputs) if self._chunk else self.session.run(inputs[self._graph.input])
+
+    def _axes(self) -> Axes | None:
+        """None where a stream's numbers would depend on its company: int8 scales what it hears by the loudest value
+        of a whole batch; and on a server, which makes batches of its own."""
+        return self.session.axes if isinstance(self.session, Session) and self.precision != "int8" else None
 
     def _session_here(self) -> Session:
         assert isinstance(self.session, Session)
@@ -282,7 +293,7 @@ def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: Seq
     provider = "cpu" if settings.precision == "int8" and settings.provider == "auto" else settings.provider
     usual = lengths[-1] if lengths else graph.minimum_samples
     options = SessionOptions(
-        threads=settings.threads,
+        threads=_threads(bundle, graph, settings),
         digests=bundle.manifest.files if settings.keep_optimised else {},
         search=settings.convolution_search,
         cuda_graph=settings.cuda_graph,
@@ -296,6 +307,12 @@ def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: Seq
         raise ModelError(f"The model '{bundle.manifest.name}' puts out values that are no numbers", remedy) from error
     names = {bundle.file(graph, name): name for name in _precisions(graph, session.provider, settings.precision)}
     return session, names[session.file]
+
+
+def _threads(bundle: Bundle, graph: Graph, settings: AsrSettings) -> int:
+    """Threads on the CPU. A step of a small model is over before a second one has woken up."""
+    size = min(bundle.file(graph, name).stat().st_size for name in graph.variants)
+    return 1 if graph.chunks and size <= _SMALL else settings.threads
 
 
 def live_lengths(manifest: Manifest, hop_s: float, shortest: int = 0) -> range:

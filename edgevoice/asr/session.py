@@ -18,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr import optimised
+from edgevoice.asr.batching import Axes
 from edgevoice.asr.binding import NO_GRAPH, Binding, RecordingError, run_options
+from edgevoice.asr.steps import NEXT
 from edgevoice.errors import EdgeVoiceError, MissingExtraError, ModelError, ProviderError
 from edgevoice.paths import cache_folder
 
@@ -91,8 +93,8 @@ class Session:
         self._session = session
         first, *others = session.get_inputs()
         self._input, self._half = first.name, first.type == "tensor(float16)"
-        self._nothing = {each.name: _zeros(each) for each in others}
-        """What a graph that hears in chunks remembers before it has heard anything."""
+        self.nothing = {each.name: _zeros(each) for each in others if _stream_axis(each) is not None}
+        """What a graph that hears in chunks remembers before it has heard anything, by input, for one stream."""
         self._bindings: dict[tuple[int, ...], Binding] = {}
         self._skipped: Any = None
         self._unrecorded: Any = None
@@ -100,6 +102,8 @@ class Session:
         """What runs since a recording failed."""
         self.outputs = [output.name for output in session.get_outputs()]
         """Names of the graph's outputs."""
+        self.axes = _axes(session.get_inputs(), self.outputs)
+        """Where the graph holds one stream behind the other; None if it takes one at a time."""
 
     def keep(self, runtime: Any, windows: Sequence[Array], *, unrecorded: Callable[[], Session] | None = None) -> None:
         """Keeps the buffers for inputs of these shapes on the GPU.
@@ -157,7 +161,7 @@ class Session:
             ModelError: it failed on the CPU.
         """
         try:
-            values = self._session.run(self.outputs, {**self._nothing, **inputs})
+            values = self._session.run(self.outputs, {**self.nothing, **inputs})
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise self._failure(error) from error
         return dict(zip(self.outputs, values, strict=True))
@@ -187,6 +191,18 @@ class Session:
 
     def _typed(self, array: Array) -> npt.NDArray[Any]:
         return array.astype(np.float16) if self._half else array
+
+
+def _axes(inputs: Sequence[Any], outputs: Sequence[str]) -> Axes | None:
+    found = {each.name: axis for each in inputs if (axis := _stream_axis(each)) is not None}
+    if found.get(inputs[0].name) != 0:
+        return None
+    return Axes(found, {name: found.get(name.removeprefix(NEXT), 0) for name in outputs})
+
+
+def _stream_axis(described: Any) -> int | None:
+    """The first axis whose length is not fixed."""
+    return next((axis for axis, size in enumerate(described.shape) if not isinstance(size, int)), None)
 
 
 def _zeros(described: Any) -> npt.NDArray[Any]:

@@ -82,10 +82,10 @@ class EncoderStream:
         self._remembered = {name.removeprefix(NEXT): each for name, each in outputs.items() if name.startswith(NEXT)}
         return self._logits(outputs)
 
-    def rest(self) -> Mapping[str, Array]:
-        """What `advance` would give if nothing came any more: also the frames of a chunk that is not whole. The stream
-        stays where it is. Empty where no frame is new."""
-        frames = self._features.ready
+    def rest(self, samples: int) -> Mapping[str, Array]:
+        """What `advance` would give if the stream had ended after so many samples: also the frames of a chunk that is
+        not whole. The stream stays where it is. Empty where no frame is new."""
+        frames = self._features.ready_within(samples)
         return self._logits(self._step(frames)) if frames else {}
 
     def _step(self, frames: int) -> dict[str, Array]:

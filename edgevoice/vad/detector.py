@@ -50,7 +50,7 @@ class WebRtcDetector:
 
     frame_samples = 320
 
-    _WEIGHTS = np.arange(1.0, 6.0)
+    _WEIGHTS = (1, 2, 3, 4, 5)
 
     def __init__(self, aggressiveness: int = 2) -> None:
         if aggressiveness not in range(4):
@@ -67,7 +67,8 @@ class WebRtcDetector:
         """See `Detector.probability`; a multiple of 1/15."""
         _check_length(frame, self.frame_samples)
         self._answers.append(self._vad.is_speech(as_int16(frame).tobytes(), SAMPLE_RATE))
-        return float(self._WEIGHTS @ np.asarray(self._answers) / self._WEIGHTS.sum())
+        heard = sum(weight for weight, answer in zip(self._WEIGHTS, self._answers, strict=True) if answer)
+        return heard / sum(self._WEIGHTS)
 
     def reset(self) -> None:
         """Forgets what was heard, the noise level webrtcvad has learned included."""
@@ -110,8 +111,9 @@ def make_detector(settings: VadSettings) -> Detector:
 
 def as_int16(samples: Samples) -> npt.NDArray[np.int16]:
     """Samples -1..1 as 16-bit integers. A plain cast would wrap what is louder and has no answer for NaN."""
-    finite = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-    return np.rint(np.clip(finite, -1.0, 1.0) * 32767).astype(np.int16)
+    if not np.isfinite(samples).all():  # the check is quick, for every frame, and the mending is not
+        samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+    return np.asarray(np.rint(np.minimum(np.maximum(samples, -1.0), 1.0) * 32767), dtype=np.int16)
 
 
 def _check_length(frame: Samples, expected: int) -> None:

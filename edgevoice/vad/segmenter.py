@@ -35,6 +35,8 @@ class SegmentClosed:
     """First sample."""
     end: int
     """First sample that does not belong to it."""
+    speech_end: int
+    """End of the last frame of speech in it."""
     forced: bool
     """Cut at its maximum length: the next segment has opened at `end`."""
 
@@ -102,6 +104,14 @@ class Segmenter:
         """End of the last frame of speech, in samples."""
         return self._speech_end
 
+    @property
+    def ending(self) -> int | None:
+        """Where the open segment will end if nobody goes on to speak, once all of it was heard; None until then. What
+        it says can be found out while the rest of the hangover runs."""
+        if self._start is None or self._active or self._position < self._speech_end + self._margin:
+            return None
+        return self._speech_end + self._margin
+
     def feed(self, probability: float) -> list[SegmentChange]:
         """Takes the next frame; returns what it changes, in order."""
         begin, end = self._position, self._position + self._frame
@@ -144,7 +154,7 @@ class Segmenter:
             return [self._close(min(self._speech_end + self._margin, self._position))]
         cut = min(self._cuts, key=lambda candidate: (candidate[0], -candidate[1]))[1]
         self._start, self._previous_end, self._cuts = None, cut, []
-        closed = SegmentClosed(self._segment, start, cut, forced=True)
+        closed = SegmentClosed(self._segment, start, cut, cut, forced=True)
         return [closed, self._open(cut)]
 
     def _open(self, start: int) -> SegmentOpened:
@@ -155,7 +165,7 @@ class Segmenter:
 
     def _close(self, end: int) -> SegmentClosed:
         assert self._start is not None
-        closed = SegmentClosed(self._segment, self._start, end, forced=False)
+        closed = SegmentClosed(self._segment, self._start, end, min(self._speech_end, end), forced=False)
         self._start, self._previous_end, self._cuts = None, end, []
         return closed
 

@@ -348,7 +348,7 @@ def test_a_stream_keeps_its_time_beside_a_server_that_is_stuck(bundles, stuck):
     asked = []
     back = (lambda: asked.append(stuck.asked), stuck.go_on)
     source = Spoken(first, stuck.hang, second, third, first, second, *back, third, first)
-    seen = list(Pipeline(source, model, Settings(asr=asr)).run())
+    seen = list(Pipeline(source, model, Settings(asr=asr, captions=CaptionSettings(format=False))).run())
     assert captions(seen) == captions(expected)
     assert len(of(seen, Failed)) == 1
     assert max(source.late) < 2.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 from collections import Counter
 
 import numpy as np
@@ -10,10 +11,12 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from edgevoice.asr.beam import BeamSearch
 from edgevoice.asr.bundle import load_bundle
+from edgevoice.asr.decoder import make_decoder
 from edgevoice.asr.model import AcousticModel, load_model
 from edgevoice.config import AsrSettings
-from edgevoice.errors import UsageError
+from edgevoice.errors import EdgeVoiceError, UsageError
 from export import build, convert, onnx_files
 from export.build import ExportOptions, export
 from export.cli import main
@@ -253,3 +256,38 @@ def test_a_bundle_is_exported_alone(tmp_path, checkpoints):
     with pytest.raises(UsageError, match="a bundle already"):
         export([str(tmp_path / "bundle"), checkpoints["intent"]], tmp_path / "both", ONLY_FP32)
     assert not (tmp_path / "both").exists()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_language_model_goes_along(tmp_path, checkpoints, packed):
+    """The runtime uses it unasked, and a bundle made anew keeps it."""
+    arpa = "\\data\\\nngram 1=4\n\n\\1-grams:\n-1 <s>\n-1 </s>\n-0.5 balance\n-9 <unk>\n\n\\end\\\n"
+    file = tmp_path / "bank.arpa"
+    file.write_bytes(gzip.compress(arpa.encode()) if packed else arpa.encode())
+    flags = ["--precision", "fp32", "--language-model", str(file), "--language-model-weight", "0.7"]
+    assert main([checkpoints["ctc"], "--output", str(tmp_path / "bundle"), *flags]) == 0
+    assert main([str(tmp_path / "bundle"), "--output", str(tmp_path / "again"), "--precision", "fp32"]) == 0
+    for name in ("bundle", "again"):
+        bundle = load_bundle(tmp_path / name)
+        decoding = bundle.manifest.decoding
+        assert decoding.language_model == ("language_model.arpa.gz" if packed else "language_model.arpa")
+        assert (decoding.language_model_weight, decoding.word_bonus) == (0.7, 1.5)
+        assert decoding.language_model in bundle.manifest.files
+        assert isinstance(make_decoder(bundle, AsrSettings())._search, BeamSearch)
+
+
+@pytest.mark.parametrize(
+    ("flags", "what"),
+    [
+        (["--word-bonus", "1"], "--word-bonus is about --language-model"),
+        (["--language-model", "nowhere.txt"], "'nowhere.txt' cannot be read"),
+        (["--language-model", "{}", "--language-model-weight", "-1"], "--language-model-weight is negative"),
+        (["--language-model", "{}"], "has no word that the model of the captions can write"),
+    ],
+)
+def test_a_language_model_that_cannot_be_used_is_refused_at_once(tmp_path, checkpoints, flags, what):
+    file = tmp_path / "words.txt"
+    file.write_text("\u0436\n")
+    with pytest.raises(EdgeVoiceError, match=what):
+        main([checkpoints["ctc"], "--output", str(tmp_path / "b"), *(flag.format(file) for flag in flags)])
+    assert not (tmp_path / "b").exists()

@@ -132,9 +132,12 @@ def test_a_bundle_hears_live_what_it_hears_offline(tmp_path, encoder, hop_s) -> 
             stream.feed(piece)
             while stream.due:
                 found.append(stream.advance().log_probs)
-        last = stream.rest()
+        last = stream.rest(len(clip))
         whole = model.encode(clip)
         np.testing.assert_allclose(np.concatenate([*found, last.log_probs]), whole.log_probs, atol=1e-4)
         np.testing.assert_allclose(last.intent_logits, whole.intent_logits, atol=1e-4)
-        again = stream.rest()  # a step that was only tried changes nothing
+        again = stream.rest(len(clip))  # a step that was only tried changes nothing
         np.testing.assert_array_equal(again.log_probs, last.log_probs)
+        # nor does what came after the end that is asked for
+        stream.feed(clip[:400])
+        np.testing.assert_array_equal(stream.rest(len(clip)).log_probs, last.log_probs)

@@ -56,7 +56,7 @@ def test_segments(spans: str, expected: list[tuple[int, int, bool]]) -> None:
 def test_opened_as_soon_as_it_is_certain_and_closed_after_the_hangover() -> None:
     segmenter = Segmenter(SETTINGS, FRAME, RATE)
     seen = [(index, change) for index, p in enumerate(speech("20- 5# 20-")) for change in segmenter.feed(p)]
-    assert seen == [(22, SegmentOpened(1, 150)), (34, SegmentClosed(1, 150, 350, forced=False))]
+    assert seen == [(22, SegmentOpened(1, 150)), (34, SegmentClosed(1, 150, 350, 250, forced=False))]
 
 
 def test_states_on_the_way() -> None:
@@ -69,6 +69,17 @@ def test_states_on_the_way() -> None:
     assert (segmenter.speech_end, segmenter.position) == (130, 250)
 
 
+def test_where_a_segment_will_end_is_known_before_it_does() -> None:
+    """As soon as all that belongs to it was heard, and until somebody speaks again."""
+    vad = VadSettings(preroll_s=0, minimum_speech_s=0.03, hangover_s=0.3, maximum_s=5.0)
+    segmenter = Segmenter(vad, FRAME, RATE)
+    seen = []
+    for probability in speech("3- 5# 25- 4# 31-"):
+        changes = segmenter.feed(probability)
+        seen.append([each.end for each in changes if isinstance(each, SegmentClosed)] or segmenter.ending)
+    assert seen == [None] * 27 + [280] * 6 + [None] * 23 + [570] * 10 + [[570], None]
+
+
 def test_margin_is_at_most_a_fifth_of_a_second() -> None:
     vad = VadSettings(preroll_s=0, minimum_speech_s=0.03, hangover_s=0.5, maximum_s=5.0)
     assert segments(run(speech("20- 10# 80-"), vad)) == [(200, 500, False)]
@@ -77,11 +88,11 @@ def test_margin_is_at_most_a_fifth_of_a_second() -> None:
 def test_long_speech_is_cut_without_gap_or_overlap() -> None:
     assert run(speech("5- 250# 30-")) == [
         SegmentOpened(1, 0),
-        SegmentClosed(1, 0, 1000, forced=True),
+        SegmentClosed(1, 0, 1000, 1000, forced=True),
         SegmentOpened(2, 1000),
-        SegmentClosed(2, 1000, 2000, forced=True),
+        SegmentClosed(2, 1000, 2000, 2000, forced=True),
         SegmentOpened(3, 2000),
-        SegmentClosed(3, 2000, 2650, forced=False),
+        SegmentClosed(3, 2000, 2650, 2550, forced=False),
     ]
 
 
@@ -94,14 +105,14 @@ def test_the_cut_is_before_the_quietest_frame_of_the_last_fifth(dip: int, end: i
 
 def test_a_pause_at_the_maximum_ends_the_segment_for_good() -> None:
     changes = run(speech("98# 30-"))
-    assert changes == [SegmentOpened(1, 0), SegmentClosed(1, 0, 1000, forced=False)]
+    assert changes == [SegmentOpened(1, 0), SegmentClosed(1, 0, 1000, 980, forced=False)]
 
 
 def test_speech_goes_on_after_a_flush() -> None:
     segmenter = Segmenter(SETTINGS, FRAME, RATE)
     for probability in speech("20- 10#"):
         segmenter.feed(probability)
-    assert segmenter.flush() == [SegmentClosed(1, 150, 300, forced=False)]
+    assert segmenter.flush() == [SegmentClosed(1, 150, 300, 300, forced=False)]
     assert segmenter.flush() == []
     assert [change for p in speech("3#") for change in segmenter.feed(p)] == [SegmentOpened(2, 300)]
 
@@ -164,7 +175,7 @@ def test_laws(probabilities: list[float], vad: VadSettings) -> None:
     closed = [change for change in changes if isinstance(change, SegmentClosed)]
     assert changes == [change for pair in zip(opened, closed, strict=True) for change in pair]
     assert [change.segment for change in opened] == list(range(1, len(opened) + 1))
-    previous = SegmentClosed(0, 0, 0, forced=False)
+    previous = SegmentClosed(0, 0, 0, 0, forced=False)
     speaking = runs_of_speech(probabilities, vad)
     for start, segment in zip(opened, closed, strict=True):
         assert (start.segment, start.start) == (segment.segment, segment.start)
