@@ -64,6 +64,11 @@ class Pace:
         """Whether audio waited too long for an update to be worth its time."""
         return self._behind > LATE_HOPS * self._usual
 
+    @property
+    def spare(self) -> bool:
+        """Whether there is time for work that may turn out to be of no use."""
+        return not self.late and self.hop <= self._usual
+
     def heard(self, behind_s: float) -> None:
         """A block of audio waited for so long before it was taken in."""
         self._behind = max(0.0, behind_s)

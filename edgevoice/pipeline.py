@@ -218,7 +218,7 @@ class Pipeline:
 
     def _look_ahead(self, segment: _Segment, end: int) -> Iterator[Event]:
         """The last pass of a segment that will end there if nobody goes on to speak; once."""
-        if (self._ahead and self._ahead.last_pass.end == end) or self._over or self._late or segment.broken:
+        if (self._ahead and self._ahead.last_pass.end == end) or self._over or segment.broken or not self._pace.spare:
             return
         self._ahead = _Ahead(self._recogniser.end(end))
         try:
