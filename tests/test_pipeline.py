@@ -556,8 +556,19 @@ class Burdened:
         return getattr(self._model, name)
 
     def encode(self, samples: np.ndarray) -> Encoding:
-        self._now[0] += self._cost if self._now[0] < self._until else 0.02
+        self._work()
         return self._model.encode(samples)
+
+    def stream(self) -> object:
+        stream = self._model.stream()
+        if stream:
+            for name in ("advance", "rest"):
+                step = getattr(stream, name)
+                setattr(stream, name, lambda *given, step=step: (self._work(), step(*given))[1])
+        return stream
+
+    def _work(self) -> None:
+        self._now[0] += self._cost if self._now[0] < self._until else 0.02
 
 
 def burdened(samples: np.ndarray, model: AcousticModel, cost: float, busy_until: float) -> list[Event]:
@@ -572,9 +583,17 @@ def burdened(samples: np.ndarray, model: AcousticModel, cost: float, busy_until:
     return list(Pipeline(source, loaded, SETTINGS, clock=lambda: now[0]).run())
 
 
+@pytest.fixture(scope="module")
+def tiny_in_chunks(tmp_path_factory) -> AcousticModel:
+    bundle = tiny_bundle(tmp_path_factory.mktemp("bundles") / "chunked", chunks=(8, 16))
+    return load_model(bundle, None, SETTINGS.asr)
+
+
+@pytest.mark.parametrize("which", ["tiny", "tiny_in_chunks"])
 @pytest.mark.parametrize("cost", [0.5, 0.9, 2.0])
-def test_a_machine_that_cannot_keep_up_updates_less_often_and_loses_no_word(tiny, cost):
+def test_a_machine_that_cannot_keep_up_updates_less_often_and_loses_no_word(request, which, cost):
     """Real audio through a real model: finals as ever; the pace falls step by step, and is as it was once it can be."""
+    tiny = request.getfixturevalue(which)
     sentences = ["one two three four one two", "four three two one", "two two one one three"] * 6
     samples = call(*sentences)
     events = burdened(samples, tiny, cost, busy_until=20.0)

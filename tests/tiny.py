@@ -115,7 +115,9 @@ def _graph(kind: str, *, in_chunks: bool = False) -> onnx.ModelProto:
         helper.make_node("Add", ["votes", "label_bias"], ["intent"]),
     ]
     constants = {"weights": weights, "bias": bias, **_label_weights()}
-    shapes = {"ctc": [1, time, len(VOCABULARY)], "intent": [1, len(LABELS)], "next_heard": [1, len(VOCABULARY)]}
+    batch = "batch" if in_chunks else 1
+    words = len(VOCABULARY)
+    shapes = {"ctc": [batch, time, words], "intent": [batch, len(LABELS)], "next_heard": [batch, words]}
     remembered = [
         helper.make_tensor_value_info(SIZE, TensorProto.INT64, []),
         helper.make_tensor_value_info("heard", TensorProto.FLOAT, shapes["next_heard"]),
@@ -127,7 +129,7 @@ def _graph(kind: str, *, in_chunks: bool = False) -> onnx.ModelProto:
         nodes,
         "tiny",
         [
-            helper.make_tensor_value_info("frames", TensorProto.FLOAT, [1, time, 160]),
+            helper.make_tensor_value_info("frames", TensorProto.FLOAT, [batch, time, 160]),
             *(remembered if in_chunks else []),
         ],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes[name]) for name in outputs],

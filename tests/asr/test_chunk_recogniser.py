@@ -154,12 +154,12 @@ def test_an_update_that_fails_loses_nothing():
     model = ScriptedModel(SPOKEN)
     recogniser = ChunkRecogniser(model)
     live(recogniser, 1.3)
-    before = recogniser.words
+    before = recogniser.end(round(1.3 * 16000)).words
     recogniser.feed(positions(1.3, 2.0))
     model.failures.append(ModelError("gone", "wait"))
     with pytest.raises(ModelError):
         recogniser.update()
-    assert recogniser.words == before
+    assert recogniser.end(round(1.3 * 16000)).words == before
     partial = recogniser.update()
     assert texts([*partial.stable, *partial.tentative]) == SAID[:4]
 
@@ -179,8 +179,10 @@ def test_a_last_pass_that_fails_can_be_tried_again_while_others_follow():
     assert texts(second.run().words) == SAID[4:7]
 
 
-@pytest.mark.parametrize(("end", "said"), [(2.0, 4), (1.85, 3), (1.5, 3), (1.3, 2), (0.3, 0), (0.0, 0)], ids=str)
-def test_an_end_before_the_newest_audio_leaves_out_what_begins_behind_it(end: float, said: int) -> None:
+@pytest.mark.parametrize(("end", "said"), [(2.0, 4), (1.85, 3), (1.5, 3), (1.3, 3), (0.0, 3)], ids=str)
+def test_an_end_before_the_newest_audio_leaves_out_what_begins_behind_it_and_was_not_promised(
+    end: float, said: int
+) -> None:
     recogniser = ChunkRecogniser(ScriptedModel(SPOKEN))
     live(recogniser, 2.2)
     assert texts(recogniser.end(round(end * 16000)).run().words) == SAID[:said]
