@@ -348,6 +348,11 @@ def _open_remote(bundle: Bundle, graph: Graph, settings: AsrSettings) -> tuple[R
     """A session on the server that the settings name, if they name one; the precision is the server's choice."""
     if not settings.remote:
         return None
+    if graph.chunks:
+        what = (
+            f"The model '{bundle.manifest.name}' hears in chunks, and a server would have to be sent all it remembers"
+        )
+        raise ModelError(what, "Leave out --remote, or choose a model that hears whole windows")
     from edgevoice.asr.remote import open_remote  # gRPC comes with an extra, and few need it
 
     return open_remote(settings.remote, bundle.manifest, graph, settings.remote_timeout_s), "as served"
