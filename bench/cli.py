@@ -1,4 +1,4 @@
-"""`edgevoice bench accuracy|alarms|model BUNDLE`."""
+"""`edgevoice bench accuracy|alarms|early|model BUNDLE`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 EXAMPLE = """examples:
   edgevoice bench accuracy models/banking-en --data corpus/banking-en/manifest.csv --split test
   edgevoice bench alarms models/desk --data recordings/meetings/manifest.csv
+  edgevoice bench early models/banking-en --data corpus/banking-en/manifest.csv --split test
   edgevoice bench model models/desk
 """
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
 
     if options.output and not options.output.parent.is_dir():  # said now, not after an hour of measuring
         raise UsageError(f"There is no folder {options.output.parent}", "Choose another --output")
-    found, figures = _alarms(options) if options.what == "alarms" else _accuracy(options)
+    found, figures = {"accuracy": _accuracy, "alarms": _alarms, "early": _early}[options.what](options)
     print(found)
     if options.output:
         options.output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
@@ -53,6 +54,18 @@ def _alarms(options: argparse.Namespace) -> tuple[str, list[dict[str, object]]]:
     return table(rows), [row.as_dict() for row in rows]
 
 
+def _early(options: argparse.Namespace) -> tuple[str, list[dict[str, object]]]:
+    from bench.early import rows, table
+    from edgevoice.errors import UsageError
+
+    found = rows(options.bundle, options.data, splits=options.split, at_most=options.at_most)
+    if not found:
+        raise UsageError(
+            "No clip has an intent that the bundle knows and one of the splits", "Name others with --split"
+        )
+    return table(found), [row.as_dict() for row in found]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edgevoice bench",
@@ -62,9 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "what",
-        choices=["accuracy", "alarms", "model"],
+        choices=["accuracy", "alarms", "early", "model"],
         help="error rates and intents on recordings that say theirs; false alarms per hour on speech without commands; "
-        "or speed, memory and size ('edgevoice bench model --help')",
+        "how much of an utterance is heard when its intent is announced; or speed, memory and size "
+        "('edgevoice bench model --help')",
     )
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
     parser.add_argument("--data", type=Path, action="append", required=True, help="manifest CSV (repeatable)")

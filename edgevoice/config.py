@@ -63,7 +63,7 @@ class AsrSettings:
     """Keep large graphs as ONNX Runtime optimised them in the user's cache, so that the next start is quick; takes as
     much disk as the graph."""
     hop_s: float = 0.32
-    """Time from one partial caption to the next."""
+    """Time from one partial caption to the next. A model that hears in chunks knows a few; see `models info`."""
     decoder: Literal["auto", "greedy", "beam"] = "auto"
     """"greedy" writes what the audio says, "beam" searches for what it might say; "auto" searches where there are hot
     words or a language model, of the user or of the bundle."""

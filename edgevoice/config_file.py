@@ -20,6 +20,8 @@ from edgevoice.text import plain
 PREFIX = "EDGEVOICE_"
 NOT_SETTINGS = frozenset({"EDGEVOICE_CONFIG", "EDGEVOICE_DEBUG"})
 """Variables with the prefix that are read elsewhere."""
+_FLAGS = {"vad.detector": "--vad", "asr.hop_s": "--hop"}
+"""Flags that are not called as the setting behind them."""
 _BOOLEANS = {**dict.fromkeys(("1", "true", "yes", "on"), True), **dict.fromkeys(("0", "false", "no", "off"), False)}
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -115,7 +117,7 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def _flag(name: str) -> str:
     """What a setting is called on the command line."""
-    return "--vad" if name == "vad.detector" else f"--{name.rpartition('.')[2].replace('_', '-')}"
+    return _FLAGS.get(name) or f"--{name.rpartition('.')[2].replace('_', '-')}"
 
 
 def _fields(owner: type, prefix: str = "") -> Iterable[tuple[str, Any]]:

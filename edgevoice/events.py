@@ -183,6 +183,18 @@ class AudioLost(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaceChanged(Event):
+    """The machine cannot keep up, so captions are updated less often; or it can again. Finals come in any case."""
+
+    behind: float
+    """Seconds that audio waited before it was taken in, at most, in the last moments."""
+    hop: float
+    """Seconds of audio from one update of a caption to the next, from now on."""
+    keeping_up: bool
+    """Whether that is as often as usual."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(Event):
     """Something went wrong, said in one sentence with the way out."""
 
@@ -202,6 +214,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     IntentDetected,
     IntentRejected,
     AudioLost,
+    PaceChanged,
     Failed,
 )
 

@@ -27,6 +27,7 @@ from edgevoice.config import SAMPLE_RATE, Settings
 from edgevoice.errors import AudioError, EdgeVoiceError, ModelAwayError
 from edgevoice.events import Event, Word
 from edgevoice.formatting import Style, formatted, is_english
+from edgevoice.pace import Pace
 from edgevoice.recent import Level, Ring
 from edgevoice.text import plain
 from edgevoice.vad.detector import Detector, make_detector
@@ -92,7 +93,7 @@ class Pipeline:
         self._retry = 0
         self._pending = np.zeros(0, dtype=np.float32)
         self._arrived = 0.0
-        self._late = False
+        self._pace = Pace(settings.asr.hop_s)
         self._segments = self._words = self._intents = 0
         self._lost = 0.0
 
@@ -135,6 +136,7 @@ class Pipeline:
             for block in self._source.blocks():
                 self._receive(block)
                 yield from self._losses(block)
+                yield from self._paced()
                 yield from self._hear(resampler.process(block.samples))
                 if block.pause:
                     yield from self._end_segment()
@@ -146,12 +148,17 @@ class Pipeline:
     def _receive(self, block: Block) -> None:
         # measured before the work on this block: a source that waits for us is never late, however slow we are
         self._arrived = block.arrived or self._clock()
-        self._late = self._clock() - self._arrived > 2 * self._settings.asr.hop_s
+        self._pace.heard(self._clock() - self._arrived)
 
     def _losses(self, block: Block) -> Iterator[Event]:
         if block.lost > 0:
             self._lost += block.lost
             yield events.AudioLost(**self._place(), seconds=block.lost, where=block.lost_where)
+
+    def _paced(self) -> Iterator[Event]:
+        load = self._pace.news(self._at())
+        if load:
+            yield events.PaceChanged(**self._place(), behind=load.behind, hop=load.hop, keeping_up=load.keeping_up)
 
     def _hear(self, samples: Array) -> Iterator[Event]:
         # again after the resampler, which cleans what goes in but overshoots at clipped peaks
@@ -211,7 +218,7 @@ class Pipeline:
 
     def _look_ahead(self, segment: _Segment, end: int) -> Iterator[Event]:
         """The last pass of a segment that will end there if nobody goes on to speak; once."""
-        if (self._ahead and self._ahead.last_pass.end == end) or self._over or self._late or segment.broken:
+        if (self._ahead and self._ahead.last_pass.end == end) or self._over or segment.broken or not self._pace.spare:
             return
         self._ahead = _Ahead(self._recogniser.end(end))
         try:
@@ -223,9 +230,11 @@ class Pipeline:
         yield from self._show(segment, stable, final.words, final.intent_logits)
 
     def _update(self, segment: _Segment) -> Iterator[Event]:
-        if segment.broken or self._late:
+        if segment.broken or not self._pace.allows(self._at()):
             self._recogniser.skip()
+            yield from self._paced()
             return
+        yield from self._paced()
         try:
             partial = self._recogniser.update()
         except ModelAwayError as error:

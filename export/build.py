@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgevoice import __version__
 from edgevoice.asr.bundle import (
     MANIFEST_NAME,
     Bundle,
@@ -19,6 +20,7 @@ from edgevoice.asr.bundle import (
     Manifest,
     Precision,
     Role,
+    Streaming,
     load_bundle,
     sha256,
     write_manifest,
@@ -223,7 +225,8 @@ def _prove(
     results = []
     for checkpoint in loaded:
         role = _role(checkpoint)
-        seal(folder, dataclasses.replace(manifest, graphs={role: manifest.graphs[role]}))
+        graphs: dict[str, Graph] = {role: manifest.graphs[role]}
+        seal(folder, dataclasses.replace(manifest, graphs=graphs, streaming=_streaming(graphs)))
         result = parity.compare(checkpoint, folder, precision, clips)
         logger.info("%s %s: %s", role, precision, result.as_dict())
         results.append(result)
@@ -274,6 +277,8 @@ def _manifest(loaded: Sequence[Checkpoint], graphs: dict[str, Graph], options: E
     return Manifest(
         name=options.name,
         graphs=graphs,
+        streaming=_streaming(graphs),
+        made_by=__version__,
         files={},
         language=options.language,
         vocabulary=speech.vocabulary if speech else (),
@@ -299,6 +304,8 @@ def _renewed(before: Manifest, graphs: dict[str, Graph], options: ExportOptions)
     return dataclasses.replace(
         before,
         graphs=graphs,
+        streaming=_streaming(graphs),
+        made_by=__version__,
         files={},
         parity={},
         name=options.name or before.name,
@@ -309,6 +316,11 @@ def _renewed(before: Manifest, graphs: dict[str, Graph], options: ExportOptions)
         reject_label=reject,
         reject_bias=before.reject_bias if reject == before.reject_label else 0.0,
     )
+
+
+def _streaming(graphs: Mapping[str, Graph]) -> Streaming:
+    """Each frame once where all graphs can do that."""
+    return "cached" if all(graph.chunks for graph in graphs.values()) else "window"
 
 
 def _role(checkpoint: Checkpoint) -> Role:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import typing
 from pathlib import Path
 
 from edgevoice.asr import bundle
@@ -92,6 +93,8 @@ def _type(node: ast.expr) -> str:
         "float": "number",
         "tuple[str, ...]": "list of texts",
         "tuple[float, ...]": "list of numbers",
+        "tuple[int, ...]": "list of numbers",
+        "Streaming": " or ".join(f"`{each}`" for each in typing.get_args(bundle.Streaming)),
         "dict[str, str]": "object of texts",
         "dict[str, float]": "object of numbers",
         "dict[str, Any]": "object",

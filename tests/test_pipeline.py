@@ -1,6 +1,7 @@
 """The order of things: scripts for the edge cases, a real tiny model for whole runs."""
 
 import dataclasses
+import itertools
 import threading
 from collections.abc import Iterator
 
@@ -29,6 +30,7 @@ from edgevoice.events import (
     IntentDetected,
     IntentRejected,
     LevelMeasured,
+    PaceChanged,
     SpeechEnded,
     SpeechStarted,
     StreamEnded,
@@ -539,7 +541,78 @@ def test_a_source_that_waits_is_never_late_however_slow_the_model(tiny):
         detector=ScriptedDetector((0.5, 3.5)),
         clock=lambda: now[0],
     )
-    assert len(of(list(pipeline.run()), CaptionUpdated)) > 3
+    events = list(pipeline.run())
+    assert len(of(events, CaptionUpdated)) > 3
+    assert of(events, PaceChanged) == []
+
+
+class Burdened:
+    """A real model on a machine whose clock runs on by `cost` seconds at every pass, until `busy_until`."""
+
+    def __init__(self, model: AcousticModel, now: list[float], cost: float, busy_until: float) -> None:
+        self._model, self._now, self._cost, self._until = model, now, cost, busy_until
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._model, name)
+
+    def encode(self, samples: np.ndarray) -> Encoding:
+        self._work()
+        return self._model.encode(samples)
+
+    def stream(self) -> object:
+        stream = self._model.stream()
+        if stream:
+            for name in ("advance", "rest"):
+                step = getattr(stream, name)
+                setattr(stream, name, lambda *given, step=step: (self._work(), step(*given))[1])
+        return stream
+
+    def _work(self) -> None:
+        self._now[0] += self._cost if self._now[0] < self._until else 0.02
+
+
+def burdened(samples: np.ndarray, model: AcousticModel, cost: float, busy_until: float) -> list[Event]:
+    """A run in real time, on that clock."""
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    source = PacedSource(ScriptedSource(cut(samples, 320)), clock=lambda: now[0], sleep=sleep)
+    loaded = Burdened(model, now, cost, busy_until)
+    return list(Pipeline(source, loaded, SETTINGS, clock=lambda: now[0]).run())
+
+
+@pytest.fixture(scope="module")
+def tiny_in_chunks(tmp_path_factory) -> AcousticModel:
+    bundle = tiny_bundle(tmp_path_factory.mktemp("bundles") / "chunked", chunks=(8, 16))
+    return load_model(bundle, None, SETTINGS.asr)
+
+
+@pytest.mark.parametrize("which", ["tiny", "tiny_in_chunks"])
+@pytest.mark.parametrize("cost", [0.5, 0.9, 2.0])
+def test_a_machine_that_cannot_keep_up_updates_less_often_and_loses_no_word(request, which, cost):
+    """Real audio through a real model: finals as ever; the pace falls step by step, and is as it was once it can be."""
+    tiny = request.getfixturevalue(which)
+    sentences = ["one two three four one two", "four three two one", "two two one one three"] * 6
+    samples = call(*sentences)
+    events = burdened(samples, tiny, cost, busy_until=20.0)
+    assert [event.text for event in of(events, CaptionFinished)] == sentences
+    told = of(events, PaceChanged)
+    hops = [round(event.hop / SETTINGS.asr.hop_s) for event in told]
+    assert hops[0] == 2
+    assert max(hops) >= min(8, cost / SETTINGS.asr.hop_s)
+    assert all(now in (before, 2 * before, before / 2) for before, now in itertools.pairwise(hops))
+    assert [event.keeping_up for event in told] == [hop == 1 for hop in hops]
+    assert told[0].behind > 2 * SETTINGS.asr.hop_s
+    assert (hops[-1], told[-1].behind) == (1, pytest.approx(0, abs=0.1))
+    busy = [event for event in of(events, CaptionUpdated) if event.at < 20]
+    free = [event for event in of(events, CaptionUpdated) if event.at > told[-1].at]
+    assert 0 < len(busy) / 20 < len(free) / (len(samples) / 16000 - told[-1].at)
+
+
+def test_a_machine_that_keeps_up_never_speaks_of_it(tiny):
+    assert of(burdened(call("one two three", "four"), tiny, 0.2, 99), PaceChanged) == []
 
 
 def test_latencies_count_the_clock_and_the_hangover(tiny):

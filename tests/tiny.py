@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgevoice.asr.bundle import Bundle, FeatureSettings, Graph, Manifest, load_bundle, sha256, write_manifest
 from edgevoice.asr.features import log_mel
+from edgevoice.asr.steps import SIZE
 from edgevoice.config import SAMPLE_RATE
 
 Samples = npt.NDArray[np.float32]
@@ -52,6 +53,7 @@ def tiny_bundle(
     folder: Path,
     kind: Literal["shared", "ctc", "intent"] = "shared",
     precisions: tuple[str, ...] = ("fp32",),
+    chunks: tuple[int, ...] = (),
     **changes: object,
 ) -> Bundle:
     """Writes a bundle into `folder` (made if missing) and loads it.
@@ -60,10 +62,11 @@ def tiny_bundle(
         folder: where.
         kind: which heads the graph has.
         precisions: variants to list; each is a copy of the same float32 graph.
+        chunks: frames of 20 ms that a chunk may have, for a graph that hears in chunks.
         changes: fields of the manifest to set otherwise.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(_graph(kind), folder / "model.onnx")
+    onnx.save(_graph(kind, in_chunks=bool(chunks)), folder / "model.onnx")
     variants = {name: "model.onnx" if name == "fp32" else f"model.{name}.onnx" for name in precisions}
     for name in set(variants.values()) - {"model.onnx"}:
         shutil.copy(folder / "model.onnx", folder / name)
@@ -74,9 +77,10 @@ def tiny_bundle(
         features=FeatureSettings(kind="log_mel"),
         input="frames",
         outputs={head: head for head in _heads(kind)},
-        frame_samples=320 if kind != "intent" else 0,
+        frame_samples=320 if kind != "intent" or chunks else 0,
         minimum_samples=560,
         variants=variants,
+        chunks=chunks,
     )
     fields: dict[str, object] = {
         "name": f"tiny-{kind}",
@@ -87,6 +91,7 @@ def tiny_bundle(
         "labels": LABELS if kind != "ctc" else (),
         "reject_label": "none" if kind != "ctc" else "",
         "licence": "Apache-2.0",
+        "streaming": "cached" if chunks else "window",
     }
     write_manifest(folder, Manifest(**{**fields, **changes}))  # type: ignore[arg-type]
     return load_bundle(folder)
@@ -96,28 +101,57 @@ def _heads(kind: str) -> tuple[str, ...]:
     return ("ctc", "intent") if kind == "shared" else (kind,)
 
 
-def _graph(kind: str) -> onnx.ModelProto:
-    """frames [1, T, 160] -> ctc [1, T, vocabulary], intent [1, labels]."""
+def _graph(kind: str, *, in_chunks: bool = False) -> onnx.ModelProto:
+    """frames [1, T, 160] -> ctc [1, T, vocabulary], intent [1, labels]; in chunks it remembers how often each word
+    sounded."""
     weights, bias = _tone_weights()
     time = "T"
     nodes = [
         helper.make_node("MatMul", ["frames", "weights"], ["energies"]),
         helper.make_node("Add", ["energies", "bias"], ["ctc"]),
         helper.make_node("Softmax", ["ctc"], ["probabilities"], axis=-1),
-        helper.make_node("ReduceMean", ["probabilities"], ["share"], axes=[1], keepdims=0),
+        *(_remembering() if in_chunks else _MEAN),
         helper.make_node("MatMul", ["share", "label_weights"], ["votes"]),
         helper.make_node("Add", ["votes", "label_bias"], ["intent"]),
     ]
     constants = {"weights": weights, "bias": bias, **_label_weights()}
-    shapes = {"ctc": [1, time, len(VOCABULARY)], "intent": [1, len(LABELS)]}
+    batch = "batch" if in_chunks else 1
+    words = len(VOCABULARY)
+    shapes = {"ctc": [batch, time, words], "intent": [batch, len(LABELS)], "next_heard": [batch, words]}
+    remembered = [
+        helper.make_tensor_value_info(SIZE, TensorProto.INT64, []),
+        helper.make_tensor_value_info("heard", TensorProto.FLOAT, shapes["next_heard"]),
+    ]
+    outputs = (*_heads(kind), "next_heard") if in_chunks else _heads(kind)
+    if in_chunks:
+        constants["time"] = np.array([1])
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info("frames", TensorProto.FLOAT, [1, time, 160])],
-        [helper.make_tensor_value_info(head, TensorProto.FLOAT, shapes[head]) for head in _heads(kind)],
-        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()],
+        [
+            helper.make_tensor_value_info("frames", TensorProto.FLOAT, [batch, time, 160]),
+            *(remembered if in_chunks else []),
+        ],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes[name]) for name in outputs],
+        [
+            numpy_helper.from_array(value.astype(np.int64 if name == "time" else np.float32), name)
+            for name, value in constants.items()
+        ],
     )
     return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13)])
+
+
+_MEAN = [helper.make_node("ReduceMean", ["probabilities"], ["share"], axes=[1], keepdims=0)]
+
+
+def _remembering() -> list[onnx.NodeProto]:
+    """The mean over all frames so far."""
+    return [
+        helper.make_node("ReduceSum", ["probabilities", "time"], ["now"], keepdims=0),
+        helper.make_node("Add", ["heard", "now"], ["next_heard"]),
+        helper.make_node("ReduceSum", ["next_heard", "time"], ["frames_heard"], keepdims=1),
+        helper.make_node("Div", ["next_heard", "frames_heard"], ["share"]),
+    ]
 
 
 def _tone_weights() -> tuple[Samples, Samples]:

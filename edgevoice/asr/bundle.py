@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from edgevoice import __version__
 from edgevoice.asr.extractor import MODULES as EXTRACTORS
 from edgevoice.asr.graph_file import COMPILED, references
 from edgevoice.config import SAMPLE_RATE
@@ -33,11 +34,14 @@ LARGEST_MANIFEST = 16_000_000
 """Bytes; what is larger is no manifest, and would fill the memory."""
 LONGEST_WINDOW_S = 60.0
 """Attention over more would take gigabytes at every update."""
+LARGEST_CHUNK = 1000
+"""Frames; longer ones are no chunks."""
 _CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 """What file managers leave in every folder they show."""
 
 Role = Literal["shared", "ctc", "intent"]
 Precision = Literal["fp32", "fp16", "int8"]
+Streaming = Literal["window", "cached"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +91,11 @@ class Graph:
     config: dict[str, Any] = field(default_factory=dict)
     """The model's Transformers configuration. With it, and with the weights by name in the fp32 graph, `edgevoice
     train --model` goes on from a bundle; running one does not need it."""
+
+    @property
+    def chunk_lengths(self) -> tuple[float, ...]:
+        """The lengths in seconds that a chunk may have, shortest first; none where it does not hear in chunks."""
+        return tuple(frames * self.frame_samples / SAMPLE_RATE for frames in self.chunks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +155,11 @@ class Manifest:
     the model is used than it was in training."""
     windows: tuple[float, ...] = WINDOWS_S
     """Seconds of audio the streaming recogniser decodes at a time, shortest first."""
-    streaming: Literal["window"] = "window"
-    """How live captions are made: "window" decodes the last seconds again and again."""
+    streaming: Streaming = "window"
+    """How live captions are made: "window" decodes the last seconds again and again; "cached" encodes each frame once,
+    in chunks, which all graphs must have been made for."""
+    made_by: str = ""
+    """The version of edgevoice that wrote the bundle; empty if not stated."""
     parity: dict[str, Any] = field(default_factory=dict)
     """Differences from PyTorch measured at export, by precision."""
     training: dict[str, Any] = field(default_factory=dict)
@@ -224,12 +236,7 @@ def read_manifest(folder: Path) -> Manifest:
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file} cannot be read: {error}", "Copy or export the model again") from None
-    version = data.get("format") if isinstance(data, dict) else None
-    if version != FORMAT:
-        raise ModelError(
-            f"The model in {folder} has bundle format {version!r}, and this edgevoice reads format {FORMAT}",
-            "Export it again with this version",
-        )
+    _check_version(folder, data if isinstance(data, dict) else {})
     try:
         manifest: Manifest = from_plain(Manifest, data)
         _check_values(manifest)
@@ -295,6 +302,25 @@ def from_plain(annotation: Any, value: Any) -> Any:
     return value
 
 
+def _check_version(folder: Path, data: dict[str, Any]) -> None:
+    """Raises ModelError for what another version made and this one cannot run."""
+    made_by = str(data.get("made_by") or "")[:40]
+    remedy = f"Install edgevoice {made_by}, which made it, or export it again" if made_by else "Export it again"
+    mode, modes = data.get("streaming", "window"), typing.get_args(Streaming)
+    if mode not in modes:
+        known = " and ".join(map(repr, modes))
+        raise ModelError(
+            f"The model in {folder} makes live captions by {str(mode)[:40]!r}; edgevoice {__version__} knows {known}",
+            f"{remedy} with this version",
+        )
+    version = data.get("format")
+    if version != FORMAT:
+        raise ModelError(
+            f"The model in {folder} has bundle format {version!r}, and this edgevoice reads format {FORMAT}",
+            f"{remedy} with this version",
+        )
+
+
 def _check_values(manifest: Manifest) -> None:
     """Raises ValueError for what would only break later, inside the engine."""
     if manifest.sample_rate != SAMPLE_RATE:
@@ -306,21 +332,37 @@ def _check_values(manifest: Manifest) -> None:
     if not manifest.windows or not all(0 < seconds <= LONGEST_WINDOW_S for seconds in manifest.windows):
         raise ValueError(f"the windows must be more than 0 and at most {LONGEST_WINDOW_S:g} s long")
     _check_decoding(manifest.decoding)
+    _check_mode(manifest)
     for role, graph in manifest.graphs.items():
-        features = graph.features
-        heads = {"shared": {"ctc", "intent"}, "ctc": {"ctc"}, "intent": {"intent"}}.get(role, set())
-        if not heads <= set(graph.outputs):
-            raise ValueError(f"the graph '{role}' names no output for {min(heads - set(graph.outputs))}")
-        if not graph.variants:
-            raise ValueError(f"the graph '{role}' has no file")
-        if "ctc" in heads and graph.frame_samples <= 0:
-            raise ValueError(f"the graph '{role}' has frames without a length")
-        if min(features.stride, features.mel_bins) < 1:
-            raise ValueError(f"the graph '{role}' has features without a size")
-        if features.kind == "extractor" and features.extractor.get("feature_extractor_type") not in EXTRACTORS:
-            raise ValueError(f"the graph '{role}' hears through an extractor that is none of {', '.join(EXTRACTORS)}")
-        if features.normalise == "running" and {len(features.mean), len(features.std)} != {features.mel_bins}:
-            raise ValueError(f"the graph '{role}' needs a mean and a deviation for each of {features.mel_bins} bins")
+        _check_head(role, graph)
+
+
+def _check_head(role: str, graph: Graph) -> None:
+    features = graph.features
+    heads = {"shared": {"ctc", "intent"}, "ctc": {"ctc"}, "intent": {"intent"}}.get(role, set())
+    if not heads <= set(graph.outputs):
+        raise ValueError(f"the graph '{role}' names no output for {min(heads - set(graph.outputs))}")
+    if not all(0 < size <= LARGEST_CHUNK for size in graph.chunks) or list(graph.chunks) != sorted(graph.chunks):
+        raise ValueError(f"the graph '{role}' hears in chunks that are no lengths, shortest first")
+    if graph.chunks and graph.frame_samples <= 0:
+        raise ValueError(f"the graph '{role}' hears in chunks of frames without a length")
+    if not graph.variants:
+        raise ValueError(f"the graph '{role}' has no file")
+    if "ctc" in heads and graph.frame_samples <= 0:
+        raise ValueError(f"the graph '{role}' has frames without a length")
+    if min(features.stride, features.mel_bins) < 1:
+        raise ValueError(f"the graph '{role}' has features without a size")
+    if features.kind == "extractor" and features.extractor.get("feature_extractor_type") not in EXTRACTORS:
+        raise ValueError(f"the graph '{role}' hears through an extractor that is none of {', '.join(EXTRACTORS)}")
+    if features.normalise == "running" and {len(features.mean), len(features.std)} != {features.mel_bins}:
+        raise ValueError(f"the graph '{role}' needs a mean and a deviation for each of {features.mel_bins} bins")
+
+
+def _check_mode(manifest: Manifest) -> None:
+    chunked = [role for role, graph in manifest.graphs.items() if graph.chunks]
+    if (manifest.streaming == "cached") != (bool(manifest.graphs) and len(chunked) == len(manifest.graphs)):
+        heard = "in chunks" if len(chunked) == len(manifest.graphs) else "not all in chunks"
+        raise ValueError(f"live captions by {manifest.streaming!r}, and its graphs hear {heard}")
 
 
 def _check_decoding(decoding: Decoding) -> None:

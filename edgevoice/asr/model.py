@@ -26,7 +26,7 @@ from edgevoice.asr.session import (
 )
 from edgevoice.asr.steps import SIZE, EncoderStream, choose_chunk
 from edgevoice.config import SAMPLE_RATE, AsrSettings
-from edgevoice.errors import ModelError, ProviderError
+from edgevoice.errors import ConfigError, ModelError, ProviderError
 
 if TYPE_CHECKING:
     from edgevoice.asr.remote import RemoteSession
@@ -72,13 +72,15 @@ class AcousticModel:
     Raises:
         ModelError: a graph that cannot be run, or a precision that the bundle does not have.
         ProviderError: the provider asked for cannot be used.
-        ConfigError: the address of the server is none, or hot words or a language model cannot be used.
+        ConfigError: the address of the server is none, hot words or a language model cannot be used, or the hop is
+            longer than its windows, or no length of its chunks.
     """
 
     def __init__(self, bundle: Bundle, settings: AsrSettings, intent_bundle: Bundle | None = None) -> None:
         self.manifest = combined_manifest(bundle.manifest, intent_bundle.manifest if intent_bundle else None)
         self.decoder = make_decoder(bundle, settings)
         """Makes words of its log-probabilities."""
+        _check_windows(self.manifest, settings)
         self._lengths = live_lengths(self.manifest, settings.hop_s)
         self._passes = [
             _Pass(its, graph, heads, settings, live_lengths(self.manifest, settings.hop_s, graph.minimum_samples))
@@ -326,6 +328,17 @@ def live_lengths(manifest: Manifest, hop_s: float, shortest: int = 0) -> range:
     return range(max(hop, math.ceil(shortest / hop) * hop), largest + 1, hop)
 
 
+def _check_windows(manifest: Manifest, settings: AsrSettings) -> None:
+    """Raises ConfigError for settings that no window of the model can hold."""
+    longest = manifest.windows[-1]
+    if manifest.streaming != "window":
+        return
+    for name, seconds in (("asr.hop_s", settings.hop_s), ("asr.context_s", settings.context_s)):
+        if seconds > longest:
+            what = f"{name} is {seconds:g}, and the longest window of the model '{manifest.name}' is {longest:g} s"
+            raise ConfigError(what, f"Choose {longest:g} or less")
+
+
 def _noise(length: int) -> Array:
     """Something to hear, as loud as speech: half precision may overflow at what it holds for silence."""
     return np.random.default_rng(0).normal(0, 0.05, length).astype(np.float32)
@@ -335,6 +348,11 @@ def _open_remote(bundle: Bundle, graph: Graph, settings: AsrSettings) -> tuple[R
     """A session on the server that the settings name, if they name one; the precision is the server's choice."""
     if not settings.remote:
         return None
+    if graph.chunks:
+        what = (
+            f"The model '{bundle.manifest.name}' hears in chunks, and a server would have to be sent all it remembers"
+        )
+        raise ModelError(what, "Leave out --remote, or choose a model that hears whole windows")
     from edgevoice.asr.remote import open_remote  # gRPC comes with an extra, and few need it
 
     return open_remote(settings.remote, bundle.manifest, graph, settings.remote_timeout_s), "as served"

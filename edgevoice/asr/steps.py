@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from edgevoice.asr.bundle import Graph
 from edgevoice.asr.feature_stream import feature_stream
-from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ConfigError
 
 Array = npt.NDArray[Any]
@@ -41,14 +40,14 @@ def choose_chunk(graph: Graph, seconds: float) -> int:
     Raises:
         ConfigError: the model was not trained for such chunks.
     """
-    frame_s = graph.frame_samples / SAMPLE_RATE
-    nearest = min(graph.chunks, key=lambda frames: abs(frames * frame_s - seconds))
-    if abs(nearest * frame_s - seconds) > _NEAR * seconds:
-        known = ", ".join(f"{frames * frame_s:.2f}" for frames in graph.chunks)
+    lengths = graph.chunk_lengths
+    nearest = min(range(len(lengths)), key=lambda index: abs(lengths[index] - seconds))
+    if abs(lengths[nearest] - seconds) > _NEAR * seconds:
         raise ConfigError(
-            f"asr.hop_s is {seconds:g}, and the model was not trained for chunks of that length", f"Choose from {known}"
+            f"asr.hop_s is {seconds:g}, and the model was not trained for chunks of that length",
+            f"Choose one of {', '.join(f'{length:.2f}' for length in lengths)} with --hop or EDGEVOICE_ASR_HOP_S",
         )
-    return nearest
+    return graph.chunks[nearest]
 
 
 class EncoderStream:

@@ -10,6 +10,7 @@ from edgevoice.commands import options
 def demo(
     fast: options.Fast = False,
     provider: options.Provider = None,
+    hop: options.Hop = None,
     no_format: options.NoFormat = False,
     as_json: options.Json = False,
 ) -> None:
@@ -30,6 +31,8 @@ def demo(
 
     # the demo shows the bundled model on this machine, whatever model, server and words the file of settings names
     own = {"hotwords": "", "language_model": ""}
-    settings = options.settings_for(model="", intent_model="", provider=provider, remote="", **own, no_format=no_format)
+    settings = options.settings_for(
+        model="", intent_model="", provider=provider, remote="", **own, hop=hop, no_format=no_format
+    )
     recording: Source = FileSource(sample_call())
     raise typer.Exit(show(recording if fast else PacedSource(recording), settings, as_json=as_json))

@@ -28,6 +28,7 @@ def live(
     provider: options.Provider = None,
     remote: options.Remote = None,
     vad: options.Vad = None,
+    hop: options.Hop = None,
     hotwords: options.Hotwords = None,
     language_model: options.LanguageModel = None,
     no_format: options.NoFormat = False,
@@ -54,7 +55,9 @@ def live(
     if device is not None and input_ is not None:
         raise UsageError("--device names a microphone, and --input a recording", "Leave one of them out")
     words = {"hotwords": hotwords, "language_model": language_model}
-    settings = options.settings_for(model, intent_model, provider, vad, device, remote, **words, no_format=no_format)
+    settings = options.settings_for(
+        model, intent_model, provider, vad, device, remote, **words, hop=hop, no_format=no_format
+    )
     raise typer.Exit(show(_source(input_, settings, fast=fast), settings, as_json=as_json))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from edgevoice.commands.output import say, write_json, write_out
 from edgevoice.errors import ModelError, UsageError
 from edgevoice.paths import find_model, known_models
 from edgevoice.text import plain
+
+if TYPE_CHECKING:
+    from edgevoice.asr.bundle import Manifest
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -71,13 +74,22 @@ def info(bundle: Name = "", as_json: options.Json = False) -> None:
         "precisions": ", ".join(precisions),
         "vocabulary": f"{len(manifest.vocabulary)} tokens",
         "intents": ", ".join(manifest.labels) or "none",
-        "windows": ", ".join(f"{seconds:g} s" for seconds in manifest.windows),
+        "live": _live(manifest),
         "licence": manifest.licence or "not stated",
         "files": ", ".join(sorted(manifest.files)),
         "trained on": ", ".join(_data(manifest.training)) or "not stated",
     }
     text = "".join(f"{name + ':':14} {plain(value)}\n" for name, value in lines.items())
     write_out(text + "".join(f"{'figures:':14} {plain(line)}\n" for line in _figures(manifest.training)))
+
+
+def _live(manifest: Manifest) -> str:
+    """How live captions are made of it."""
+    if manifest.streaming == "cached":
+        graph = next(iter(manifest.graphs.values()))
+        lengths = ", ".join(f"{seconds:.2f} s" for seconds in graph.chunk_lengths)
+        return f"each frame once, in chunks of {lengths}"
+    return "windows of " + ", ".join(f"{seconds:g} s" for seconds in manifest.windows)
 
 
 def _figures(training: Mapping[str, Any]) -> list[str]:

@@ -11,11 +11,15 @@ import typer
 from edgevoice.config import Settings
 from edgevoice.config_file import load_settings
 from edgevoice.errors import UsageError
+from edgevoice.vad.segmenter import Segmenter
 
 if TYPE_CHECKING:
     from edgevoice.asr.model import AcousticModel
     from edgevoice.audio.source import Source
     from edgevoice.pipeline import Pipeline
+
+_LONGEST_FRAME = 512
+"""Samples. No detector has longer frames."""
 
 Model = Annotated[
     str | None, typer.Option("--model", metavar="BUNDLE", help="Folder or name of a model bundle; see 'models list'.")
@@ -34,6 +38,10 @@ Remote = Annotated[
 Vad = Annotated[str | None, typer.Option("--vad", metavar="webrtc|silero", help="What tells speech from silence.")]
 Device = Annotated[
     str | None, typer.Option("--device", "-d", metavar="NAME|NUMBER", help="Microphone, by number or part of its name.")
+]
+Hop = Annotated[
+    float | None,
+    typer.Option("--hop", metavar="SECONDS", help="Time from one update of a caption to the next, such as 0.16."),
 ]
 Hotwords = Annotated[
     str | None,
@@ -62,6 +70,7 @@ def settings_for(
     device: str | None = None,
     remote: str | None = None,
     *,
+    hop: float | None = None,
     hotwords: str | None = None,
     language_model: str | None = None,
     no_format: bool = False,
@@ -82,13 +91,16 @@ def settings_for(
         "intent_model": intent_model,
         "asr.provider": provider,
         "asr.remote": remote,
+        "asr.hop_s": hop,
         "asr.hotwords": hotwords,
         "asr.language_model": language_model,
         "captions.format": False if no_format else None,
         "vad.detector": vad,
         "audio.device": device,
     }
-    return load_settings(flags)
+    settings = load_settings(flags)
+    Segmenter(settings.vad, _LONGEST_FRAME)  # said before a model is loaded, which takes its time
+    return settings
 
 
 def open_model(settings: Settings) -> AcousticModel:

@@ -13,7 +13,7 @@ from edgevoice.commands.options import open_model, open_pipeline
 from edgevoice.commands.output import full_disk_explained, has_screen, say
 from edgevoice.config import Settings
 from edgevoice.errors import EdgeVoiceError
-from edgevoice.events import Event, Failed
+from edgevoice.events import Event, Failed, PaceChanged
 from edgevoice.sinks.jsonl import JsonLines
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def write_events(run: Run) -> int:
     A signal or a reader that leaves ends the stream; what was said until then is finished first.
     """
     writer = JsonLines(sys.stdout.buffer)
-    failed = False
+    failed, pace = False, _PaceNotes()
     with stopped_by_signals(run) as caught:
         for event in run.run():
             with full_disk_explained():
@@ -71,7 +71,29 @@ def write_events(run: Run) -> int:
             if isinstance(event, Failed):
                 say(str(EdgeVoiceError(event.what, event.remedy)))
                 failed = failed or not event.recoverable
+            if isinstance(event, PaceChanged):
+                pace.write(event)
     return 128 + caught[0] if caught else int(failed)
+
+
+class _PaceNotes:
+    """One line on stderr for each stream that cannot keep up, and one when it can again; none for a short stall."""
+
+    def __init__(self) -> None:
+        self._behind: dict[str, bool] = {}
+        """Channel -> whether it was said."""
+
+    def write(self, event: PaceChanged) -> None:
+        """Says what is to be said of this event, if anything."""
+        if event.keeping_up:
+            if self._behind.pop(event.channel, False):
+                say(f"The machine keeps up again: captions every {event.hop:.1f} s.")
+            return
+        said = self._behind.get(event.channel)
+        if said is False:  # it lasts
+            late = f"behind {event.behind:.1f} s, captions every {event.hop:.1f} s"
+            say(f"The machine cannot keep up: {late}; no word is lost.")
+        self._behind[event.channel] = said is not None
 
 
 @contextmanager

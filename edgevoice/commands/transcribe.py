@@ -41,6 +41,7 @@ def transcribe(
     provider: options.Provider = None,
     remote: options.Remote = None,
     vad: options.Vad = None,
+    hop: options.Hop = None,
     hotwords: options.Hotwords = None,
     language_model: options.LanguageModel = None,
     no_format: options.NoFormat = False,
@@ -61,7 +62,9 @@ def transcribe(
     from edgevoice.commands.transcript import rendered, transcript, write_file, written_to
 
     words = {"hotwords": hotwords, "language_model": language_model}
-    settings = options.settings_for(model, intent_model, provider, vad, remote=remote, **words, no_format=no_format)
+    settings = options.settings_for(
+        model, intent_model, provider, vad, remote=remote, **words, hop=hop, no_format=no_format
+    )
     targets = written_to(files, format_, output, force=force) if output else [None] * len(files)
     acoustic = options.open_model(settings)
     if acoustic.note:

@@ -22,7 +22,7 @@ from edgevoice.text import plain
 if TYPE_CHECKING:
     from edgevoice.asr.model import AcousticModel
 
-PASSING = (events.LevelMeasured, events.CaptionUpdated)
+PASSING = (events.LevelMeasured, events.CaptionUpdated, events.PaceChanged)
 """Events that only matter while they are new; a transcript leaves them out."""
 HEARD = (events.CaptionFinished, events.IntentDetected)
 """Events that make a transcript worth keeping."""

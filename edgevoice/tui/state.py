@@ -19,6 +19,7 @@ from edgevoice.events import (
     IntentRejected,
     LabelScore,
     LevelMeasured,
+    PaceChanged,
     SpeechEnded,
     SpeechStarted,
     StreamEnded,
@@ -38,6 +39,7 @@ from edgevoice.tui.views import (
     StatusView,
     finite,
     label_name,
+    pace_of,
     percentile,
     short,
 )
@@ -84,6 +86,8 @@ class ScreenState:
         self._paused = False
         self._stopping = False
         self._lost: dict[str, float] = {}
+        self._behind: dict[str, PaceChanged] = {}
+        """Of the channels that cannot keep up."""
         self._finished: dict[str, int] = {}
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._at = 0.0
@@ -123,6 +127,7 @@ class ScreenState:
             p50=percentile(ordered, 0.5),
             p95=percentile(ordered, 0.95),
             lost=sum(self._lost.values()),
+            pace=self._pace(),
         )
 
     @property
@@ -204,6 +209,13 @@ class ScreenState:
         self.failed = self.failed or not problem.recoverable
         return Part.BANNER | Part.STATUS
 
+    def _pace(self) -> str:
+        """The worst of the channels."""
+        if not self._behind:
+            return ""
+        behind = max(finite(event.behind) for event in self._behind.values())
+        return pace_of(behind, max(finite(event.hop) for event in self._behind.values()))
+
     def _open_channel(self, channel: str) -> Part:
         if channel in self.lives:
             return Part.NOTHING
@@ -229,9 +241,15 @@ class ScreenState:
                 return self._stream_started(channel, event)
             case StreamEnded():
                 self._ended.add(channel)
+                self._behind.pop(channel, None)
                 self._lost[channel] = max(self._lost.get(channel, 0.0), finite(event.lost))
                 self._tracker(channel).quiet()
                 return self._close_lives(channel) | Part.LEVEL | Part.STATUS
+            case PaceChanged():
+                self._behind.pop(channel, None)
+                if not event.keeping_up:
+                    self._behind[channel] = event
+                return Part.STATUS
             case AudioLost():
                 self._lost[channel] = self._lost.get(channel, 0.0) + finite(event.seconds)
                 return Part.STATUS
@@ -281,7 +299,8 @@ class ScreenState:
         self._finished[channel] = max(event.segment, self._finished.get(channel, -1))
         if self.lives[channel].segment <= event.segment:
             self.lives[channel] = LiveView(channel)
-        text = plain(event.text).strip()
+        lines = [plain(line).strip() for line in event.text.split("\n")]
+        text = "\n".join(line for line in lines if line)
         return Change(Part.LIVE, CaptionLine(channel, finite(event.start), text) if text else None)
 
     def _intent_changed(self, channel: str, event: IntentDetected | IntentRejected) -> Part:

@@ -47,6 +47,7 @@ class CaptionLine:
     channel: str
     start: float
     text: str
+    """With a line break where the speaker paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ class StatusView:
     """Seconds."""
     lost: float = 0.0
     """Seconds."""
+    pace: str = ""
+    """How late captions are and how often they come, while the machine cannot keep up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,12 @@ def percentile(values: list[float], share: float) -> float | None:
     if not values:
         return None
     return values[min(len(values) - 1, int(share * len(values)))]
+
+
+def pace_of(behind: float, hop: float) -> str:
+    """What is said of captions that come late and less often, in seconds."""
+    late = f"behind {behind:.1f} s, " if behind >= 0.1 else ""
+    return f"{late}captions every {hop:.1f} s"
 
 
 def clock(seconds: float) -> str:

@@ -20,6 +20,11 @@ def edit(folder: Path, change: Callable[[dict], object]) -> None:
     (folder / MANIFEST_NAME).write_text(json.dumps(data))
 
 
+def in_chunks(data: dict, chunks: list[int]) -> None:
+    data["streaming"] = "cached"
+    data["graphs"]["shared"]["chunks"] = chunks
+
+
 def flip_a_byte(folder: Path) -> None:
     data = bytearray((folder / "model.onnx").read_bytes())
     data[len(data) // 2] ^= 1
@@ -143,6 +148,27 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: edit(folder, lambda data: data["graphs"]["shared"]["features"].update(kind="mfcc")),
         "does not describe a model",
     ),
+    "a mode of tomorrow": (
+        lambda folder: edit(folder, lambda data: data.update(streaming="telepathy", made_by="9.9.0", format=7)),
+        "live captions by 'telepathy'; edgevoice 0.1.0 knows 'window' and 'cached'",
+    ),
+    "a mode that is no name": (
+        lambda folder: edit(folder, lambda data: data.update(streaming=["x"] * 100)),
+        "knows 'window' and 'cached'",
+    ),
+    "each frame once, by a graph that cannot": (
+        lambda folder: edit(folder, lambda data: data.update(streaming="cached")),
+        "live captions by 'cached', and its graphs hear not all in chunks",
+    ),
+    "windows, by a graph that hears in chunks": (
+        lambda folder: edit(folder, lambda data: data["graphs"]["shared"].update(chunks=[8])),
+        "live captions by 'window', and its graphs hear in chunks",
+    ),
+    "chunks in disorder": (
+        lambda folder: edit(folder, lambda data: in_chunks(data, [16, 8])),
+        "chunks that are no lengths",
+    ),
+    "chunks of nothing": (lambda folder: edit(folder, lambda data: in_chunks(data, [0])), "chunks that are no lengths"),
     "no windows": (lambda folder: edit(folder, lambda data: data.update(windows=[])), "does not describe a model"),
     "windows of a day": (
         lambda folder: edit(folder, lambda data: data.update(windows=[86400.0])),
@@ -245,6 +271,17 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no object": (lambda folder: (folder / MANIFEST_NAME).write_text("[]"), "bundle format None"),
     "no manifest": (lambda folder: (folder / MANIFEST_NAME).unlink(), "no model bundle"),
 }
+
+
+@pytest.mark.parametrize("later", [{"streaming": "telepathy"}, {"format": 3}])
+def test_what_a_later_version_made_names_that_version(tmp_path, later):
+    tiny_bundle(tmp_path)
+    edit(tmp_path, lambda data: data.update(later))
+    with pytest.raises(ModelError, match=r"\. Export it again with this version\.$"):
+        load_bundle(tmp_path)
+    edit(tmp_path, lambda data: data.update(made_by="9.9.0"))
+    with pytest.raises(ModelError, match=r"Install edgevoice 9\.9\.0, which made it, or export it again with this"):
+        load_bundle(tmp_path)
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

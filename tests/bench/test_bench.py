@@ -7,15 +7,18 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 import bench.cli
-from bench import recipes
+from bench import early, recipes
 from bench.phrases import said_by_people
 from bench.recipes import digits
 from bench.training import compare, table
-from edgevoice.errors import UsageError
+from edgevoice.errors import ModelError, UsageError
 from export.parity import CLIPS
+from tests.tiny import silence, speak, tiny_bundle
 from training.manifest import read_manifest
 from training.phrases import read_intents
 
@@ -60,6 +63,47 @@ def test_alarms_in_no_time_or_on_nothing_are_explained(tmp_path: Path, minutes: 
         bench.cli.main(["alarms", "models/banking-en", "--data", str(file), "--minutes", minutes])
     with pytest.raises(UsageError, match="no speech without the model's intents"):
         bench.cli.main(["alarms", "models/banking-en", "--data", str(file)])
+
+
+def test_early_intents_are_measured_through_the_live_path(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Of tones that are words: when they came, and whether they are right."""
+    spoken = {"pay": "two two two two two two", "greet": "one one one one", "stop": "three four"}
+    rows = [["path", "text", "intent", "split"]]
+    for label, text in spoken.items():
+        soundfile.write(tmp_path / f"{label}.wav", np.concatenate([silence(0.5), speak(text), silence(1)]), 16_000)
+        rows.append([str(tmp_path / f"{label}.wav"), text, label, "test"])
+    rows += [[rows[1][0], "", "unknown to it", "test"], [rows[1][0], "", "pay", "dev"]]
+    with (tmp_path / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows(rows)
+    data = ["--data", str(tmp_path / "manifest.csv"), "--split", "test", "--output", str(tmp_path / "figures.json")]
+    for name, chunks in (("window", ()), ("cached", (16,))):
+        bundle = tiny_bundle(tmp_path / name, chunks=chunks, thresholds={"pay": 0.9, "greet": 0.9, "stop": 0.9})
+        assert bench.cli.main(["early", str(bundle.path), *data]) == 0
+        (row,) = json.loads((tmp_path / "figures.json").read_text())
+        assert (row["split"], row["clips"]) == ("test", 3)
+        assert row["early"] >= 2
+        assert 0.3 < row["share_heard"] <= row["share_heard_p90"] <= 1
+        assert row["before_end_s"] > 0.2
+        assert row["right_early"] == row["right_final"] == 1
+        assert "| test | 3 |" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="No clip has an intent"):
+        bench.cli.main(["early", str(tmp_path / "window"), *data[:2], "--split", "train"])
+    with pytest.raises(ModelError, match="has no intents"):
+        bench.cli.main(["early", str(tiny_bundle(tmp_path / "deaf", "ctc").path), *data])
+
+
+def test_figures_of_early_intents_by_hand() -> None:
+    found = early.figures(
+        [
+            early.Announced("pay", "pay", True, "pay", 0.4, 1.0),
+            early.Announced("pay", "stop", True, "pay", 0.6, 0.5),
+            early.Announced("pay", "pay", False, "pay"),
+            early.Announced("stop", "", False, ""),
+        ]
+    )
+    assert (found.clips, found.early, found.share_heard, found.before_end_s) == (4, 2, 0.5, 0.75)
+    assert (found.right_early, found.right_final, found.accuracy, found.accuracy_final) == (0.5, 1.0, 0.5, 0.75)
+    assert early.figures([early.Announced("pay", "", False, "pay")]).share_heard is None
 
 
 def test_people_who_say_a_command_word_for_word(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.command_line import Cli, one_sentence
+from tests.command_line import Cli, events, finals, one_sentence
 from tests.tiny import tiny_bundle
 
 
@@ -86,3 +87,84 @@ class TestBadInput:
         assert b"Traceback" not in cli("classify", "missing.wav").stderr
         assert b"Traceback" in cli("classify", "missing.wav", "--debug").stderr
         assert b"Traceback" in cli("--debug", "classify", "missing.wav").stderr
+
+
+class TestImpossibleSettings:
+    """Refused at the start, by name, with exit code 2, before a model is looked for."""
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("ASR_HOP_S", "0"),
+            ("ASR_HOP_S", "-0.32"),
+            ("ASR_HOP_S", "nan"),
+            ("ASR_HOP_S", "11"),
+            ("ASR_THREADS", "0"),
+            ("ASR_THREADS", "-2"),
+            ("ASR_CONTEXT_S", "-1"),
+            ("ASR_BEAM_WIDTH", "0"),
+            ("VAD_HANGOVER_S", "-0.5"),
+            ("VAD_THRESHOLD", "inf"),
+            ("AUDIO_QUEUE_SECONDS", "0"),
+            ("INTENT_THRESHOLD", "1.5"),
+        ],
+    )
+    def test_numbers_that_make_no_sense(self, cli: Cli, recording: Path, name: str, value: str) -> None:
+        """The variable, its value, and what it must be."""
+        cli.extra = {f"EDGEVOICE_{name}": value}
+        result = cli("live", "--input", recording, "--fast", "--model", "no-such-model")
+        assert result.returncode == 2
+        assert result.stdout == b""
+        assert f"EDGEVOICE_{name} is {value}, and it must be between" in one_sentence(result)
+
+    @pytest.mark.parametrize("command", ["live", "transcribe", "demo"])
+    def test_a_hop_that_makes_no_sense_is_called_as_it_was_given(self, cli: Cli, recording: Path, command: str) -> None:
+        """By flag and in the file."""
+        more = {"live": ["--input", recording], "transcribe": [recording], "demo": []}[command]
+        assert "--hop is -1, and it must be between" in one_sentence(cli(command, *more, "--hop", "-1"))
+        file = cli.home / "config" / "edgevoice" / "config.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("[asr]\nhop_s = nan\n")
+        result = cli(command, *more)
+        assert result.returncode == 2
+        assert "'asr.hop_s' in" in one_sentence(result)
+
+    def test_durations_that_contradict_each_other(self, cli: Cli, recording: Path) -> None:
+        """A segment that is over before it can begin."""
+        cli.extra = {"EDGEVOICE_VAD_MAXIMUM_S": "1", "EDGEVOICE_VAD_PREROLL_S": "2"}
+        result = cli("transcribe", recording, "--model", "no-such-model")
+        assert result.returncode == 2
+        assert "vad.maximum_s is 1.0, too short for vad.preroll_s and vad.minimum_speech_s" in one_sentence(result)
+
+    def test_what_no_window_of_the_model_can_hold(self, cli: Cli, recording: Path) -> None:
+        """A hop, or what is kept before it, longer than the longest window."""
+        result = cli("live", "--input", recording, "--fast", "--hop", "5")
+        assert result.returncode == 2
+        sentence = "asr.hop_s is 5, and the longest window of the model 'tiny-shared' is 4 s. Choose 4 or less."
+        assert sentence in one_sentence(result)
+        cli.extra = {"EDGEVOICE_ASR_CONTEXT_S": "4.5"}
+        assert "asr.context_s is 4.5, and the longest window" in one_sentence(cli("transcribe", recording))
+
+    def test_chunks_that_the_model_was_not_trained_for(self, cli: Cli, recording: Path, tmp_path: Path) -> None:
+        """Refused with the list; each length on the list can be chosen."""
+        cli.model = tiny_bundle(tmp_path / "chunked", chunks=(8, 16, 32)).path
+        result = cli("live", "--input", recording, "--fast", "--hop", "0.5")
+        assert result.returncode == 2
+        assert result.stdout == b""
+        assert "trained for chunks of that length. Choose one of 0.16, 0.32, 0.64 with --hop" in one_sentence(result)
+        for hop in ("0.16", "0.32", "0.64"):
+            heard = events(cli("live", "--input", recording, "--fast", "--hop", hop).stdout)
+            assert finals(heard) == ["one one one", "two three two"]
+        info = cli("models", "info", cli.model).stdout.decode()
+        assert "each frame once, in chunks of 0.16 s, 0.32 s, 0.64 s" in info
+
+    def test_a_mode_that_this_version_does_not_know(self, cli: Cli, recording: Path, tmp_path: Path) -> None:
+        """Its name, and the version that knows it."""
+        bundle = tiny_bundle(tmp_path / "later")
+        file = bundle.path / "edgevoice.json"
+        data = json.loads(file.read_text()) | {"streaming": "telepathy", "made_by": "9.9.0"}
+        file.write_text(json.dumps(data))
+        result = cli("live", "--input", recording, "--fast", "--model", bundle.path)
+        assert result.returncode == 1
+        assert "'telepathy'" in one_sentence(result)
+        assert "Install edgevoice 9.9.0" in one_sentence(result)

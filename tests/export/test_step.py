@@ -11,6 +11,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForAudioClassification, AutoModelForCTC
 
+from edgevoice import __version__
 from edgevoice.asr.bundle import FeatureSettings, load_bundle
 from edgevoice.asr.model import AcousticModel
 from edgevoice.asr.session import Session, open_session
@@ -177,6 +178,7 @@ def test_a_bundle_hears_live_what_it_hears_offline(tmp_path, encoder, hop_s) -> 
     export([str(tmp_path / "run")], tmp_path / "bundle", ExportOptions(precisions=("fp32",)))
     bundle = load_bundle(tmp_path / "bundle")
     assert bundle.manifest.graphs["shared"].chunks == (4, 8) if encoder is TINY_BERT else (8, 16)
+    assert (bundle.manifest.streaming, bundle.manifest.made_by) == ("cached", __version__)
     model = AcousticModel(bundle, AsrSettings(provider="cpu", hop_s=hop_s))
     rng = np.random.default_rng(1)
     for clip in load_clips():

@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from edgevoice.errors import AudioError
-from edgevoice.events import AudioLost, Event, Failed, IntentDetected, IntentRejected, LabelScore
+from edgevoice.events import AudioLost, Event, Failed, IntentDetected, IntentRejected, LabelScore, PaceChanged
 from edgevoice.tui.app import CaptionApp
 from edgevoice.tui.messages import EventArrived
 from edgevoice.tui.themes import THEMES
@@ -126,6 +126,31 @@ class TestEvents:
             text = await tell(pilot, started(), update(0, "a", latency=0.12), lost)
         assert "latency 120/120 ms" in text
         assert "! lost 1.5 s" in text
+
+    async def test_a_machine_that_cannot_keep_up_is_said_and_forgotten(self) -> None:
+        async with open_app((120, 32)) as (_, pilot, _run):
+            slow = PaceChanged(channel=CHANNEL, at=1, behind=1.23, hop=1.28, keeping_up=False)
+            text = await tell(pilot, started(), update(0, "a"), slow)
+            assert "behind 1.2 s, captions every 1.3 s" in text
+            assert "listening" in text
+            again = PaceChanged(channel=CHANNEL, at=9, behind=0.0, hop=0.32, keeping_up=True)
+            assert "captions every" not in await tell(pilot, again)
+
+    async def test_where_room_is_short_the_pace_stays_longer_than_model_and_latency(self) -> None:
+        async with open_app((60, 20)) as (_, pilot, _run):
+            slow = PaceChanged(channel=CHANNEL, at=1, behind=1.23, hop=1.28, keeping_up=False)
+            text = await tell(pilot, started(), update(0, "a"), slow)
+        assert "behind 1.2 s, captions every 1.3 s" in text
+        assert "latency" not in text
+
+    async def test_a_pause_in_a_caption_begins_a_line_of_its_own(self) -> None:
+        async with open_app() as (_, pilot, _run):
+            text = await tell(pilot, started(), final(0, "Check my card\nIt is broken"), final(1, "Thanks", 5.0))
+        lines = [line.rstrip() for line in text.splitlines()]
+        at = next(index for index, line in enumerate(lines) if line.endswith("00:01  Check my card"))
+        assert lines[at + 1].strip() == "It is broken"
+        assert lines[at + 1].index("It") == lines[at].index("Check")
+        assert lines[at + 2].endswith("00:05  Thanks")
 
     async def test_failures_show_the_way_out(self) -> None:
         async with open_app() as (app, pilot, _run):

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from edgevoice.events import AudioLost, Event, Failed, IntentDetected, IntentRejected, LabelScore
+from edgevoice.events import AudioLost, Event, Failed, IntentDetected, IntentRejected, LabelScore, PaceChanged
 from edgevoice.tui.app import CaptionApp
 from edgevoice.tui.messages import EventArrived
 from tests.tui.scripted import CHANNEL, ScriptedRun, final, level, speech, started, update
@@ -28,6 +28,7 @@ NASTY = (
     "\u202eevil\u2066\u200f",
     "\ud800\udfff",
     "\x00\x7f\r\n\t\b",
+    "\n \n\x1b[2J\n[/\n\u2028\r" + "x\n" * 300,
     "👩‍👩‍👧 日本語 e\u0301\u0300 \u200b" + "x" * 3000,
 )
 FORBIDDEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -49,6 +50,7 @@ EVENTS: tuple[Event, ...] = (
         words="words",
     ),
     AudioLost(channel=CHANNEL, at=1, seconds=1, where="where"),
+    PaceChanged(channel=CHANNEL, at=1, behind=1.2, hop=1.28, keeping_up=False),
     IntentRejected(channel=CHANNEL, at=1, segment=1, label="label", score=0.1, reason="reason"),
     Failed(channel=CHANNEL, at=1, what="what", recoverable=True, remedy="remedy"),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevoice.events import AudioLost, Failed, IntentDetected, IntentRejected, LabelScore
+from edgevoice.events import AudioLost, Failed, IntentDetected, IntentRejected, LabelScore, PaceChanged
 from edgevoice.tui import state as state_module
 from edgevoice.tui.layout import Shape, column, live_rows
 from edgevoice.tui.levels import LevelTracker
@@ -32,6 +32,10 @@ def lost(seconds: float) -> AudioLost:
     return AudioLost(channel=CHANNEL, at=1.0, seconds=seconds, where="queue full")
 
 
+def pace(behind: float, hop: float, *, keeping_up: bool = False, channel: str = CHANNEL) -> PaceChanged:
+    return PaceChanged(channel=channel, at=1.0, behind=behind, hop=hop, keeping_up=keeping_up)
+
+
 def fed(*events: object) -> ScreenState:
     state = ScreenState()
     for event in events:
@@ -54,6 +58,13 @@ class TestLive:
         assert change.finished is not None
         assert change.finished.text == "check my balance"
         assert state.lives[CHANNEL].segment == -1
+
+    def test_a_pause_begins_a_line_in_the_history_and_none_while_words_still_move(self) -> None:
+        state = fed(speech(0), update(0, "Check\nMy", "card"))
+        assert state.lives[CHANNEL].stable == "Check My"
+        change = state.apply(final(0, "Check\n\x1b[2J \n\n\tMy card\u2028now\n"))
+        assert change.finished is not None
+        assert change.finished.text == "Check\n[2J\nMy card now"
 
     def test_an_empty_final_leaves_no_line(self) -> None:
         assert fed(speech(0)).apply(final(0, "  ")).finished is None
@@ -136,6 +147,20 @@ class TestStatus:
         assert fed(lost(1.0), lost(0.5)).status.lost == 1.5
         assert fed(lost(1.0), ended(lost=2.0)).status.lost == 2.0
 
+    def test_the_pace_is_shown_while_the_machine_cannot_keep_up(self) -> None:
+        state = fed(started(), pace(1.234, 1.28))
+        assert state.status.pace == "behind 1.2 s, captions every 1.3 s"
+        assert state.apply(pace(0.04, 1.28)).parts & Part.STATUS
+        assert state.status.pace == "captions every 1.3 s"
+        state.apply(pace(0.0, 0.32, keeping_up=True))
+        assert state.status.pace == ""
+
+    def test_the_pace_is_that_of_the_worst_channel_and_goes_with_it(self) -> None:
+        state = fed(started(), started(channel="call"), pace(0.7, 0.64), pace(2.0, 1.28, channel="call"))
+        assert state.status.pace == "behind 2.0 s, captions every 1.3 s"
+        state.apply(ended("call"))
+        assert state.status.pace == "behind 0.7 s, captions every 0.6 s"
+
     def test_a_fallback_is_noted_once(self) -> None:
         state = fed(started(note="CUDA is missing"), started(note="CUDA is missing", channel="call"))
         assert state.status.note == "CUDA is missing"
@@ -143,7 +168,13 @@ class TestStatus:
 
     def test_numbers_that_are_none_do_no_harm(self) -> None:
         nan = math.nan
-        state = fed(level(nan, nan, nan), update(0, "a", latency=nan, at=math.inf), intent(0, "a", nan), lost(nan))
+        state = fed(
+            level(nan, nan, nan),
+            pace(nan, math.inf),
+            update(0, "a", latency=nan, at=math.inf),
+            intent(0, "a", nan),
+            lost(nan),
+        )
         assert state.status.lost == 0
         assert state.header.seconds == 2
 

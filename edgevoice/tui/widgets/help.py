@@ -28,6 +28,7 @@ MARKS = (
     ("● speech  ○ silence", "whether a voice is heard"),
     ("┃ in the meter", "the loudest of the last moments"),
     ("latency 120/240 ms", "half, and 95 of 100, updates take this or less"),
+    ("behind 1.2 s", "the machine is busy: words come later, and none is lost"),
     ("! lost 1.5 s", "audio never heard: the captions have a gap"),
 )
 
