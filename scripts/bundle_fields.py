@@ -92,6 +92,7 @@ def _type(node: ast.expr) -> str:
         "float": "number",
         "tuple[str, ...]": "list of texts",
         "tuple[float, ...]": "list of numbers",
+        "tuple[int, ...]": "list of numbers",
         "dict[str, str]": "object of texts",
         "dict[str, float]": "object of numbers",
         "dict[str, Any]": "object",

@@ -48,17 +48,20 @@ class FeatureSettings:
     """"waveform": samples as they are; "log_mel": Kaldi filter banks, see `edgevoice.asr.features`; "extractor": what a
     feature extractor of Transformers makes of them."""
     normalise: Literal["none", "utterance", "running"] = "none"
-    """"utterance": zero mean and unit variance over the whole input; "running": see `running_normalise`."""
+    """"utterance": zero mean and unit variance over the whole input; "running": over what was heard so far, see
+    `RunningMean` and, for "waveform", `RunningLevel`."""
     mel_bins: int = 80
     """For "log_mel": bins of the filter bank."""
     stride: int = 2
     """Mel frames (10 ms each) stacked into one model frame."""
     mean: tuple[float, ...] = ()
-    """For "running": the mean of each mel bin over the training data, the prior of the running mean."""
+    """For "running": the mean of each mel bin, or of the samples, over the training data: the prior of the running
+    mean."""
     std: tuple[float, ...] = ()
-    """For "running": the standard deviation of each mel bin about the running mean over the training data."""
+    """For "running": the standard deviation of each mel bin about the running mean, or of the samples, over the
+    training data."""
     prior_frames: int = 100
-    """For "running": how many mel frames the prior weighs."""
+    """For "running": how many mel frames, or blocks of 320 samples, the prior weighs."""
     extractor: dict[str, Any] = field(default_factory=dict)
     """For "extractor": its settings as in `preprocessor_config.json`, `feature_extractor_type` among them."""
 
@@ -319,8 +322,20 @@ def _check_values(manifest: Manifest) -> None:
             raise ValueError(f"the graph '{role}' has features without a size")
         if features.kind == "extractor" and features.extractor.get("feature_extractor_type") not in EXTRACTORS:
             raise ValueError(f"the graph '{role}' hears through an extractor that is none of {', '.join(EXTRACTORS)}")
-        if features.normalise == "running" and {len(features.mean), len(features.std)} != {features.mel_bins}:
-            raise ValueError(f"the graph '{role}' needs a mean and a deviation for each of {features.mel_bins} bins")
+        _check_running(role, features)
+        if graph.chunks and features.normalise == "utterance":
+            raise ValueError(f"the graph '{role}' hears in chunks what is normalised over the whole recording")
+
+
+def _check_running(role: str, features: FeatureSettings) -> None:
+    if features.normalise != "running":
+        return
+    values = 1 if features.kind == "waveform" else features.mel_bins
+    if {len(features.mean), len(features.std)} != {values}:
+        what = "the samples" if features.kind == "waveform" else f"each of {values} bins"
+        raise ValueError(f"the graph '{role}' needs a mean and a deviation for {what}")
+    if features.kind == "waveform" and not (features.prior_frames > 0 and 0 < features.std[0] < math.inf):
+        raise ValueError(f"the graph '{role}' has nothing to begin its running normalisation with")
 
 
 def _check_decoding(decoding: Decoding) -> None:

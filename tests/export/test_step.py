@@ -104,22 +104,30 @@ def test_the_graph_does_the_same(tmp_path, encoder, features, step, reach, size)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoder", [TINY_BERT, TINY_WAV2VEC2], ids=["bert", "wav2vec2"])
+@pytest.mark.parametrize(
+    ("encoder", "normalise"),
+    [(TINY_BERT, "running"), (TINY_WAV2VEC2, "none"), (TINY_WAV2VEC2, "utterance")],
+    ids=["bert", "wav2vec2", "wav2vec2-running"],
+)
 @pytest.mark.parametrize("hop_s", [0.16, 0.32])
-def test_a_bundle_hears_live_what_it_hears_offline(tmp_path, encoder, hop_s) -> None:
+def test_a_bundle_hears_live_what_it_hears_offline(tmp_path, encoder, normalise, hop_s) -> None:
     """Trained, exported and run: clips cut at random places give what they give whole, to 1e-4, and every frame is
-    encoded once."""
+    encoded once. What is normalised over the utterance, as checkpoints of the hub are, is trained with a running
+    normalisation."""
     recipe = tiny_recipe(
         small_corpus(tmp_path),
         encoder,
         "trainer.max_steps=5",
         "model.streaming={chunks_s=[0.16, 0.32], left_s=0.8}",
-        *(["model.features.kind=waveform", "model.features.normalise=none"] if encoder is TINY_WAV2VEC2 else []),
+        f"model.features.normalise={normalise}",
+        *(["model.features.kind=waveform"] if encoder is TINY_WAV2VEC2 else []),
     )
     train("joint", recipe, tmp_path / "run")
     export([str(tmp_path / "run")], tmp_path / "bundle", ExportOptions(precisions=("fp32",)))
     bundle = load_bundle(tmp_path / "bundle")
-    assert bundle.manifest.graphs["shared"].chunks == (4, 8) if encoder is TINY_BERT else (8, 16)
+    graph = bundle.manifest.graphs["shared"]
+    assert graph.chunks == ((4, 8) if encoder is TINY_BERT else (8, 16))
+    assert graph.features.normalise == ("none" if normalise == "none" else "running")
     model = AcousticModel(bundle, AsrSettings(provider="cpu", hop_s=hop_s))
     rng = np.random.default_rng(1)
     for clip in load_clips():
