@@ -79,17 +79,27 @@ class Graph:
     outputs: dict[str, str]
     """"ctc" -> name of the output [batch, frames, vocabulary]; "intent" -> name of the output [batch, labels]."""
     frame_samples: int
-    """Samples (16 kHz) from one output frame of the CTC head to the next; 0 without one."""
+    """Samples (16 kHz) from one frame of the encoder to the next; it may be 0 where there is no CTC head, no front and
+    no chunks."""
     minimum_samples: int
     """The shortest input the graph accepts, in samples."""
     variants: dict[str, str]
     """Precision ("fp32", "fp16", "int8") -> file name."""
+    front: dict[str, str] = field(default_factory=dict)
+    """Precision ("fp32", "fp16") -> file name of a graph that is run before: of raw audio it makes what the graph in
+    `variants` takes, [batch, frames, width], a frame at a time, so that windows which overlap need not hear the same
+    audio twice. Empty where one graph is the whole model."""
     chunks: tuple[int, ...] = ()
     """Of a graph that hears in chunks: the frames that a chunk may have, shortest first. It has further inputs, for
     what it remembers (export/step.py); left out, it decodes a whole recording."""
     config: dict[str, Any] = field(default_factory=dict)
     """The model's Transformers configuration. With it, and with the weights by name in the fp32 graph, `edgevoice
     train --model` goes on from a bundle; running one does not need it."""
+
+    @property
+    def files(self) -> set[str]:
+        """Names of its ONNX files."""
+        return {*self.variants.values(), *self.front.values()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +201,12 @@ class Bundle:
                 f"It has: {', '.join(sorted(graph.variants))}",
             )
         return self.path / graph.variants[precision]
+
+    def whole(self, graph: Graph, precision: str) -> list[Path]:
+        """The ONNX files that are a graph in a precision, in the order in which they run: a front, if it has one, and
+        what `file` gives."""
+        front = graph.front.get(precision, graph.front.get("fp32"))
+        return [*([self.path / front] if front else []), self.file(graph, precision)]
 
 
 def load_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
@@ -318,6 +334,7 @@ def _check_values(manifest: Manifest) -> None:
             raise ValueError(f"the graph '{role}' has no file")
         if "ctc" in heads and graph.frame_samples <= 0:
             raise ValueError(f"the graph '{role}' has frames without a length")
+        _check_front(role, graph)
         if min(features.stride, features.mel_bins) < 1:
             raise ValueError(f"the graph '{role}' has features without a size")
         if features.kind == "extractor" and features.extractor.get("feature_extractor_type") not in EXTRACTORS:
@@ -325,6 +342,17 @@ def _check_values(manifest: Manifest) -> None:
         _check_running(role, features)
         if graph.chunks and features.normalise == "utterance":
             raise ValueError(f"the graph '{role}' hears in chunks what is normalised over the whole recording")
+
+
+def _check_front(role: str, graph: Graph) -> None:
+    if not graph.front:
+        return
+    if "fp32" not in graph.front:
+        raise ValueError(f"the graph '{role}' has a front, and none in fp32")
+    if graph.features.kind != "waveform" or graph.features.normalise == "utterance" or graph.chunks:
+        raise ValueError(f"the graph '{role}' has a front, and its input cannot be computed as it comes")
+    if not 0 < graph.frame_samples < graph.minimum_samples:
+        raise ValueError(f"the graph '{role}' has a front of frames without a length")
 
 
 def _check_running(role: str, features: FeatureSettings) -> None:
@@ -361,7 +389,7 @@ def _is_plain(file: Path) -> bool:
 
 
 def _graph_files(manifest: Manifest) -> set[str]:
-    return {name for graph in manifest.graphs.values() for name in graph.variants.values()}
+    return {name for graph in manifest.graphs.values() for name in graph.files}
 
 
 def _check_graph(bundle: Bundle, name: str) -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from edgevoice.asr.bundle import LONGEST_WINDOW_S, Bundle, Graph, Manifest
 from edgevoice.asr.decoder import make_decoder
 from edgevoice.asr.features import model_input
+from edgevoice.asr.front import SegmentFeatures, TwoGraphs, hear
 from edgevoice.asr.session import (
     DeviceLostError,
     NoNumbersError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float32]
 Head = Literal["ctc", "intent"]
+T = TypeVar("T")
 
 _USE_FP32 = "Set EDGEVOICE_ASR_PRECISION=fp32"
 _LONGEST = int((LONGEST_WINDOW_S + 1) * SAMPLE_RATE)
@@ -121,6 +123,12 @@ class AcousticModel:
             return ModelStream(self, [(each, each.stream()) for each in self._passes])
         return None
 
+    def front(self) -> ModelFront | None:
+        """A stretch of speech that is about to begin, which is decoded in windows; None where nothing of what was
+        computed for one window is of use for the next."""
+        features = [each.segment_features(self._lengths.step) for each in self._passes]
+        return ModelFront(self, list(zip(self._passes, features, strict=True))) if any(features) else None
+
     def warm_up(self) -> None:
         """Runs the shortest window and the longest, so that the first words do not wait for allocations. A GPU has run
         all of them when it was opened, since every length has kernels of its own there.
@@ -195,16 +203,46 @@ class ModelStream:
         return self._model.encoding(logits if intents is None else {**logits, "intent": intents})
 
 
+class ModelFront:
+    """One stretch of speech through all graphs of a model, in windows. What a window has in common with those before is
+    not computed again where a graph has a front."""
+
+    def __init__(self, model: AcousticModel, passes: Sequence[tuple[_Pass, SegmentFeatures | None]]) -> None:
+        self._model, self._passes = model, passes
+
+    def hear(self, audio: Array) -> None:
+        """Computes what of the audio so far is kept, and decodes nothing."""
+        for _, features in self._passes:
+            if features:
+                features.hear(audio)
+
+    def encode(self, audio: Array, start: int, end: int) -> Encoding:
+        """One pass for `audio[start:end]`.
+
+        Args:
+            audio: all of the stretch so far.
+            start: a whole number of hops.
+            end: of the window.
+
+        Raises:
+            ModelError: as `AcousticModel.encode`.
+        """
+        logits: dict[Head, Array] = {}
+        for each, features in self._passes:
+            logits |= each.window(features, audio[:end], start) if features else each(audio[start:end])
+        return self._model.encoding(logits)
+
+
 class _Pass:
     """One graph in one session, and the heads that are wanted from it."""
 
     def __init__(
-        self, bundle: Bundle, graph: Graph, heads: tuple[Head, ...], settings: AsrSettings, lengths: Sequence[int]
+        self, bundle: Bundle, graph: Graph, heads: tuple[Head, ...], settings: AsrSettings, lengths: range
     ) -> None:
         self.heads = heads
         self._bundle, self._graph, self._settings, self._lengths = bundle, graph, settings, lengths
         self._chunk = choose_chunk(graph, settings.hop_s) if graph.chunks else 0
-        self.session: Session | RemoteSession
+        self.session: Session | TwoGraphs | RemoteSession
         opened = _open_remote(bundle, graph, settings) or _open_here(bundle, graph, settings, lengths)
         self.session, self.precision = opened
         missing = {graph.outputs[head] for head in heads} - set(self.session.outputs)
@@ -217,15 +255,39 @@ class _Pass:
         if len(samples) < self._graph.minimum_samples:
             return {}
         array = model_input(samples, self._graph.features)
+        return self._first(self._surely(lambda: self._run(array), starting=starting))
+
+    def segment_features(self, hop: int) -> SegmentFeatures | None:
+        """Keeps the features of a stretch of speech whose windows begin at whole hops of so many samples; None without
+        a front, or where hops are not whole frames."""
+        if not isinstance(self.session, TwoGraphs) or hop % self._graph.frame_samples:
+            return None
+        return SegmentFeatures(lambda array: self._surely(lambda: self._two_graphs().hear(array)), self._graph)
+
+    def window(self, features: SegmentFeatures, audio: Array, start: int) -> dict[Head, Array]:
+        """Logits of each head for the audio from `start` on, as a call gives them."""
+        if len(audio) - start < self._graph.minimum_samples:
+            return {}
+        array = features.window(audio, start)
+        return self._first(self._surely(lambda: self._two_graphs().encode(array)))
+
+    def _first(self, outputs: Mapping[str, Array]) -> dict[Head, Array]:
+        return {head: outputs[self._graph.outputs[head]][0] for head in self.heads}
+
+    def _surely(self, run: Callable[[], T], *, starting: bool = False) -> T:
+        """What `run` gives, on the CPU if the GPU is lost."""
         try:
-            outputs = self._run(array)
+            return run()
         except DeviceLostError as error:
             # words that were said must not be lost; before the first of them, a provider that was named is meant
             if starting and self._settings.provider != "auto":
                 raise ProviderError(error.what, "Use --provider cpu, or auto, which takes what works") from error
             self._go_on_without(error)
-            outputs = self._run(array)
-        return {head: outputs[self._graph.outputs[head]][0] for head in self.heads}
+            return run()
+
+    def _two_graphs(self) -> TwoGraphs:
+        assert isinstance(self.session, TwoGraphs)
+        return self.session
 
     @property
     def in_chunks(self) -> bool:
@@ -267,14 +329,16 @@ class _Pass:
         self.session.note = lost.what
 
 
-def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: Sequence[int]) -> tuple[Session, str]:
+def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: range) -> tuple[Session | TwoGraphs, str]:
     """A session on this machine, and its precision. `lengths` are those of the live path."""
+    front = _open_front(bundle, graph, settings, lengths) if graph.front else None
 
     def files(provider: str) -> list[Path]:
         return [bundle.file(graph, name) for name in _precisions(graph, provider, settings.precision)]
 
     def inputs(counts: Iterable[int]) -> list[Array]:
-        return [model_input(_noise(count), graph.features) for count in counts]
+        arrays = [model_input(_noise(count), graph.features) for count in counts]
+        return [hear(front, array) for array in arrays] if front else arrays
 
     # an int8 graph has no kernels on the GPU
     provider = "cpu" if settings.precision == "int8" and settings.provider == "auto" else settings.provider
@@ -293,7 +357,20 @@ def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: Seq
         remedy = _USE_FP32 if settings.precision != "fp32" and "fp32" in graph.variants else "Use --provider cpu"
         raise ModelError(f"The model '{bundle.manifest.name}' puts out values that are no numbers", remedy) from error
     names = {bundle.file(graph, name): name for name in _precisions(graph, session.provider, settings.precision)}
-    return session, names[session.file]
+    return TwoGraphs(front, session) if front else session, names[session.file]
+
+
+def _open_front(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: range) -> Session:
+    """A session for the front of a graph: in the precision that is wanted where it has it."""
+    front = dataclasses.replace(graph, variants=graph.front, front={})
+    precision = settings.precision if settings.precision in graph.front else "auto"
+    provider = "cpu" if settings.precision == "int8" and settings.provider == "auto" else settings.provider
+    # live it hears a hop at a time, and the samples that a frame shares with the next
+    usual = lengths.step + graph.minimum_samples - 2 * graph.frame_samples
+    hops = range(usual, usual + 1)
+    session, _ = _open_here(bundle, front, dataclasses.replace(settings, provider=provider, precision=precision), hops)
+    assert isinstance(session, Session)
+    return session
 
 
 def live_lengths(manifest: Manifest, hop_s: float, shortest: int = 0) -> range:

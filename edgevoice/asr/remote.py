@@ -255,8 +255,7 @@ def served_name(manifest: Manifest, graph: Graph) -> str:
     of another bundle of the same name and size it would announce wrong intents without a sign of it. So a new version
     can also be served beside the old one. Small letters, digits and hyphens, as Kubernetes wants names.
     """
-    variants = set(graph.variants.values())
-    files = variants | {name for name in manifest.files if name.removesuffix(WEIGHTS_BESIDE) in variants}
+    files = graph.files | {name for name in manifest.files if name.removesuffix(WEIGHTS_BESIDE) in graph.files}
     content = "".join(manifest.files[name] for name in sorted(files))
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     role = next(role for role, each in manifest.graphs.items() if each == graph)
