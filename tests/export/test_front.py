@@ -23,22 +23,37 @@ from export.parity import load_clips
 from export.triton import write_repository
 from tests.checkpoints import RUNNING, captions, intents
 from tests.pretended_gpu import CPU, CUDA, Runtime
+from tests.small import small_clips
 from training.loading import load_checkpoint
 
 PLAIN = FeatureSettings(kind="waveform")
 SETTINGS = AsrSettings(provider="cpu", threads=1, precision="fp32", keep_optimised=False)
 HOP = 5120
-ONLY_FP32 = ExportOptions(precisions=("fp32",))
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory) -> dict[str, Bundle]:
+def options(tmp_path_factory) -> ExportOptions:
+    """A comparison on few clips: here it is not what is tested."""
+    clips = [clip for clip in small_clips() if clip.duration_s < 4][:6]
+    file = tmp_path_factory.mktemp("clips") / "manifest.csv"
+    file.write_text("path,text,split\n" + "".join(f"{clip.path},,dev\n" for clip in clips), encoding="utf-8")
+    return ExportOptions(clips=file)
+
+
+@pytest.fixture(scope="module")
+def only_fp32(options) -> ExportOptions:
+    """The same without further precisions."""
+    return dataclasses.replace(options, precisions=("fp32",))
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory, options, only_fp32) -> dict[str, Bundle]:
     """A model of captions in all precisions; one of captions and one of intents in one bundle."""
     folder = tmp_path_factory.mktemp("bundles")
     for name, features in (("none", PLAIN), ("running", RUNNING)):
-        export([str(captions(folder / "checkpoint", sure=20.0, features=features))], folder / name)
+        export([str(captions(folder / "checkpoint", sure=20.0, features=features))], folder / name, options)
     two = [str(captions(folder / "captions", features=PLAIN)), str(intents(folder / "intents", features=RUNNING))]
-    export(two, folder / "two", ONLY_FP32)
+    export(two, folder / "two", only_fp32)
     return {name: load_bundle(folder / name) for name in ("none", "running", "two")}
 
 
@@ -142,16 +157,16 @@ def test_hops_that_are_no_whole_frames_decode_windows_as_before(bundles) -> None
     ],
     ids=["normalised over the window", "convolutions normalised over time"],
 )
-def test_what_depends_on_the_whole_window_has_no_front(tmp_path, features, changes) -> None:
+def test_what_depends_on_the_whole_window_has_no_front(tmp_path, only_fp32, features, changes) -> None:
     checkpoint = captions(tmp_path / "checkpoint", features=features, **changes)
-    manifest = export([str(checkpoint)], tmp_path / "bundle", ONLY_FP32)
+    manifest = export([str(checkpoint)], tmp_path / "bundle", only_fp32)
     assert manifest.graphs["ctc"].front == {}
     assert AcousticModel(load_bundle(tmp_path / "bundle"), SETTINGS).front() is None
 
 
-def test_a_bundle_with_a_front_is_made_anew_from_its_own_weights(tmp_path, bundles) -> None:
+def test_a_bundle_with_a_front_is_made_anew_from_its_own_weights(tmp_path, bundles, only_fp32) -> None:
     """Those of the front included."""
-    export([str(bundles["running"].path)], tmp_path / "again", ONLY_FP32)
+    export([str(bundles["running"].path)], tmp_path / "again", only_fp32)
     found = AcousticModel(load_bundle(tmp_path / "again"), SETTINGS).encode(load_clips()[3])
     expected = AcousticModel(bundles["running"], SETTINGS).encode(load_clips()[3])
     np.testing.assert_allclose(found.log_probs, expected.log_probs, atol=1e-5)
