@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgevoice.asr.bundle import (
     MANIFEST_NAME,
     Bundle,
@@ -25,6 +27,7 @@ from edgevoice.asr.bundle import (
 )
 from edgevoice.asr.features import model_input
 from edgevoice.asr.graph_file import references
+from edgevoice.asr.steps import SIZE
 from edgevoice.errors import ModelError, UsageError
 from edgevoice.paths import known_models
 from export import convert, disk, front, onnx_files, parity
@@ -273,7 +276,8 @@ def _write(
         if graph.front:
             kept = halve(folder / graph.front["fp32"], folder / graph.front[precision], inputs)
             inputs = front.run(folder / graph.front["fp32"], inputs)
-        kept += halve(folder / graph.variants["fp32"], target, inputs)
+        beside = {SIZE: np.array(graph.chunks[len(graph.chunks) // 2])} if graph.chunks else {}
+        kept += halve(folder / graph.variants["fp32"], target, inputs, beside)
         if kept:
             logger.info("fp16: %d nodes stay in fp32, whose values fp16 cannot hold", kept)
 

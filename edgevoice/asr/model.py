@@ -348,8 +348,9 @@ def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: ran
         digests=bundle.manifest.files if settings.keep_optimised else {},
         search=settings.convolution_search,
         cuda_graph=settings.cuda_graph,
-        windows=lambda: inputs(lengths),
+        windows=lambda: inputs(lengths[:1] if graph.chunks else lengths),
         extremes=lambda: inputs((graph.minimum_samples, usual, _LONGEST)),
+        beside={SIZE: np.array(choose_chunk(graph, settings.hop_s))} if graph.chunks else {},
     )
     try:
         session = open_session(files, provider, options)

@@ -107,7 +107,9 @@ def test_a_window_hears_what_it_would_hear_alone(bundles, start) -> None:
         session = model._passes[0].session
         assert isinstance(session, TwoGraphs)
         window = model_input(audio, model._passes[0]._graph.features)[:, start:end]
-        np.testing.assert_allclose(found, model.encoding({"ctc": session.run(window)["logits"][0]}).log_probs, atol=1e-5)
+        np.testing.assert_allclose(
+            found, model.encoding({"ctc": session.run(window)["logits"][0]}).log_probs, atol=1e-5
+        )
         if name == "none":
             np.testing.assert_allclose(found, model.encode(audio[start:end]).log_probs, atol=1e-5)
 
