@@ -75,8 +75,8 @@ class SessionOptions:
     extremes: Callable[[], Sequence[Array]] = tuple
     """Gives the shortest input, a usual one and the longest: TensorRT builds its engine for what lies between."""
     beside: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
-    """What a graph that hears in chunks takes beside its windows, by name. It remembers, and the shapes of what it hears
-    are many: no buffers are kept for it and nothing is recorded."""
+    """What a graph that hears in chunks takes beside its windows, by name. It remembers, and the shapes of what it
+    hears are many: no buffers are kept for it and nothing is recorded."""
 
 
 class Session:
