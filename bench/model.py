@@ -45,7 +45,13 @@ def contenders_of(bundle: Bundle, checkpoint: Path | None, optimum: Path | None)
     graphs = list(bundle.manifest.graphs.values())
     precisions = [name for name in ("fp32", "fp16", "int8") if all(name in graph.variants for graph in graphs)]
     found = [
-        Contender("edgevoice", bundle.path, provider, precision, sum(files[g.variants[precision]] for g in graphs))
+        Contender(
+            "edgevoice",
+            bundle.path,
+            provider,
+            precision,
+            sum(files[file.name] for graph in graphs for file in bundle.whole(graph, precision)),
+        )
         for provider in providers
         for precision in precisions
         if precision != "int8" or provider == "cpu"  # an int8 graph has no kernels on the GPU

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgevoice import __version__
 from edgevoice.asr.bundle import (
     MANIFEST_NAME,
@@ -27,9 +29,10 @@ from edgevoice.asr.bundle import (
 )
 from edgevoice.asr.features import model_input
 from edgevoice.asr.graph_file import references
+from edgevoice.asr.steps import SIZE
 from edgevoice.errors import ModelError, UsageError
 from edgevoice.paths import known_models
-from export import convert, disk, onnx_files, parity, words
+from export import convert, disk, front, onnx_files, parity, words
 from export.fuse import fuse
 from export.precision import halve, quantise
 from export.words import Words
@@ -114,7 +117,8 @@ def _needs(
     bundle a copy or two, and in the folder of temporary files what optimiser and quantiser hand from step to step."""
     weights = sum(each.numel() * 4 for checkpoint in loaded for each in checkpoint.model.parameters())
     if before:
-        weights = sum(onnx_files.size(before.file(graph, "fp32")) for graph in before.manifest.graphs.values())
+        graphs = before.manifest.graphs.values()
+        weights = sum(onnx_files.size(file) for graph in graphs for file in before.whole(graph, "fp32"))
     beside, temporary = (3.0, 3.0) if set(options.precisions) & set(REDUCED) else (2.0, 1.0)
     return [
         disk.Need(
@@ -136,7 +140,7 @@ def find_here(name: str) -> Path:
 def _copy_extras(before: Bundle | None, extras: Path | None, folder: Path) -> None:
     """What of a bundle and of the user's folder goes along: all but graphs, their weights and the manifest."""
     graphs = before.manifest.graphs.values() if before else ()
-    files = [before.path / name for graph in graphs for name in graph.variants.values()] if before else []
+    files = [before.path / name for graph in graphs for name in graph.files] if before else []
     made = {data for file in files for data in references(file).files}
     for source in [*([before.path] if before else []), *([extras] if extras else [])]:
         for file in sorted(source.iterdir()):
@@ -184,12 +188,13 @@ def _build(
         file = folder / ("model.onnx" if len(loaded) == 1 else f"{role}.onnx")
         logger.info("converting %s (%s)", before.name if before else checkpoint.name, role)
         convert.to_onnx(checkpoint, file)
+        apart = _cut_front(checkpoint, file)
         plain[role] = onnx_files.copy(file, folder.parent)
         # a step is written as it is to run
         fused = 0 if checkpoint.chunking else fuse(file, checkpoint.model, checkpoint.encoder_config)
         logger.info("attention: %s", f"{fused} nodes, one a layer" if fused else "as exported")
-        convert.note_aliases(checkpoint.model, file)
-        graphs[role] = convert.graph(checkpoint, file)
+        convert.note_aliases(checkpoint.model, file, apart)
+        graphs[role] = convert.graph(checkpoint, file, apart)
     manifest = _renewed(before, graphs, options) if before else _manifest(loaded, graphs, options)
     figures = {"fp32": _prove(loaded, folder, manifest, "fp32", clips)}
     parity.check_exact(figures["fp32"])
@@ -198,7 +203,7 @@ def _build(
         seal(folder, manifest)
         exact = parity.decode(folder, "fp32", [*clips, *(parity.load_talk() if options.clips == parity.CLIPS else ())])
     for name in reduced:
-        candidate = _candidate(name, manifest, folder)
+        candidate = _candidate(name, manifest)
         try:
             _write(name, candidate, folder, plain, parity.loud_and_long(exact.clips))
             seal(folder, candidate)
@@ -207,7 +212,9 @@ def _build(
         except (ModelError, parity.ParityError) as error:
             logger.warning("%s is left out: %s", name, error.what)
             for graph in candidate.graphs.values():
-                onnx_files.remove(folder / graph.variants[name])
+                for names in (graph.variants, graph.front):
+                    if name in names:
+                        onnx_files.remove(folder / names[name])
         else:
             manifest, figures[name] = candidate, found
     if manifest.vocabulary and not figures["fp32"].words:
@@ -216,6 +223,15 @@ def _build(
     if options.words:  # not before: what is proven is what the graph says
         manifest = dataclasses.replace(manifest, decoding=words.add(options.words, folder, manifest.decoding))
     return seal(folder, manifest)
+
+
+def _cut_front(checkpoint: Checkpoint, file: Path) -> Path | None:
+    """Makes two graphs of one, where windows that overlap would compute the same features again."""
+    apart = file.with_suffix(".front.onnx")
+    if not front.can_have(checkpoint) or not front.split(file, apart):
+        return None
+    logger.info("the convolutions are a graph of their own, which hears each frame once")
+    return apart
 
 
 def _prove(
@@ -241,13 +257,20 @@ def _prove(
     )
 
 
-def _candidate(precision: Precision, manifest: Manifest, folder: Path) -> Manifest:
+def _candidate(precision: Precision, manifest: Manifest) -> Manifest:
     """The manifest with a variant more."""
     graphs = {}
     for role, graph in manifest.graphs.items():
-        target = (folder / graph.variants["fp32"]).with_suffix(f".{precision}.onnx")
-        graphs[role] = dataclasses.replace(graph, variants={**graph.variants, precision: target.name})
+        variants = {**graph.variants, precision: _named(graph.variants["fp32"], precision)}
+        apart = dict(graph.front)
+        if apart and precision == "fp16":  # int8 convolutions gain nothing
+            apart[precision] = _named(apart["fp32"], precision)
+        graphs[role] = dataclasses.replace(graph, variants=variants, front=apart)
     return dataclasses.replace(manifest, graphs=graphs)
+
+
+def _named(fp32: str, precision: Precision) -> str:
+    return str(Path(fp32).with_suffix(f".{precision}.onnx"))
 
 
 def _write(
@@ -260,7 +283,12 @@ def _write(
             quantise(plain[role], target)
             continue
         inputs = [model_input(clip, graph.features) for clip in clips]
-        kept = halve(folder / graph.variants["fp32"], target, inputs)
+        kept = 0
+        if graph.front:
+            kept = halve(folder / graph.front["fp32"], folder / graph.front[precision], inputs)
+            inputs = front.run(folder / graph.front["fp32"], inputs)
+        beside = {SIZE: np.array(graph.chunks[len(graph.chunks) // 2])} if graph.chunks else {}
+        kept += halve(folder / graph.variants["fp32"], target, inputs, beside)
         if kept:
             logger.info("fp16: %d nodes stay in fp32, whose values fp16 cannot hold", kept)
 

@@ -72,11 +72,12 @@ def name_weights(model: Any, proto: Any) -> None:
         node.input[:] = [found.get(name, name) for name in node.input]
 
 
-def note_aliases(model: Any, file: Path) -> None:
-    """Writes into a finished graph which of its tensors stands for which parameters that have no tensor of their own:
-    those equal to another one. A model that was never trained has many, such as biases of nothing but zeros."""
+def note_aliases(model: Any, file: Path, front: Path | None = None) -> None:
+    """Writes into a finished graph which of its tensors, or of its front's, stands for which parameters that have no
+    tensor of their own: those equal to another one. A model that was never trained has many, such as biases of nothing
+    but zeros."""
     proto = onnx.load(str(file))
-    held = named_weights(proto)
+    held = {**(named_weights(onnx.load(str(front))) if front else {}), **named_weights(proto)}
     by_content = {_content(array): name for name, array in held.items()}
     wanted = {name: tensor.detach().numpy() for name, tensor in model.state_dict().items()}
     lost = {name: array for name, array in wanted.items() if name not in held or held[name].shape != array.shape}
@@ -92,22 +93,24 @@ def _content(array: npt.NDArray[Any]) -> bytes:
     return hashlib.sha256(f"{whole.dtype} {whole.shape} ".encode() + whole.tobytes()).digest()
 
 
-def graph(checkpoint: Checkpoint, file: Path) -> Graph:
-    """The manifest entry of a graph that `to_onnx` wrote to `file`."""
+def graph(checkpoint: Checkpoint, file: Path, front: Path | None = None) -> Graph:
+    """The manifest entry of a graph that `to_onnx` wrote to `file`, without its `front` if it was cut off."""
     model = onnx.load(str(file), load_external_data=False)
+    first = onnx.load(str(front), load_external_data=False) if front else model
     produced = [output.name for output in model.graph.output]
     outputs = {"ctc": CTC_OUTPUT, "intent": INTENT_OUTPUT}
     if checkpoint.task != "joint":
         outputs = {checkpoint.task: produced[0]}
-    timed = "ctc" in outputs or checkpoint.chunking is not None
+    timed = "ctc" in outputs or checkpoint.chunking is not None or front is not None
     return Graph(
         architecture=checkpoint.encoder_config.model_type,
         features=checkpoint.features,
-        input=model.graph.input[0].name,
+        input=first.graph.input[0].name,
         outputs=outputs,
         frame_samples=frame_samples(checkpoint.encoder_config, checkpoint.features) if timed else 0,
         minimum_samples=minimum_samples(checkpoint),
         variants={"fp32": file.name},
+        front={"fp32": front.name} if front else {},
         chunks=checkpoint.chunking.chunks.sizes if checkpoint.chunking else (),
         config=_plain_config(checkpoint.model.config),
     )

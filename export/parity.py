@@ -92,7 +92,18 @@ def decode(bundle: Path, precision: str, clips: Clips) -> Decoded:
     settings = AsrSettings(provider="cpu", precision=precision, keep_optimised=False)  # type: ignore[arg-type]
     model = AcousticModel(load_bundle(bundle), settings)
     usable = [clip for clip in clips if len(clip) >= shortest(model)]
-    return Decoded(usable, [model.encode(clip) for clip in usable], _text_of(model))
+    return Decoded(usable, [_encode(model, clip) for clip in usable], _text_of(model))
+
+
+def _encode(model: AcousticModel, clip: Array) -> Encoding:
+    """As live, where the features of a segment are computed as it comes, a hop at a time; else in one go."""
+    front = model.front()
+    if front is None:
+        return model.encode(clip)
+    hop = round(AsrSettings().hop_s * SAMPLE_RATE)
+    for end in range(hop, len(clip), hop):
+        front.hear(clip[:end])
+    return front.encode(clip, 0, len(clip))
 
 
 def compare_variants(bundle: Path, precision: str, exact: Decoded) -> Parity:

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import onnx
 
-from edgevoice.asr.session import Array
+from edgevoice.asr.session import Array, nothing
+from edgevoice.asr.steps import NEXT
 from edgevoice.errors import ModelError
 from export import onnx_files
 from export.quiet import quiet
 
 LARGEST_HALF = 60_000.0
 """The largest magnitude that is left to fp16, which ends at 65504."""
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-def halve(source: Path, target: Path, inputs: Sequence[Array] = ()) -> int:
+def halve(source: Path, target: Path, inputs: Sequence[Array] = (), beside: Mapping[str, Any] = NOTHING) -> int:
     """Writes an fp16 copy for a GPU. Inputs and outputs stay float32, so that whoever runs it need not care.
+
+    Args:
+        source: the graph.
+        target: where the copy goes.
+        inputs: what it is tried on; of one that hears in chunks each is heard twice, the second time with what is
+            remembered of the first.
+        beside: further inputs by name, such as the frames of a chunk.
 
     Nodes whose operands or results grow beyond fp16 on one of the `inputs` stay in fp32; returns how many. What happens
     inside of a fused node cannot be seen; GPUs add up in fp32 there.
@@ -31,7 +41,7 @@ def halve(source: Path, target: Path, inputs: Sequence[Array] = ()) -> int:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     with quiet():
-        found = peaks(source, inputs) if inputs else {}
+        found = peaks(source, inputs, beside) if inputs else {}
         over = {name for name, peak in found.items() if not peak <= LARGEST_HALF}
         if not over:
             model = str(source) if onnx_files.is_split(source) else onnx.load(str(source))
@@ -46,13 +56,15 @@ def halve(source: Path, target: Path, inputs: Sequence[Array] = ()) -> int:
         half = convert_float_to_float16(proto, keep_io_types=True, node_block_list=names, disable_shape_infer=True)
         _join_kept(half)
         onnx_files.save(half, target)
-        beyond = [name for name, peak in peaks(target, inputs, half=True).items() if not peak <= LARGEST_HALF]
+        beyond = [name for name, peak in peaks(target, inputs, beside, half=True).items() if not peak <= LARGEST_HALF]
     if beyond:
         raise ModelError(f"values grow beyond what fp16 can hold ({len(beyond)} results, '{beyond[0]}' among them)")
     return len(kept)
 
 
-def peaks(file: Path, inputs: Sequence[Array], *, half: bool = False) -> dict[str, float]:
+def peaks(
+    file: Path, inputs: Sequence[Array], beside: Mapping[str, Any] = NOTHING, *, half: bool = False
+) -> dict[str, float]:
     """The largest magnitude of each float tensor of a graph, or of each in fp16, whatever the input.
 
     On the CPU nodes in fp16 are computed in fp32, so that what overflows on a GPU does not here. The maxima are taken
@@ -91,10 +103,22 @@ def peaks(file: Path, inputs: Sequence[Array], *, half: bool = False) -> dict[st
         del proto, constants, computed
         session = _session(scratch.name)
         for array in inputs:
-            values = session.run([f"scan_peak_{n}" for n in range(len(tensors))], {session.get_inputs()[0].name: array})
-            for name, value in zip(tensors, values, strict=True):
-                found[name] = float(np.fmax(found.get(name, 0.0), value)) if np.isfinite(value) else np.inf
+            for values in _peaks_of_steps(session, array, beside, len(tensors)):
+                for name, value in zip(tensors, values, strict=True):
+                    found[name] = float(np.fmax(found.get(name, 0.0), value)) if np.isfinite(value) else np.inf
     return found
+
+
+def _peaks_of_steps(session: Any, array: Array, beside: Mapping[str, Any], count: int) -> Iterator[Sequence[Any]]:
+    """The maxima of a run; and of a second one, with what is remembered of the first, where something is."""
+    first, *others = session.get_inputs()
+    state = [each for each in others if each.name not in beside]
+    feeds = {first.name: array, **beside, **{each.name: nothing(each) for each in state}}
+    names = [*(f"scan_peak_{n}" for n in range(count)), *(NEXT + each.name for each in state)]
+    for _ in range(2 if state else 1):
+        found = session.run(names, feeds)
+        feeds |= {each.name: value for each, value in zip(state, found[count:], strict=True)}
+        yield found[:count]
 
 
 def _session(file: str) -> Any:

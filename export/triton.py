@@ -23,7 +23,7 @@ from edgevoice.asr.model import live_lengths
 from edgevoice.asr.remote import served_name
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import UsageError
-from export import disk, onnx_files
+from export import disk, front, onnx_files
 
 PRECISIONS = ("fp16", "fp32", "int8")
 """The variant to serve is the first of these that the bundle has: such servers have GPUs, where int8 has no kernels."""
@@ -48,10 +48,12 @@ def write_repository(bundle: Bundle, folder: Path) -> list[str]:
     check_folder(folder)
     check_apart(folder, bundle.path)
     remedy = "Free some, or choose a --triton on another disk"
-    needs = [disk.Need(folder.parent, sum(map(onnx_files.size, _served(bundle))), remedy)]
+    graphs = bundle.manifest.graphs.values()
+    served = [file for graph in graphs for file in bundle.whole(graph, _served_precision(graph))]
+    needs = [disk.Need(folder.parent, sum(map(onnx_files.size, served)), remedy)]
     with disk.room(needs), tempfile.TemporaryDirectory(dir=folder.parent, prefix=".triton-") as scratch:
         whole = Path(scratch) / "repository"
-        names = [_write_model(bundle, graph, whole) for graph in bundle.manifest.graphs.values()]
+        names = [_write_model(bundle, graph, whole) for graph in graphs]
         whole.replace(folder)
     return names
 
@@ -84,25 +86,24 @@ def _check_empty(folder: Path) -> None:
 
 def _write_model(bundle: Bundle, graph: Graph, repository: Path) -> str:
     name = served_name(bundle.manifest, graph)
-    file = _served_file(bundle, graph)
+    *apart, file = bundle.whole(graph, _served_precision(graph))
     version = repository / name / "1"
     version.mkdir(parents=True)
-    proto = onnx.load(str(file), load_external_data=False)
-    shutil.copyfile(file, version / "model.onnx")
-    for data in references(file).files:  # of a graph with its weights beside it; the bundle vouches for them
-        shutil.copyfile(file.parent / data, version / data)
+    if apart:  # a server knows nothing of a segment, so that nothing can be kept for its next window
+        onnx_files.save(front.join(apart[0], file), version / "model.onnx")
+    else:
+        shutil.copyfile(file, version / "model.onnx")
+        for data in references(file).files:  # of a graph with its weights beside it; the bundle vouches for them
+            shutil.copyfile(file.parent / data, version / data)
+    proto = onnx.load(str(version / "model.onnx"), load_external_data=False)
     # what desks send that have not set another hop
     lengths = live_lengths(bundle.manifest, AsrSettings().hop_s, graph.minimum_samples)
     (repository / name / "config.pbtxt").write_text(_text(_config(name, proto, graph, lengths)), encoding="utf-8")
     return name
 
 
-def _served(bundle: Bundle) -> list[Path]:
-    return [_served_file(bundle, graph) for graph in bundle.manifest.graphs.values()]
-
-
-def _served_file(bundle: Bundle, graph: Graph) -> Path:
-    return bundle.file(graph, next(precision for precision in PRECISIONS if precision in graph.variants))
+def _served_precision(graph: Graph) -> str:
+    return next(precision for precision in PRECISIONS if precision in graph.variants)
 
 
 def _config(name: str, proto: Any, graph: Graph, lengths: Sequence[int]) -> dict[str, Any]:

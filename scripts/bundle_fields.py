@@ -17,6 +17,7 @@ A folder that holds all that is needed to run a model, and nothing that executes
 
     {bundle.MANIFEST_NAME}      the manifest, described below
     model.onnx          the graph; model.int8.onnx and the like beside it are the same graph in other precisions
+    model.front.onnx    of models that hear raw audio: the convolutions, where they can be run apart
     README.md           what it is, what it was trained on, how good it is
 
 `edgevoice export` and `edgevoice models pull` write bundles, `edgevoice models verify` checks one. This page is made by

@@ -117,7 +117,7 @@ class _Session:
         values = self._real.run(outputs, feed, options)
         self._runtime.runs.append(Run("copied", next(iter(feed.values())).shape))
         if self._runtime.no_numbers and self._runtime.no_numbers in self._file:
-            return [np.full_like(value, np.nan) for value in values]
+            return [np.full_like(value, np.nan) if value.dtype.kind == "f" else value for value in values]
         return values
 
     def run_with_iobinding(self, binding: Any, options: Any = None) -> None:

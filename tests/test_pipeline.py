@@ -100,6 +100,9 @@ class ScriptedModel:
     def stream(self) -> None:
         """It hears whole windows."""
 
+    def front(self) -> None:
+        """And has nothing to keep from one for the next."""
+
     def encode(self, samples: np.ndarray) -> Encoding:
         self.calls += 1
         if self.calls in self.failures:

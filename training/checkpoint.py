@@ -23,6 +23,9 @@ from training.folders import beside
 from training.manifest import Clip
 
 OWN_EXTRACTOR = "EdgeVoiceLogMel"
+WAVEFORM_PRIOR = 25
+"""Blocks (half a second) that the level of the training data weighs: enough for the silence before the first word, and
+little against the voice of whoever speaks."""
 _TOKENIZERS = ("vocab.json", "tokenizer.json")
 """What a tokenizer's pieces lie in, of characters or of subwords."""
 _NAME_ONE = "Name a folder that 'edgevoice train' wrote, or the hub id OWNER/NAME of a checkpoint"
@@ -31,7 +34,7 @@ _NAME_ONE = "Name a folder that 'edgevoice train' wrote, or the hub id OWNER/NAM
 def save_features(settings: FeatureSettings, folder: Path) -> None:
     """Writes `preprocessor_config.json`: the Transformers extractor where one does the same, else our own settings."""
     folder.mkdir(parents=True, exist_ok=True)
-    if settings.kind == "waveform":
+    if settings.kind == "waveform" and settings.normalise != "running":
         from transformers import Wav2Vec2FeatureExtractor
 
         Wav2Vec2FeatureExtractor(do_normalize=settings.normalise == "utterance").save_pretrained(folder)
@@ -164,15 +167,29 @@ def unreadable(checkpoint: str, what: str, error: Exception) -> ModelError:
 
 
 def measure(settings: FeatureSettings, clips: Sequence[Clip], *, seed: int, count: int = 400) -> FeatureSettings:
-    """The settings with `mean` and `std` of each mel bin measured on a sample of clips, where they are not set yet."""
+    """The settings with `mean` and `std` of each mel bin, or of the samples, measured on a sample of clips, where they
+    are not set yet."""
     if settings.normalise != "running" or settings.mean:
         return settings
     chosen = np.random.default_rng(seed).permutation(len(clips))[:count]
+    if settings.kind == "waveform":
+        samples = np.concatenate([load_audio(clips[i].path) for i in chosen])
+        mean, std = _rounded([samples.mean(dtype=np.float64)]), _rounded([samples.std(dtype=np.float64)])
+        return dataclasses.replace(settings, mean=mean, std=std)
     frames = [log_mel(load_audio(clips[i].path), settings.mel_bins) for i in chosen]
     mean = np.concatenate(frames).mean(axis=0)
     centred = dataclasses.replace(settings, mean=_rounded(mean), std=(1.0,) * settings.mel_bins)
     residual = np.concatenate([running_normalise(f, centred) for f in frames])
     return dataclasses.replace(centred, std=_rounded(residual.std(axis=0)))
+
+
+def causal(settings: FeatureSettings) -> FeatureSettings:
+    """The settings for a model that hears live: what was normalised over the whole recording is normalised over what
+    was heard so far, to which training adapts the model."""
+    if settings.normalise != "utterance":
+        return settings
+    prior = WAVEFORM_PRIOR if settings.kind == "waveform" else settings.prior_frames
+    return dataclasses.replace(settings, normalise="running", prior_frames=prior)
 
 
 def _rounded(values: Any) -> tuple[float, ...]:

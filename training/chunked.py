@@ -60,6 +60,11 @@ def hear_in_chunks(model: Any, features: FeatureSettings, wanted: StreamingConfi
         chunks = Chunks(tuple(stored["sizes"]), stored["left"])
     else:
         return None
+    if features.normalise == "utterance":
+        raise ConfigError(
+            "A model whose input is normalised over the whole recording cannot hear in chunks",
+            'Choose model.features.normalise = "running", or train it with --streaming, which does',
+        )
     model.config.streaming = {"sizes": list(chunks.sizes), "left": chunks.left}
     return Chunking(model, chunks)
 

@@ -23,7 +23,7 @@ from edgevoice.asr.bundle import FeatureSettings
 from edgevoice.errors import ConfigError, ModelError, UsageError
 from training import calibrate
 from training.attention import use_fast_relative_key
-from training.checkpoint import check_start, load_features, load_tokenizer, measure, save_features
+from training.checkpoint import causal, check_start, load_features, load_tokenizer, measure, save_features
 from training.chunked import hear_in_chunks
 from training.config import RECORD, ModelConfig, Task, TrainConfig, save_config
 from training.corpus import Corpus, Room, intent_labels, read_corpus, with_known_intents, with_room_for_text
@@ -231,8 +231,11 @@ def _by_dataset(corpus: Corpus, trained: Any) -> dict[str, tuple[int, float]]:
 
 def _features(config: TrainConfig, start: ModelConfig, corpus: Corpus) -> FeatureSettings:
     if start.checkpoint:
-        return load_features(start.checkpoint)
-    settings = complete(start.features, str(start.encoder.get("model_type", "")))
+        settings = load_features(start.checkpoint)
+    else:
+        settings = complete(start.features, str(start.encoder.get("model_type", "")))
+    if start.streaming:
+        settings = causal(settings)
     known = corpus.train or [clip for clips in corpus.dev.values() for clip in clips]
     return measure(settings, known, seed=config.trainer.seed)
 

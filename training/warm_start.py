@@ -117,10 +117,10 @@ def _model(bundle: Bundle, role: str, graph: Graph) -> Any:
 def _load_weights(model: Any, bundle: Bundle, graph: Graph) -> None:
     import onnx
 
-    proto = onnx.load(str(bundle.file(graph, "fp32")))
+    protos = [onnx.load(str(file)) for file in bundle.whole(graph, "fp32")]
+    arrays = {name: array for proto in protos for name, array in named_weights(proto).items()}
     try:
-        arrays = named_weights(proto)
-        arrays |= {name: arrays[same] for name, same in _noted(proto, ALIASES).items()}
+        arrays |= {name: arrays[same] for proto in protos for name, same in _noted(proto, ALIASES).items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _not_trainable(bundle) from error
     weights = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}

@@ -36,12 +36,17 @@ class Batching:
     Args:
         run: the graph's outputs by name for its inputs by name.
         axes: of the graph as it is run now; None while it takes one stream only.
+        free: taken while it runs; one for graphs of which only one may run.
     """
 
-    def __init__(self, run: Callable[[Named], dict[str, Array]], axes: Callable[[], Axes | None]) -> None:
-        self._run, self._axes = run, axes
+    def __init__(
+        self,
+        run: Callable[[Named], dict[str, Array]],
+        axes: Callable[[], Axes | None],
+        free: threading.Lock | None = None,
+    ) -> None:
+        self._run, self._axes, self._free = run, axes, free or threading.Lock()
         self._waiting: list[_Wish] = []
-        self._free = threading.Lock()
 
     def __call__(self, inputs: Named) -> dict[str, Array]:
         """The outputs for one stream's inputs. What the graph raises, all of its batch get."""

@@ -52,17 +52,20 @@ class FeatureSettings:
     """"waveform": samples as they are; "log_mel": Kaldi filter banks, see `edgevoice.asr.features`; "extractor": what a
     feature extractor of Transformers makes of them."""
     normalise: Literal["none", "utterance", "running"] = "none"
-    """"utterance": zero mean and unit variance over the whole input; "running": see `running_normalise`."""
+    """"utterance": zero mean and unit variance over the whole input; "running": over what was heard so far, see
+    `RunningMean` and, for "waveform", `RunningLevel`."""
     mel_bins: int = 80
     """For "log_mel": bins of the filter bank."""
     stride: int = 2
     """Mel frames (10 ms each) stacked into one model frame."""
     mean: tuple[float, ...] = ()
-    """For "running": the mean of each mel bin over the training data, the prior of the running mean."""
+    """For "running": the mean of each mel bin, or of the samples, over the training data: the prior of the running
+    mean."""
     std: tuple[float, ...] = ()
-    """For "running": the standard deviation of each mel bin about the running mean over the training data."""
+    """For "running": the standard deviation of each mel bin about the running mean, or of the samples, over the
+    training data."""
     prior_frames: int = 100
-    """For "running": how many mel frames the prior weighs."""
+    """For "running": how many mel frames, or blocks of 320 samples, the prior weighs."""
     extractor: dict[str, Any] = field(default_factory=dict)
     """For "extractor": its settings as in `preprocessor_config.json`, `feature_extractor_type` among them."""
 
@@ -80,11 +83,16 @@ class Graph:
     outputs: dict[str, str]
     """"ctc" -> name of the output [batch, frames, vocabulary]; "intent" -> name of the output [batch, labels]."""
     frame_samples: int
-    """Samples (16 kHz) from one output frame of the CTC head to the next; 0 without one."""
+    """Samples (16 kHz) from one frame of the encoder to the next; it may be 0 where there is no CTC head, no front and
+    no chunks."""
     minimum_samples: int
     """The shortest input the graph accepts, in samples."""
     variants: dict[str, str]
     """Precision ("fp32", "fp16", "int8") -> file name."""
+    front: dict[str, str] = field(default_factory=dict)
+    """Precision ("fp32", "fp16") -> file name of a graph that is run before: of raw audio it makes what the graph in
+    `variants` takes, [batch, frames, width], a frame at a time, so that windows which overlap need not hear the same
+    audio twice. Empty where one graph is the whole model."""
     chunks: tuple[int, ...] = ()
     """Of a graph that hears in chunks: the frames that a chunk may have, shortest first. It has further inputs, for
     what it remembers (export/step.py); left out, it decodes a whole recording."""
@@ -96,6 +104,11 @@ class Graph:
     def chunk_lengths(self) -> tuple[float, ...]:
         """The lengths in seconds that a chunk may have, shortest first; none where it does not hear in chunks."""
         return tuple(frames * self.frame_samples / SAMPLE_RATE for frames in self.chunks)
+
+    @property
+    def files(self) -> set[str]:
+        """Names of its ONNX files."""
+        return {*self.variants.values(), *self.front.values()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +213,12 @@ class Bundle:
                 f"It has: {', '.join(sorted(graph.variants))}",
             )
         return self.path / graph.variants[precision]
+
+    def whole(self, graph: Graph, precision: str) -> list[Path]:
+        """The ONNX files that are a graph in a precision, in the order in which they run: a front, if it has one, and
+        what `file` gives."""
+        front = graph.front.get(precision, graph.front.get("fp32"))
+        return [*([self.path / front] if front else []), self.file(graph, precision)]
 
 
 def load_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
@@ -350,12 +369,14 @@ def _check_head(role: str, graph: Graph) -> None:
         raise ValueError(f"the graph '{role}' has no file")
     if "ctc" in heads and graph.frame_samples <= 0:
         raise ValueError(f"the graph '{role}' has frames without a length")
+    _check_front(role, graph)
     if min(features.stride, features.mel_bins) < 1:
         raise ValueError(f"the graph '{role}' has features without a size")
     if features.kind == "extractor" and features.extractor.get("feature_extractor_type") not in EXTRACTORS:
         raise ValueError(f"the graph '{role}' hears through an extractor that is none of {', '.join(EXTRACTORS)}")
-    if features.normalise == "running" and {len(features.mean), len(features.std)} != {features.mel_bins}:
-        raise ValueError(f"the graph '{role}' needs a mean and a deviation for each of {features.mel_bins} bins")
+    _check_running(role, features)
+    if graph.chunks and features.normalise == "utterance":
+        raise ValueError(f"the graph '{role}' hears in chunks what is normalised over the whole recording")
 
 
 def _check_mode(manifest: Manifest) -> None:
@@ -363,6 +384,28 @@ def _check_mode(manifest: Manifest) -> None:
     if (manifest.streaming == "cached") != (bool(manifest.graphs) and len(chunked) == len(manifest.graphs)):
         heard = "in chunks" if len(chunked) == len(manifest.graphs) else "not all in chunks"
         raise ValueError(f"live captions by {manifest.streaming!r}, and its graphs hear {heard}")
+
+
+def _check_front(role: str, graph: Graph) -> None:
+    if not graph.front:
+        return
+    if "fp32" not in graph.front:
+        raise ValueError(f"the graph '{role}' has a front, and none in fp32")
+    if graph.features.kind != "waveform" or graph.features.normalise == "utterance" or graph.chunks:
+        raise ValueError(f"the graph '{role}' has a front, and its input cannot be computed as it comes")
+    if not 0 < graph.frame_samples < graph.minimum_samples:
+        raise ValueError(f"the graph '{role}' has a front of frames without a length")
+
+
+def _check_running(role: str, features: FeatureSettings) -> None:
+    if features.normalise != "running":
+        return
+    values = 1 if features.kind == "waveform" else features.mel_bins
+    if {len(features.mean), len(features.std)} != {values}:
+        what = "the samples" if features.kind == "waveform" else f"each of {values} bins"
+        raise ValueError(f"the graph '{role}' needs a mean and a deviation for {what}")
+    if features.kind == "waveform" and not (features.prior_frames > 0 and 0 < features.std[0] < math.inf):
+        raise ValueError(f"the graph '{role}' has nothing to begin its running normalisation with")
 
 
 def _check_decoding(decoding: Decoding) -> None:
@@ -388,7 +431,7 @@ def _is_plain(file: Path) -> bool:
 
 
 def _graph_files(manifest: Manifest) -> set[str]:
-    return {name for graph in manifest.graphs.values() for name in graph.variants.values()}
+    return {name for graph in manifest.graphs.values() for name in graph.files}
 
 
 def _check_graph(bundle: Bundle, name: str) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr.bundle import FeatureSettings, Graph
-from edgevoice.asr.features import HOP, WINDOW, RunningMean, log_mel, stack
+from edgevoice.asr.features import HOP, WINDOW, RunningLevel, RunningMean, log_mel, stack
 
 Array = npt.NDArray[np.float32]
 
@@ -46,7 +46,8 @@ def feature_stream(graph: Graph) -> FeatureStream:
     """A stream that begins with silence before it and nothing known."""
     if graph.features.kind == "log_mel":
         return MelStream(graph.features)
-    return WaveStream(graph.frame_samples, graph.minimum_samples - graph.frame_samples)  # the minimum is two frames
+    # the minimum is two frames
+    return WaveStream(graph.features, graph.frame_samples, graph.minimum_samples - graph.frame_samples)
 
 
 class MelStream:
@@ -100,21 +101,24 @@ class MelStream:
 
 
 class WaveStream:
-    """Samples as they are. A frame of the model hears a little more than its own, which comes again with the next.
+    """Samples as they are, or normalised by those before. A frame of the model hears a little more than its own, which
+    comes again with the next.
 
     Args:
+        settings: normalised "none" or "running"; over the whole recording it cannot be done as it comes.
         step: samples from one frame of the model to the next.
         reach: samples that one frame hears.
     """
 
-    def __init__(self, step: int, reach: int) -> None:
+    def __init__(self, settings: FeatureSettings, step: int, reach: int) -> None:
         self._step, self._reach = step, reach
+        self._level = RunningLevel(settings) if settings.normalise == "running" else None
         self._samples = np.zeros(0, dtype=np.float32)
         self._dropped = 0
 
     def feed(self, samples: Array) -> None:
         """Takes the next samples."""
-        self._samples = np.concatenate([self._samples, samples])
+        self._samples = np.concatenate([self._samples, self._level(samples) if self._level else samples])
 
     @property
     def ready(self) -> int:

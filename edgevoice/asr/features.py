@@ -25,6 +25,8 @@ _FFT = 512
 _PREEMPHASIS = np.float32(0.97)
 _FLOOR = np.float32(1.192092955078125e-07)
 _EPSILON = 1e-7
+BLOCK = 320
+"""Samples (20 ms) that a running normalisation of waveforms treats alike."""
 
 
 def model_input(samples: Array, settings: FeatureSettings) -> Array:
@@ -37,13 +39,19 @@ def model_input(samples: Array, settings: FeatureSettings) -> Array:
     if settings.kind == "extractor":
         return extract(samples, settings.extractor)
     if settings.kind == "waveform":
-        return (utterance_normalise(samples) if settings.normalise == "utterance" else samples)[None, :]
+        return _waveform(samples, settings)[None, :]
     frames = log_mel(samples, settings.mel_bins)
     if settings.normalise == "running":
         frames = running_normalise(frames, settings)
     elif settings.normalise == "utterance":
         frames = utterance_normalise_bins(frames)
     return stack(frames, settings.stride)[None, :, :]
+
+
+def _waveform(samples: Array, settings: FeatureSettings) -> Array:
+    if settings.normalise == "running":
+        return RunningLevel(settings)(samples)
+    return utterance_normalise(samples) if settings.normalise == "utterance" else samples
 
 
 def utterance_normalise(samples: Array) -> Array:
@@ -80,6 +88,45 @@ class RunningMean:
         self._count += len(frames)
         self._sum = sums[-1] if len(frames) else self._sum
         return np.asarray((frames - sums / count[:, None]) / self._std, dtype=np.float32)
+
+
+class RunningLevel:
+    """Subtracts from each sample the mean of all samples before its block of `BLOCK`, and divides by their deviation,
+    where those of the training data count as `prior_frames` blocks heard before.
+
+    What `utterance_normalise` does, as far as it can be done live: a block depends on those before it only, so that a
+    sample can be heard as soon as it comes, and however the samples come. The prior keeps the first sound after silence
+    from being blown up, and needs no warm-up.
+
+    Args:
+        settings: with one `mean` and one `std`, and `prior_frames` of at least 1.
+    """
+
+    def __init__(self, settings: FeatureSettings) -> None:
+        mean, deviation = settings.mean[0], settings.std[0]
+        self._count = settings.prior_frames * BLOCK
+        self._sums = np.array([mean, deviation**2 + mean**2], dtype=np.float64) * self._count
+        """Of the samples and of their squares, over all whole blocks so far and what counts as heard before."""
+        self._begun = np.zeros(2)
+        """The same of the block that has begun."""
+        self._place = 0
+        """How many samples of it have come."""
+
+    def __call__(self, samples: Array) -> Array:
+        """The next samples, normalised."""
+        whole, rest = divmod(self._place + len(samples), BLOCK)
+        heard = np.zeros((whole + 1) * BLOCK, dtype=np.float64)
+        heard[self._place : self._place + len(samples)] = samples
+        blocks = heard.reshape(-1, BLOCK)
+        sums = np.stack([blocks.sum(axis=1), np.square(blocks).sum(axis=1)])
+        sums[:, 0] += self._begun
+        before = self._sums[:, None] + np.concatenate([np.zeros((2, 1)), np.cumsum(sums[:, :-1], axis=1)], axis=1)
+        mean, square = before / (self._count + BLOCK * np.arange(whole + 1))
+        deviation = np.sqrt(np.maximum(square - mean**2, 0.0) + _EPSILON)
+        normalised = ((blocks - mean[:, None]) / deviation[:, None]).ravel()[self._place : self._place + len(samples)]
+        self._sums, self._begun = before[:, -1], sums[:, -1]
+        self._count, self._place = self._count + BLOCK * whole, rest
+        return np.asarray(normalised, dtype=np.float32)
 
 
 def running_normalise(frames: Array, settings: FeatureSettings) -> Array:

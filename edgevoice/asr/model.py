@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from edgevoice.asr.batching import Axes, Batching, Named
 from edgevoice.asr.bundle import LONGEST_WINDOW_S, Bundle, Graph, Manifest
 from edgevoice.asr.decoder import make_decoder
 from edgevoice.asr.features import model_input
+from edgevoice.asr.front import SegmentFeatures, TwoGraphs, hear
 from edgevoice.asr.session import (
     DeviceLostError,
     NoNumbersError,
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float32]
 Head = Literal["ctc", "intent"]
+T = TypeVar("T")
 
+_FRONT = "front"
 _USE_FP32 = "Set EDGEVOICE_ASR_PRECISION=fp32"
 _LONGEST = int((LONGEST_WINDOW_S + 1) * SAMPLE_RATE)
 """Samples. Neither a segment nor an utterance may be longer, whatever the settings say: a minute and what a detector's
@@ -128,6 +132,12 @@ class AcousticModel:
             return ModelStream(self, [(each, each.stream()) for each in self._passes])
         return None
 
+    def front(self) -> ModelFront | None:
+        """A stretch of speech that is about to begin, which is decoded in windows; None where nothing of what was
+        computed for one window is of use for the next."""
+        features = [each.segment_features(self._lengths.step) for each in self._passes]
+        return ModelFront(self, list(zip(self._passes, features, strict=True))) if any(features) else None
+
     def warm_up(self) -> None:
         """Runs the shortest window and the longest, so that the first words do not wait for allocations. A GPU has run
         all of them when it was opened, since every length has kernels of its own there.
@@ -204,18 +214,51 @@ class ModelStream:
         return self._model.encoding(logits if intents is None else {**logits, "intent": intents})
 
 
+class ModelFront:
+    """One stretch of speech through all graphs of a model, in windows. What a window has in common with those before is
+    not computed again where a graph has a front."""
+
+    def __init__(self, model: AcousticModel, passes: Sequence[tuple[_Pass, SegmentFeatures | None]]) -> None:
+        self._model, self._passes = model, passes
+
+    def hear(self, audio: Array) -> None:
+        """Computes what of the audio so far is kept, and decodes nothing."""
+        for _, features in self._passes:
+            if features:
+                features.hear(audio)
+
+    def encode(self, audio: Array, start: int, end: int) -> Encoding:
+        """One pass for `audio[start:end]`.
+
+        Args:
+            audio: all of the stretch so far.
+            start: a whole number of hops.
+            end: of the window.
+
+        Raises:
+            ModelError: as `AcousticModel.encode`.
+        """
+        logits: dict[Head, Array] = {}
+        for each, features in self._passes:
+            logits |= each.window(features, audio[:end], start) if features else each(audio[start:end])
+        return self._model.encoding(logits)
+
+
 class _Pass:
     """One graph in one session, and the heads that are wanted from it."""
 
     def __init__(
-        self, bundle: Bundle, graph: Graph, heads: tuple[Head, ...], settings: AsrSettings, lengths: Sequence[int]
+        self, bundle: Bundle, graph: Graph, heads: tuple[Head, ...], settings: AsrSettings, lengths: range
     ) -> None:
         self.heads = heads
         self._bundle, self._graph, self._settings, self._lengths = bundle, graph, settings, lengths
         self._chunk = choose_chunk(graph, settings.hop_s) if graph.chunks else 0
         self._size = {SIZE: np.array(self._chunk)} if self._chunk else {}
-        self._together = Batching(self._run, self._axes)
-        self.session: Session | RemoteSession
+        free = threading.Lock()  # a GPU's buffers are for one thread at a time, and one is lost once
+        self._together = Batching(self._run, self._axes, free)
+        self._hearing = Batching(self._hear, self._axes_of_front, free)
+        self._encoding = Batching(self._encode, self._axes_of_features, free)
+        self.session: Session | TwoGraphs | RemoteSession
         opened = _open_remote(bundle, graph, settings) or _open_here(bundle, graph, settings, lengths)
         self.session, self.precision = opened
         missing = {graph.outputs[head] for head in heads} - set(self.session.outputs)
@@ -228,8 +271,44 @@ class _Pass:
         if len(samples) < self._graph.minimum_samples:
             return {}
         inputs = {self._graph.input: model_input(samples, self._graph.features), **self._size}
-        outputs = self._run(inputs, starting=True) if starting else self._together(inputs)
+        return self._first(self._run(inputs, starting=True) if starting else self._together(inputs))
+
+    def segment_features(self, hop: int) -> SegmentFeatures | None:
+        """Keeps the features of a stretch of speech whose windows begin at whole hops of so many samples; None without
+        a front, or where hops are not whole frames."""
+        if not isinstance(self.session, TwoGraphs) or hop % self._graph.frame_samples:
+            return None
+        return SegmentFeatures(lambda array: self._hearing({_FRONT: array})[_FRONT], self._graph)
+
+    def window(self, features: SegmentFeatures, audio: Array, start: int) -> dict[Head, Array]:
+        """Logits of each head for the audio from `start` on, as a call gives them."""
+        if len(audio) - start < self._graph.minimum_samples:
+            return {}
+        return self._first(self._encoding({_FRONT: features.window(audio, start)}))
+
+    def _first(self, outputs: Mapping[str, Array]) -> dict[Head, Array]:
         return {head: outputs[self._graph.outputs[head]][0] for head in self.heads}
+
+    def _hear(self, inputs: Named) -> dict[str, npt.NDArray[Any]]:
+        return {_FRONT: self._surely(lambda: self._two_graphs().hear(inputs[_FRONT]))}
+
+    def _encode(self, inputs: Named) -> dict[str, npt.NDArray[Any]]:
+        return self._surely(lambda: self._two_graphs().encode(inputs[_FRONT]))
+
+    def _surely(self, run: Callable[[], T], *, starting: bool = False) -> T:
+        """What `run` gives, on the CPU if the GPU is lost."""
+        try:
+            return run()
+        except DeviceLostError as error:
+            # words that were said must not be lost; before the first of them, a provider that was named is meant
+            if starting and self._settings.provider != "auto":
+                raise ProviderError(error.what, "Use --provider cpu, or auto, which takes what works") from error
+            self._go_on_without(error)
+            return run()
+
+    def _two_graphs(self) -> TwoGraphs:
+        assert isinstance(self.session, TwoGraphs)
+        return self.session
 
     @property
     def in_chunks(self) -> bool:
@@ -250,22 +329,21 @@ class _Pass:
         return EncoderStream(self, self._graph, self._chunk)
 
     def _run(self, inputs: Named, *, starting: bool = False) -> dict[str, npt.NDArray[Any]]:
-        try:
-            return self._run_in_session(inputs)
-        except DeviceLostError as error:
-            # words that were said must not be lost; before the first of them, a provider that was named is meant
-            if starting and self._settings.provider != "auto":
-                raise ProviderError(error.what, "Use --provider cpu, or auto, which takes what works") from error
-            self._go_on_without(error)
-            return self._run_in_session(inputs)
+        return self._surely(lambda: self._run_in_session(inputs), starting=starting)
 
     def _run_in_session(self, inputs: Named) -> dict[str, npt.NDArray[Any]]:
         return self._session_here().step(inputs) if self._chunk else self.session.run(inputs[self._graph.input])
 
     def _axes(self) -> Axes | None:
         """None where a stream's numbers would depend on its company: int8 scales what it hears by the loudest value
-        of a whole batch; and on a server, which makes batches of its own."""
-        return self.session.axes if isinstance(self.session, Session) and self.precision != "int8" else None
+        of a whole batch."""
+        return None if self.precision == "int8" else self.session.axes
+
+    def _axes_of_front(self) -> Axes | None:
+        return self._axes() and Axes({_FRONT: 0}, {_FRONT: 0})
+
+    def _axes_of_features(self) -> Axes | None:
+        return self._axes() and Axes({_FRONT: 0}, dict.fromkeys(self.session.outputs, 0))
 
     def _session_here(self) -> Session:
         assert isinstance(self.session, Session)
@@ -280,14 +358,16 @@ class _Pass:
         self.session.note = lost.what
 
 
-def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: Sequence[int]) -> tuple[Session, str]:
+def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: range) -> tuple[Session | TwoGraphs, str]:
     """A session on this machine, and its precision. `lengths` are those of the live path."""
+    front = _open_front(bundle, graph, settings, lengths) if graph.front else None
 
     def files(provider: str) -> list[Path]:
         return [bundle.file(graph, name) for name in _precisions(graph, provider, settings.precision)]
 
     def inputs(counts: Iterable[int]) -> list[Array]:
-        return [model_input(_noise(count), graph.features) for count in counts]
+        arrays = [model_input(_noise(count), graph.features) for count in counts]
+        return [hear(front, array) for array in arrays] if front else arrays
 
     # an int8 graph has no kernels on the GPU
     provider = "cpu" if settings.precision == "int8" and settings.provider == "auto" else settings.provider
@@ -297,8 +377,9 @@ def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: Seq
         digests=bundle.manifest.files if settings.keep_optimised else {},
         search=settings.convolution_search,
         cuda_graph=settings.cuda_graph,
-        windows=lambda: inputs(lengths),
+        windows=lambda: inputs(lengths[:1] if graph.chunks else lengths),
         extremes=lambda: inputs((graph.minimum_samples, usual, _LONGEST)),
+        beside={SIZE: np.array(choose_chunk(graph, settings.hop_s))} if graph.chunks else {},
     )
     try:
         session = open_session(files, provider, options)
@@ -306,7 +387,20 @@ def _open_here(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: Seq
         remedy = _USE_FP32 if settings.precision != "fp32" and "fp32" in graph.variants else "Use --provider cpu"
         raise ModelError(f"The model '{bundle.manifest.name}' puts out values that are no numbers", remedy) from error
     names = {bundle.file(graph, name): name for name in _precisions(graph, session.provider, settings.precision)}
-    return session, names[session.file]
+    return TwoGraphs(front, session) if front else session, names[session.file]
+
+
+def _open_front(bundle: Bundle, graph: Graph, settings: AsrSettings, lengths: range) -> Session:
+    """A session for the front of a graph: in the precision that is wanted where it has it."""
+    front = dataclasses.replace(graph, variants=graph.front, front={})
+    precision = settings.precision if settings.precision in graph.front else "auto"
+    provider = "cpu" if settings.precision == "int8" and settings.provider == "auto" else settings.provider
+    # live it hears a hop at a time, and the samples that a frame shares with the next
+    usual = lengths.step + graph.minimum_samples - 2 * graph.frame_samples
+    hops = range(usual, usual + 1)
+    session, _ = _open_here(bundle, front, dataclasses.replace(settings, provider=provider, precision=precision), hops)
+    assert isinstance(session, Session)
+    return session
 
 
 def _threads(bundle: Bundle, graph: Graph, settings: AsrSettings) -> int:

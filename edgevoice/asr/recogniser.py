@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edgevoice.asr.bundle import Manifest
 from edgevoice.asr.decoder import Decoder
-from edgevoice.asr.model import Encoding, ModelStream, Running
+from edgevoice.asr.model import Encoding, ModelFront, ModelStream, Running
 from edgevoice.events import Word
 
 Array = npt.NDArray[np.float32]
@@ -47,6 +47,11 @@ class Model(Protocol):
 
     def stream(self) -> ModelStream | None:
         """A stretch of speech that is about to begin, for a model that hears in chunks; None for any other."""
+        ...
+
+    def front(self) -> ModelFront | None:
+        """A stretch of speech that is about to begin, for a model whose windows have work in common; None for any
+        other."""
         ...
 
 

@@ -65,6 +65,8 @@ class RemoteSession:
         """Nothing to explain: it runs where it was asked to."""
         self.outputs = list(dict.fromkeys(graph.outputs.values()))
         """Names of the graph's outputs."""
+        self.axes = None
+        """A server makes batches of its own."""
         self._grpc = _grpc()
         self._url, self._address, self._name, self._timeout_s = url, parse_url(url), name, timeout_s
         self._input = graph.input
@@ -255,8 +257,7 @@ def served_name(manifest: Manifest, graph: Graph) -> str:
     of another bundle of the same name and size it would announce wrong intents without a sign of it. So a new version
     can also be served beside the old one. Small letters, digits and hyphens, as Kubernetes wants names.
     """
-    variants = set(graph.variants.values())
-    files = variants | {name for name in manifest.files if name.removesuffix(WEIGHTS_BESIDE) in variants}
+    files = graph.files | {name for name in manifest.files if name.removesuffix(WEIGHTS_BESIDE) in graph.files}
     content = "".join(manifest.files[name] for name in sorted(files))
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     role = next(role for role, each in manifest.graphs.items() if each == graph)

@@ -7,7 +7,7 @@ import ctypes
 import io
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +76,9 @@ class SessionOptions:
     """Gives inputs of the lengths that come again and again: on a GPU their buffers stay there."""
     extremes: Callable[[], Sequence[Array]] = tuple
     """Gives the shortest input, a usual one and the longest: TensorRT builds its engine for what lies between."""
+    beside: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    """What a graph that hears in chunks takes beside its windows, by name. It remembers, and the shapes of what it
+    hears are many: no buffers are kept for it and nothing is recorded."""
 
 
 class Session:
@@ -93,7 +96,7 @@ class Session:
         self._session = session
         first, *others = session.get_inputs()
         self._input, self._half = first.name, first.type == "tensor(float16)"
-        self.nothing = {each.name: _zeros(each) for each in others if _stream_axis(each) is not None}
+        self.nothing = {each.name: nothing(each) for each in others if _stream_axis(each) is not None}
         """What a graph that hears in chunks remembers before it has heard anything, by input, for one stream."""
         self._bindings: dict[tuple[int, ...], Binding] = {}
         self._skipped: Any = None
@@ -104,6 +107,26 @@ class Session:
         """Names of the graph's outputs."""
         self.axes = _axes(session.get_inputs(), self.outputs)
         """Where the graph holds one stream behind the other; None if it takes one at a time."""
+
+    def try_out(self, windows: Sequence[Array], beside: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Runs a graph that hears in chunks.
+
+        Args:
+            windows: an input of each shape that is usual.
+            beside: its other inputs, but for what it remembers.
+
+        Raises:
+            NoNumbersError: what comes out are no numbers.
+        """
+        for window in windows:
+            self._require_numbers(self.step({self._input: window, **beside}).values())
+
+    def _require_numbers(self, values: Iterable[npt.NDArray[Any]]) -> None:
+        if not all(are_numbers(value) for value in values):
+            raise NoNumbersError(
+                f"{self.file.name} puts out values that are no numbers on {_title(self.provider)}",
+                "Choose another precision, or use --provider cpu",
+            )
 
     def keep(self, runtime: Any, windows: Sequence[Array], *, unrecorded: Callable[[], Session] | None = None) -> None:
         """Keeps the buffers for inputs of these shapes on the GPU.
@@ -121,11 +144,7 @@ class Session:
         for number, window in enumerate(windows):
             array = self._typed(window)
             values = self._session.run(self.outputs, {self._input: array}, self._skipped)
-            if not all(are_numbers(value) for value in values):
-                raise NoNumbersError(
-                    f"{self.file.name} puts out values that are no numbers on {_title(self.provider)}",
-                    "Choose another precision, or use --provider cpu",
-                )
+            self._require_numbers(values)
             outputs = dict(zip(self.outputs, values, strict=True))
             graph = number if unrecorded else NO_GRAPH
             with contextlib.suppress(ArithmeticError):  # buffers that cannot be trusted are not kept
@@ -205,7 +224,7 @@ def _stream_axis(described: Any) -> int | None:
     return next((axis for axis, size in enumerate(described.shape) if not isinstance(size, int)), None)
 
 
-def _zeros(described: Any) -> npt.NDArray[Any]:
+def nothing(described: Any) -> npt.NDArray[Any]:
     """What an input of a graph is before anything was heard, for one stream: its batch is the axis without a number."""
     kind = np.int64 if described.type == "tensor(int64)" else np.float32
     return np.zeros([size if isinstance(size, int) else 1 for size in described.shape], dtype=kind)
@@ -293,7 +312,9 @@ def _open(runtime: Any, file: Path, provider: str, options: SessionOptions) -> S
     if _NAMES[provider] not in runtime.get_available_providers():
         raise ProviderError(f"The installed onnxruntime {runtime.__version__} has no {_title(provider)}", _GPU_REMEDY)
     _preload(runtime)
-    if provider == "tensorrt" or options.cuda_graph:
+    if options.beside and provider == "tensorrt":
+        raise ProviderError("A model that hears in chunks does not run on TensorRT", "Use --provider cuda")
+    if provider == "tensorrt" or (options.cuda_graph and not options.beside):
         with contextlib.suppress(Exception):  # not every graph can be had as a whole; in parts it says what is wrong
             return _open_on_gpu(runtime, file, provider, options, whole=True)
     try:
@@ -330,7 +351,10 @@ def _open_on_gpu(runtime: Any, file: Path, provider: str, options: SessionOption
     def unrecorded() -> Session:
         return _open_on_gpu(runtime, file, provider, options, whole=False)
 
-    session.keep(runtime, options.windows(), unrecorded=unrecorded if recorded else None)
+    if options.beside:
+        session.try_out(options.windows(), options.beside)
+    else:
+        session.keep(runtime, options.windows(), unrecorded=unrecorded if recorded else None)
     return session
 
 

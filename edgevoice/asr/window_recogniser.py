@@ -21,6 +21,8 @@ from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.events import Word
 
 Array = npt.NDArray[np.float32]
+Encode = Callable[[Array, int, int], Encoding]
+"""Encodes what lies between two samples of a segment."""
 
 
 class WindowRecogniser:
@@ -40,6 +42,7 @@ class WindowRecogniser:
         self._start = start_sample
         self._audio = np.zeros(max(2 * len(audio), 8 * SAMPLE_RATE), dtype=np.float32)
         self._length = 0
+        self._encode = _encoder(self._model)
         # a segment may be cut in the past, before words that were promised: they are not said again
         before = self._newest
         last = before.words[-1] if before and before.words and start_sample == before.end else None
@@ -79,7 +82,7 @@ class WindowRecogniser:
         """
         now = self._decoded = self._now()
         start = self._window_start(now)
-        encoding = self._model.encode(self._audio[start:now])
+        encoding = self._encode(self._audio, start, now)
         words = self._words(encoding, self._seconds(start), begins=start == 0, final=False)
         self._prefix.update(words, self._seconds(now))
         logits = self._intents.add(encoding.intent_logits, from_start=start == 0)
@@ -96,7 +99,7 @@ class WindowRecogniser:
     def end(self, end_sample: int) -> LastPass:
         """The last pass of the segment, up to `end_sample` (stream's clock), to be run now or when it can be."""
         audio = self._audio[: min(self._length, max(0, end_sample - self._start))]
-        self._newest = LastPass(self._model, audio, self._prefix, self._words, self._start, end_sample)
+        self._newest = LastPass(self._encode, audio, self._prefix, self._words, self._start, end_sample)
         return self._newest
 
     def _now(self) -> int:
@@ -129,12 +132,18 @@ class WindowRecogniser:
         return (self._start + sample) / SAMPLE_RATE
 
 
+def _encoder(model: Model) -> Encode:
+    """Encodes the windows of a segment that is about to begin."""
+    front = model.front()
+    return front.encode if front else lambda audio, start, end: model.encode(audio[start:end])
+
+
 class LastPass:
     """The decoding of a whole segment that is over. One that failed can be tried again, later segments or not."""
 
     def __init__(
         self,
-        model: Model,
+        encode: Encode,
         audio: Array,
         prefix: StablePrefix,
         decode: Callable[[Encoding, float], list[Word]],
@@ -147,7 +156,7 @@ class LastPass:
         """Where it ends, in samples on the stream's clock."""
         self.words: tuple[Word, ...] = (*prefix.stable, *prefix.tentative)
         """The words so far; once it has run, all."""
-        self._model, self._prefix, self._decode, self._start = model, prefix, decode, start
+        self._encode, self._prefix, self._decode, self._start = encode, prefix, decode, start
 
     def run(self) -> Final:
         """Decodes the segment; its stable words stay as they are.
@@ -155,7 +164,7 @@ class LastPass:
         Raises:
             ModelError: the model failed; `words` still holds the words so far.
         """
-        encoding = self._model.encode(self.audio)
+        encoding = self._encode(self.audio, 0, len(self.audio))
         self.words = tuple(self._prefix.finish(self._decode(encoding, self._start / SAMPLE_RATE)))
         return Final(self.words, encoding.intent_logits)
 

@@ -35,6 +35,15 @@ GRAPHS = {
         minimum_samples=720,
         variants={},
     ),
+    "level": Graph(
+        architecture="wav2vec2",
+        features=FeatureSettings(kind="waveform", normalise="running", mean=(0.0,), std=(0.05,), prior_frames=5),
+        input="input_values",
+        outputs={"ctc": "ctc"},
+        frame_samples=320,
+        minimum_samples=720,
+        variants={},
+    ),
 }
 
 
@@ -62,6 +71,7 @@ def test_any_cuts_give_the_whole(kind: str, cuts: list[int], takes: list[int]) -
     for piece in found:
         if len(piece):
             frames = (len(piece) - 400) // 320 + 1
-            np.testing.assert_array_equal(piece, whole[place * 320 : (place + frames - 1) * 320 + 400])
+            expected = whole[place * 320 : (place + frames - 1) * 320 + 400]
+            np.testing.assert_allclose(piece, expected, atol=0 if kind == "wave" else 1e-6, rtol=0)
             place += frames
     assert place == (len(sound) - 400) // 320 + 1

@@ -7,11 +7,15 @@ import sys
 import numpy as np
 import pytest
 import soxr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgevoice.asr.bundle import FeatureSettings
 from edgevoice.asr.features import (
+    BLOCK,
     HOP,
     WINDOW,
+    RunningLevel,
     log_mel,
     model_input,
     running_normalise,
@@ -122,6 +126,40 @@ def test_running_normalisation_removes_a_constant_gain_in_time():
     normalised = running_normalise(frames, RUNNING)
     assert np.abs(normalised[-1]).max() < 0.1
     assert np.abs(normalised[0]).max() > 1.0
+
+
+LEVEL = FeatureSettings(kind="waveform", normalise="running", mean=(0.01,), std=(0.05,), prior_frames=25)
+
+
+def test_the_running_level_is_that_of_all_blocks_before():
+    """Against the definition, block by block."""
+    samples = 0.3 * audio(0.51) + 0.02
+    expected = []
+    for begin in range(0, len(samples), BLOCK):
+        before, prior = samples[:begin].astype(np.float64), 25 * BLOCK
+        mean = (before.sum() + 0.01 * prior) / (begin + prior)
+        square = ((before**2).sum() + (0.05**2 + 0.01**2) * prior) / (begin + prior)
+        expected.append((samples[begin : begin + BLOCK] - mean) / np.sqrt(square - mean**2 + 1e-7))
+    found = model_input(samples.astype(np.float32), LEVEL)[0]
+    np.testing.assert_allclose(found, np.concatenate(expected), atol=1e-5)
+
+
+@given(cuts=st.lists(st.integers(0, 8_160), max_size=12))
+def test_the_running_level_is_the_same_however_the_samples_come(cuts):
+    samples = 0.3 * audio(0.51)
+    level = RunningLevel(LEVEL)
+    found = np.concatenate([level(piece) for piece in np.split(samples, sorted(cuts))])
+    np.testing.assert_allclose(found, model_input(samples, LEVEL)[0], atol=1e-6, rtol=0)
+
+
+def test_the_running_level_comes_to_that_of_the_recording():
+    """And neither silence before it nor a digital one blows the first word up."""
+    samples = np.concatenate([np.zeros(4800), 0.1 * np.random.default_rng(0).normal(0, 1, 160_000) - 0.05])
+    found = model_input(samples.astype(np.float32), LEVEL)[0]
+    assert np.abs(found).max() < 15
+    assert found[-1600:].mean() == pytest.approx(0, abs=0.15)
+    assert found[-1600:].std() == pytest.approx(1, abs=0.15)
+    assert np.isfinite(model_input(np.zeros(160_000, np.float32), LEVEL)).all()
 
 
 def test_waveforms_pass_through():

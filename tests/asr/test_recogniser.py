@@ -36,6 +36,9 @@ class ScriptedModel:
     def stream(self) -> None:
         """It hears whole windows."""
 
+    def front(self) -> None:
+        """And has nothing to keep from one for the next."""
+
     def encode(self, samples: np.ndarray) -> Encoding:
         if not len(samples):
             return Encoding(np.zeros((0, len(VOCABULARY)), dtype=np.float32), None)

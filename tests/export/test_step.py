@@ -9,50 +9,26 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForAudioClassification, AutoModelForCTC
 
 from edgevoice import __version__
-from edgevoice.asr.bundle import FeatureSettings, load_bundle
+from edgevoice.asr.bundle import load_bundle
 from edgevoice.asr.model import AcousticModel
 from edgevoice.asr.session import Session, open_session
 from edgevoice.asr.steps import NEXT, SIZE
 from edgevoice.config import AsrSettings
 from export.build import ExportOptions, export
-from export.convert import graph, to_onnx
+from export.convert import graph as entry_of
+from export.convert import to_onnx
 from export.parity import load_clips
+from tests.checkpoints import MEL, WAVE, in_chunks
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
-from training.attention import use_fast_relative_key
-from training.chunked import hear_in_chunks
-from training.config import StreamingConfig
 from training.loading import Checkpoint
-from training.models import JointConfig, JointModel
 from training.run import train
 from training.warm_start import named_weights
-
-MEL = FeatureSettings(kind="log_mel", stride=4)
-WAVE = FeatureSettings(kind="waveform")
-
 
 POST_NORMED = {**TINY_WAV2VEC2, "do_stable_layer_norm": False}
 ADAPTED = {**TINY_WAV2VEC2, "adapter_attn_dim": 4, "conv_bias": True}
 PLAIN_BERT = {**TINY_BERT, "position_embeddings_type": None}
-
-
-def checkpoint(encoder, features, task="joint") -> Checkpoint:
-    """One with random weights that hears in chunks."""
-    torch.manual_seed(1)
-    options = dict(encoder)
-    if task == "joint":
-        model = JointModel(JointConfig(encoder=options, vocab_size=8, classifier_size=8, num_labels=3)).eval()
-    else:
-        auto = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
-        config = AutoConfig.for_model(options.pop("model_type"), **options, vocab_size=8, num_labels=3)
-        model = auto.from_config(config, attn_implementation="eager").eval()
-    for parameter in model.parameters():  # zeros and ones would hide what is left out or mixed up
-        torch.nn.init.normal_(parameter, std=0.3)
-    use_fast_relative_key(model)
-    chunking = hear_in_chunks(model, features, StreamingConfig(chunks_s=(0.08, 0.2), left_s=0.24))
-    return Checkpoint("tiny", task, model, features, tuple("abcdefgh"), 0, ("x", "y", "z"), chunking)
 
 
 def session_of(loaded: Checkpoint, folder: Path) -> Session:
@@ -89,7 +65,7 @@ def cuts(frames: int, size: int) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("size", [2, 5])
 def test_steps_give_what_the_whole_gives(tmp_path, encoder, features, step, reach, size) -> None:
     """What the model gives as it was trained, the graph gives in steps and in one go, with any size of chunks."""
-    loaded = checkpoint(encoder, features)
+    loaded = in_chunks(encoder, features)
     assert loaded.chunking is not None
     loaded.chunking.size = size
     inputs = sound(1, step, reach)
@@ -111,7 +87,7 @@ def test_steps_give_what_the_whole_gives(tmp_path, encoder, features, step, reac
 @FAMILIES
 def test_streams_that_began_at_different_times_share_a_step(tmp_path, encoder, features, step, reach) -> None:
     """Each gives what it gives alone."""
-    loaded = checkpoint(encoder, features)
+    loaded = in_chunks(encoder, features)
     name, size = loaded.model.main_input_name, np.array(5)
     session = session_of(loaded, tmp_path)
     inputs = sound(2, step, reach).numpy()
@@ -133,14 +109,14 @@ def test_streams_that_began_at_different_times_share_a_step(tmp_path, encoder, f
 @pytest.mark.parametrize(("encoder", "features"), [(TINY_BERT, MEL), (TINY_WAV2VEC2, WAVE)], ids=["bert", "wav2vec2"])
 @pytest.mark.parametrize("task", ["ctc", "intent"])
 def test_models_of_one_head(tmp_path, encoder, features, task) -> None:
-    loaded = checkpoint(encoder, features, task)
+    loaded = in_chunks(encoder, features, task)
     assert loaded.chunking is not None
     inputs = sound(1, 1, 1) if features is MEL else sound(1, 320, 590)
     name, size = loaded.model.main_input_name, np.array(loaded.chunking.size)
     with torch.no_grad():
         whole = loaded.model(**{name: inputs}).logits
     session = session_of(loaded, tmp_path)
-    entry = graph(loaded, tmp_path / "step.onnx")
+    entry = entry_of(loaded, tmp_path / "step.onnx")
     found = session.step({name: inputs.numpy(), SIZE: size})
     np.testing.assert_allclose(found[entry.outputs[task]], whole, atol=1e-5, rtol=1e-5)
 
@@ -148,7 +124,7 @@ def test_models_of_one_head(tmp_path, encoder, features, task) -> None:
 @FAMILIES
 def test_every_weight_can_be_had_back(tmp_path, encoder, features, step, reach) -> None:
     """Bit for bit, though some are joined, turned or halved in the graph."""
-    loaded = checkpoint(encoder, features)
+    loaded = in_chunks(encoder, features)
     to_onnx(loaded, tmp_path / "step.onnx")
     held = named_weights(onnx.load(str(tmp_path / "step.onnx")))
     for name, value in loaded.model.named_parameters():
@@ -162,22 +138,30 @@ def remembered(outputs: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoder", [TINY_BERT, TINY_WAV2VEC2], ids=["bert", "wav2vec2"])
+@pytest.mark.parametrize(
+    ("encoder", "normalise"),
+    [(TINY_BERT, "running"), (TINY_WAV2VEC2, "none"), (TINY_WAV2VEC2, "utterance")],
+    ids=["bert", "wav2vec2", "wav2vec2-running"],
+)
 @pytest.mark.parametrize("hop_s", [0.16, 0.32])
-def test_a_bundle_hears_live_what_it_hears_offline(tmp_path, encoder, hop_s) -> None:
+def test_a_bundle_hears_live_what_it_hears_offline(tmp_path, encoder, normalise, hop_s) -> None:
     """Trained, exported and run: clips cut at random places give what they give whole, to 1e-4, and every frame is
-    encoded once."""
+    encoded once. What is normalised over the utterance, as checkpoints of the hub are, is trained with a running
+    normalisation."""
     recipe = tiny_recipe(
         small_corpus(tmp_path),
         encoder,
         "trainer.max_steps=5",
         "model.streaming={chunks_s=[0.16, 0.32], left_s=0.8}",
-        *(["model.features.kind=waveform", "model.features.normalise=none"] if encoder is TINY_WAV2VEC2 else []),
+        f"model.features.normalise={normalise}",
+        *(["model.features.kind=waveform"] if encoder is TINY_WAV2VEC2 else []),
     )
     train("joint", recipe, tmp_path / "run")
     export([str(tmp_path / "run")], tmp_path / "bundle", ExportOptions(precisions=("fp32",)))
     bundle = load_bundle(tmp_path / "bundle")
-    assert bundle.manifest.graphs["shared"].chunks == (4, 8) if encoder is TINY_BERT else (8, 16)
+    graph = bundle.manifest.graphs["shared"]
+    assert graph.chunks == ((4, 8) if encoder is TINY_BERT else (8, 16))
+    assert graph.features.normalise == ("none" if normalise == "none" else "running")
     assert (bundle.manifest.streaming, bundle.manifest.made_by) == ("cached", __version__)
     model = AcousticModel(bundle, AsrSettings(provider="cpu", hop_s=hop_s))
     rng = np.random.default_rng(1)

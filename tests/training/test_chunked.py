@@ -11,6 +11,7 @@ import torch
 from edgevoice.asr.bundle import FeatureSettings
 from edgevoice.errors import ConfigError
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
+from training.checkpoint import load_features
 from training.chunked import Chunks, chunk_mask, chunks_of, hear_in_chunks
 from training.config import StreamingConfig, load_config
 from training.loading import load_checkpoint
@@ -93,6 +94,30 @@ def test_padding_stays_padding() -> None:
 def test_what_cannot_be_cut_is_refused(changes, said) -> None:
     with pytest.raises(ConfigError, match=said):
         hear_in_chunks(tiny({**TINY_WAV2VEC2, **changes}), WAVE, StreamingConfig())
+
+
+def test_what_is_normalised_over_the_whole_recording_is_refused() -> None:
+    """Live there is no whole recording."""
+    with pytest.raises(ConfigError, match="normalised over the whole recording cannot hear in chunks"):
+        hear_in_chunks(tiny(TINY_WAV2VEC2), FeatureSettings(kind="waveform", normalise="utterance"), StreamingConfig())
+
+
+@pytest.mark.slow
+def test_a_pretrained_model_that_hears_whole_utterances_becomes_one_that_hears_live(tmp_path) -> None:
+    """Its checkpoint normalises over the utterance; trained for streaming, it begins with the level of the data."""
+    corpus = small_corpus(tmp_path)
+    train("joint", tiny_recipe(corpus, TINY_WAV2VEC2, "trainer.max_steps=2"), tmp_path / "before")
+    assert load_features(str(tmp_path / "before")).normalise == "utterance"
+    recipe = tiny_recipe(
+        corpus, {}, "trainer.max_steps=2", f"model.checkpoint={tmp_path / 'before'}", "model.streaming={}"
+    )
+    train("joint", recipe, tmp_path / "run")
+    features = load_features(str(tmp_path / "run"))
+    assert (features.kind, features.normalise, features.prior_frames) == ("waveform", "running", 25)
+    assert 0.01 < features.std[0] < 0.2
+    loaded = load_checkpoint(str(tmp_path / "run"))
+    assert loaded.chunking is not None
+    assert loaded.features == features
 
 
 @pytest.mark.parametrize("chunks", ["[]", "[0.3, 0.1]", "[0.0, 0.1]", "[0.1, 0.1]"])

@@ -109,6 +109,7 @@ def test_ctc_metrics_ignore_padding():
     [
         FeatureSettings(kind="waveform", normalise="utterance"),
         FeatureSettings(kind="waveform", normalise="none"),
+        FeatureSettings(kind="waveform", normalise="running", mean=(0.01,), std=(0.07,), prior_frames=25),
         FeatureSettings(kind="log_mel", normalise="running", stride=3, mean=(0.5,) * 80, std=(2.0,) * 80),
     ],
 )
