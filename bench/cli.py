@@ -1,8 +1,9 @@
-"""`edgevoice bench accuracy|alarms|model BUNDLE`."""
+"""`edgevoice bench accuracy|alarms|model|live|steady BUNDLE`."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import logging
 from collections.abc import Sequence
@@ -12,15 +13,17 @@ EXAMPLE = """examples:
   edgevoice bench accuracy models/banking-en --data corpus/banking-en/manifest.csv --split test
   edgevoice bench alarms models/desk --data recordings/meetings/manifest.csv
   edgevoice bench model models/desk
+  edgevoice bench live models/desk --minutes 1
+  edgevoice bench steady models/desk --minutes 5
 """
+OWN = ("model", "live", "steady")
+"""Those that need no recordings with --data, and have options of their own; the modules of these names."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command line; returns its exit code."""
-    if arguments and arguments[0] == "model":  # needs no recordings, so it has options of its own
-        from bench import model
-
-        return model.run(arguments[1:])
+    if arguments and arguments[0] in OWN:
+        return int(importlib.import_module(f"bench.{arguments[0]}").run(arguments[1:]))
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     from edgevoice.errors import UsageError
@@ -62,9 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "what",
-        choices=["accuracy", "alarms", "model"],
+        choices=["accuracy", "alarms", *OWN],
         help="error rates and intents on recordings that say theirs; false alarms per hour on speech without commands; "
-        "or speed, memory and size ('edgevoice bench model --help')",
+        "speed, memory and size ('edgevoice bench model --help'); cost, latency and stability of live captions beside "
+        "other ways ('edgevoice bench live --help'); or start, memory and an hour of audio ('edgevoice bench steady "
+        "--help')",
     )
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
     parser.add_argument("--data", type=Path, action="append", required=True, help="manifest CSV (repeatable)")
