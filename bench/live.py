@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import early, live_streams
+from bench import live_streams
 from bench.live_audio import Audio, Segment, make_audio, segments_of, usual_sets
 from bench.live_contender import Run, Spec
 from bench.live_figures import Figures, figures
@@ -42,7 +42,6 @@ EXAMPLE = """examples:
   edgevoice bench live banking-en --output docs/benchmarks/live-banking-en.md
   edgevoice bench live models/mine --checkpoint runs/mine --minutes 1 --json
   edgevoice bench live --base-size --work runs/base-size-live --output docs/benchmarks/live-base-size.md
-  edgevoice bench live banking-en --intents corpus/banking-en/manifest.csv
 """
 _ENDED = "It ended before it was done"
 
@@ -191,9 +190,8 @@ def run(arguments: Sequence[str]) -> int:
             logger.info("%s (%.1f minutes of audio)", contender.name, audio.seconds / 60)
             rows.append(measure(contender, audio, segments, scratch / "cache"))
         streams = _streams(options, models, audio)
-        announced = early.measure(models.cached or models.bundle, options.intents, options.clips)
     report = _report(options, models, audio, segments, rows)
-    report |= {"streams": streams, "early_intents": [each.as_dict() for each in announced]}
+    report["streams"] = streams
     _show(options, report)
     return int(all(row.error for row in rows))
 
@@ -275,8 +273,8 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError(f"{options.output} is neither .json nor .md", "Name it after what it shall be")
     if not 0 < options.minutes < 600 or not 0.05 <= options.hop <= 5:
         raise UsageError("--minutes and --hop make no sense", "Leave them out")
-    if min(options.threads, options.streams, options.clips) < 1:
-        raise UsageError("--threads, --streams and --clips are at least 1", "Leave them out")
+    if min(options.threads, options.streams) < 1:
+        raise UsageError("--threads and --streams are at least 1", "Leave them out")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -301,10 +299,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--work", type=Path, default=Path("runs/base-size-live"), help="where --base-size makes it")
     parser.add_argument("--data", type=Path, metavar="CSV", action="append", help="manifests of the speech to hear")
     parser.add_argument("--minutes", type=float, default=5.0, help="of speech and pauses (5)")
-    parser.add_argument(
-        "--intents", type=Path, metavar="CSV", action="append", default=[], help="manifests with intents, for early ones"
-    )
-    parser.add_argument("--clips", type=int, default=120, help="of each of these sets, taken evenly (120)")
     parser.add_argument("--streams", type=int, default=16, help="streams at once (16)")
     parser.add_argument("--hop", type=float, default=0.32, help="seconds from update to update (0.32)")
     parser.add_argument("--threads", type=int, default=2, help="of each way (2)")

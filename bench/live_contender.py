@@ -41,15 +41,6 @@ from edgevoice.pipeline import Pipeline
 Samples = npt.NDArray[np.float32]
 WARM_S = 6.0
 """Seconds of the audio that are heard before anything is measured."""
-_SHOWN = (
-    events.SpeechStarted,
-    events.SpeechEnded,
-    events.CaptionUpdated,
-    events.CaptionFinished,
-    events.IntentDetected,
-    events.IntentRejected,
-    events.Failed,
-)
 
 
 @dataclass(frozen=True)
@@ -127,16 +118,20 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    def encode(self, samples: Samples) -> Encoding:
-        """See `AcousticModel.encode`."""
-        found: Encoding = self._inner.encode(samples)
+    def encode(self, *arguments: Any) -> Encoding:
+        """See `AcousticModel.encode`; also of what a model keeps between windows."""
+        found: Encoding = self._inner.encode(*arguments)
         self._watch("encode")
         return found
 
     def stream(self) -> Any:
         """See `AcousticModel.stream`; None where it shall not hear in chunks."""
-        found = self._inner.stream() if self._chunks else None
-        return None if found is None else Watched(found, self._watch, chunks=False)
+        return self._watched(self._inner.stream() if self._chunks else None)
+
+    def front(self) -> Any:
+        """What a model keeps between windows, where it does."""
+        front = getattr(self._inner, "front", None)
+        return self._watched(front() if front else None)
 
     def advance(self) -> Encoding:
         """See `ModelStream.advance`."""
@@ -149,6 +144,9 @@ class Watched:
         found: Encoding = self._inner.rest()
         self._watch("rest")
         return found
+
+    def _watched(self, inner: Any) -> Any:
+        return None if inner is None else Watched(inner, self._watch, chunks=False)
 
 
 class Session:
@@ -170,12 +168,9 @@ class Session:
         def watch(kind: str) -> None:
             passes.append((kind, source.heard, clock()))
 
-        found: list[tuple[float, Event]] = []
         engine = self._engine(source, clock, watch)
         began = time.perf_counter()
-        for event in engine.run():
-            if isinstance(event, _SHOWN):
-                found.append((clock(), event))
+        found = [(clock(), event) for event in engine.run() if not isinstance(event, events.LevelMeasured)]
         return time.perf_counter() - began, found, passes
 
     def _engine(self, source: ArrivingSource, clock: LeapingClock, watch: Callable[[str], None]) -> Engine:
@@ -321,22 +316,20 @@ def measure(spec: Spec) -> Run:
     cpu_s = time.process_time() - cpu
     held = memory()
     cpu = time.process_time()
-    texts = []
-    for start, end in spec.utterances:
-        heard = session.decode(samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)])
-        texts.append(" ".join(word.word for word in heard.words))
+    whole = [session.decode(samples[round(a * SAMPLE_RATE) : round(b * SAMPLE_RATE)]) for a, b in spec.utterances]
+    offline_cpu_s = time.process_time() - cpu
     finals = sum(isinstance(event, events.SpeechEnded) for _, event in found)
     return Run(
         events=[(moment, events.to_dict(event)) for moment, event in found],
-        passes=[(heard, done) for kind, heard, done in passes],
+        passes=[(heard, done) for _, heard, done in passes],
         updates=max(0, sum(kind != "rest" for kind, _, _ in passes) - (0 if spec.mode == "cached" else finals)),
         cpu_s=cpu_s,
         wall_s=wall_s,
         load_s=load_s,
         resident_mb=held["resident_mb"],
         peak_mb=held["peak_mb"],
-        offline_cpu_s=time.process_time() - cpu,
-        offline_texts=texts,
+        offline_cpu_s=offline_cpu_s,
+        offline_texts=[" ".join(word.word for word in heard.words) for heard in whole],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +10,23 @@ Report = Mapping[str, Any]
 _DEFINITIONS = """## What the figures are
 
 - **CPU**: seconds of all threads, user and system, per second of audio with its pauses, for captions and intents, after
-  loading and {warm} of warming up; detector and segmenter, which are the same for all, are part of it. **One pass**:
-  each clip decoded once and whole by the same model and runtime, without the detector, per second of the same audio.
+  loading and 6 s of audio for warming up; detector and segmenter, which are the same for all, are part of it. **One
+  pass**: each clip decoded once and whole by the same model and runtime, without the detector, per second of the same
+  audio.
 - **Updates**: passes through the model while somebody speaks, per second of speech.
 - **Latencies** are those of a microphone: a block of 20 ms arrives when its time has come, work takes the time that it
-  took here, and what is late waits ({waits}). **Update**: from the arrival of the newest audio to the end of the pass
-  that hears it. **Word**: from its end (as the way's own final has it) to its first appearance in its place, and to the
-  moment it is promised not to change; where nothing is promised, the final's. **Final**: from the end of speech as the
-  detector hears it to the final caption; {hangover:g} s of it are the silence that ends a segment, and **over** is the
-  rest. Each p50 / p95.
-- **UPWR**: words that were shown and then changed, or moved by a change before them, over words of the finals; the final
-  counts as the last text (Shangguan et al. 2020, arXiv 2006.01416; `bench/stability.py`). In brackets: without last
-  words that only became longer. **Of stable text**: the same of what was promised.
+  took here, and what is late waits ({waits}).
+  **Update**: from the arrival of the newest audio to the end of the pass that hears it. **Word**: from its end (as the
+  way's own final has it) to its first appearance in its place, and to the moment it is promised not to change; where
+  nothing is promised, the final's. **Final**: from the end of speech as the detector hears it to the final caption;
+  {hangover:g} s of it are the silence that ends a segment, and **over** is the rest. Each p50 / p95.
+- **UPWR**: words that were shown and then changed, or moved by a change before them, over words of the finals; the
+  final counts as the last text (Shangguan et al. 2020, arXiv 2006.01416; `bench/stability.py`). In brackets: without
+  last words that only became longer. **Of stable text**: the same of what was promised.
 - **WER** of the finals, and of one pass over each clip by the same model: lower case without punctuation.
-- **Memory**: resident at the end of the stream, model included. Each way is a process of its own, one after the other."""
+- **Memory**: resident at the end of the stream, model included. Each way is a process of its own, one after the other.
+
+How early intents come, and how often they are right: `edgevoice bench early`."""
 
 
 def page(report: Report, plot: str) -> str:
@@ -37,22 +40,23 @@ def page(report: Report, plot: str) -> str:
     packages = ", ".join(f"{name} {number}" for name, number in report["machine"]["packages"].items())
     heard = report["audio"]
     sets = ", ".join(f"{name} {minutes:.1f}" for name, minutes in heard["minutes_by_set"].items())
+    every = f"updates every {1000 * report['hop_s']:.0f} ms"
+    clips = f"{heard['utterances']} clips of {heard['speakers']} people ({sets} minutes)"
     lines = [
         "# Live captions, side by side",
         "",
-        f"`{report['command']}`: {report['model']} on {where}, updates every {1000 * report['hop_s']:.0f} ms. {packages}.",
+        f"`{report['command']}`: {report['model']} on {where}, {every}. {packages}.",
         "",
-        f"{heard['minutes']:.1f} minutes of real speech with pauses: {heard['utterances']} clips of {heard['speakers']} "
-        f"people ({sets} minutes), {heard['segments']} segments.",
+        f"{heard['minutes']:.1f} minutes of real speech with pauses: {clips}, {heard['segments']} segments.",
     ]
     if report["random_weights"]:
         lines += ["", "The weights are random: there is no text to judge, so only cost and speed are shown."]
     if plot:
         lines += ["", f"![CPU cost against latency]({plot})"]
     lines += ["", *_costs(report), *_words(report), *_ratios(report), *_sets(report), *_streams(report)]
-    lines += [*_early(report), *(f"\nLeft out: {note}." for note in report["left_out"])]
+    lines += [*(f"\nLeft out: {note}" for note in report["left_out"])]
     waits = "the waits were waited" if report["paced"] else "only the waits are left out, see `bench/live_clock.py`"
-    lines += ["", _DEFINITIONS.format(warm="6 s of audio", waits=waits, hangover=report["hangover_s"])]
+    lines += ["", _DEFINITIONS.format(waits=waits, hangover=report["hangover_s"])]
     return "\n".join(lines)
 
 
@@ -65,7 +69,7 @@ def write_plot(report: Report, file: Path) -> bool:
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "edgevoice"  # the same figures, the same file
     mpl.rcParams["svg.fonttype"] = "none"
-    from matplotlib import pyplot
+    import matplotlib.pyplot as plt
 
     measure, title = "first", "from the end of a word to its appearance"
     if not any(row.get("first") for row in report["rows"]):
@@ -75,7 +79,7 @@ def write_plot(report: Report, file: Path) -> bool:
         rows += [row for row in report["rows"] if row["mode"] == "silence" and row.get(measure)]
     if not rows:
         return False
-    figure, axes = pyplot.subplots(figsize=(8, 4.5))
+    figure, axes = plt.subplots(figsize=(8, 4.5))
     colours = {"a": "#b2182b", "b": "#ef8a62", "c": "#777777", "d": "#67a9cf", "e": "#2166ac"}
     for number, row in enumerate(rows, start=1):
         low, high = row[measure]["p50"], row[measure]["p95"]
@@ -91,12 +95,12 @@ def write_plot(report: Report, file: Path) -> bool:
     axes.set_ylabel(f"seconds {title},\nmedian and 95th percentile")
     axes.grid(visible=True, which="both", linewidth=0.3, alpha=0.6)
     axes.axvline(report["threads"], color="#777777", linestyle=":", linewidth=1)
-    axes.set_title(f"{report['model']}: live captions and intents (dotted: all {report['threads']} threads busy)", fontsize=10)
+    axes.set_title(f"{report['model']} (dotted: all {report['threads']} threads busy)", fontsize=10)
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.18), ncols=2, frameon=False)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.savefig(file, bbox_inches="tight", metadata={"Date": None})
-    pyplot.close(figure)
+    plt.close(figure)
     return True
 
 
@@ -160,7 +164,12 @@ def _sets(report: Report) -> list[str]:
     rows = [row for row in report["rows"] if row.get("by_set") and row["mode"] in ("window", "cached")]
     if not rows:
         return []
-    lines = ["", "Live against one pass, set by set:", "", "| set | clips | " + " | ".join(r["name"] for r in rows) + " |"]
+    lines = [
+        "",
+        "Live against one pass, set by set:",
+        "",
+        "| set | clips | " + " | ".join(r["name"] for r in rows) + " |",
+    ]
     lines.append("|---" * (2 + len(rows)) + "|")
     for name, first in rows[0]["by_set"].items():
         cells = [f"{_percent(r['by_set'][name]['live'])}, {_percent(r['by_set'][name]['offline'])}" for r in rows]
@@ -174,35 +183,12 @@ def _streams(report: Report) -> list[str]:
         return []
     lines = ["", f"## {streams['streams']} streams at once", ""]
     if streams.get("error"):
-        return [*lines, streams["error"] + "."]
-    keeps_up = "in real time" if streams["wall_per_s"] < 1 else f"not in real time, {streams['wall_per_s']:.2f} s a second"
-    return [
-        *lines,
-        f"{streams['cpu_per_s']:.3f} CPU seconds per second of all of them, {keeps_up}; update "
-        f"{_spread(streams['update'])}, final over the hangover {_spread(streams['over_hangover'])}, "
-        f"{streams['resident_mb']:.0f} MB.",
-    ]
-
-
-def _early(report: Report) -> list[str]:
-    if not report.get("early_intents"):
-        return []
-    lines = ["", "## Early intents", ""]
-    lines.append("| set | split | clips | announced early | of the speech heard | right early | right at the end | all | all at the end |")
-    lines.append("|---" * 9 + "|")
-    for row in report["early_intents"]:
-        early, clips = row["early"], row["clips"]
-        cells = [
-            f"{early}",
-            _percent(row["share_heard"]),
-            _percent(row["early_right"] / early) if early else "-",
-            _percent(row["final_right_of_early"] / early) if early else "-",
-            _percent(row["right"] / clips),
-            _percent(row["final_right"] / clips),
-        ]
-        lines.append(f"| {row['dataset']} | {row['split']} | {clips} | " + " | ".join(cells) + " |")
-    said = "Right: of the clips that were announced early, by what was announced, and by the verdict over the whole of them; "
-    return [*lines, "", said + "then the same of all clips. Of the speech heard: the median."]
+        return [*lines, streams["error"]]
+    late = f"not in real time, {streams['wall_per_s']:.2f} s a second"
+    cost = f"{streams['cpu_per_s']:.3f} CPU seconds per second of all of them"
+    took = f"update {_spread(streams['update'])}, final over the hangover {_spread(streams['over_hangover'])}"
+    keeps_up = "in real time" if streams["wall_per_s"] < 1 else late
+    return [*lines, f"{cost}, {keeps_up}; {took}, {streams['resident_mb']:.0f} MB."]
 
 
 def _spread(value: Mapping[str, float] | None) -> str:

@@ -16,4 +16,5 @@ def measure(bundle: Bundle, audio: Audio, streams: int, threads: int) -> dict[st
         EdgeVoiceError: there is nothing yet that runs several streams over one session.
     """
     del bundle, audio, threads
-    raise EdgeVoiceError(f"Not measured: there is no engine for {streams} streams over one session yet")
+    what = f"Not measured: there is no engine for {streams} streams over one session yet"
+    raise EdgeVoiceError(what, "Run it again with a version that has one")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 Words = Sequence[str]
 
@@ -87,7 +88,7 @@ def stability(segments: Iterable[Sequence[Shown]]) -> Stability:
     """The counts of segments: for each all texts that were shown, the final last, which is stable."""
     total = Stability()
     for shown in segments:
-        pairs = list(zip(shown, shown[1:], strict=False))
+        pairs = list(pairwise(shown))
         total += Stability(
             words=len(shown[-1].words) if shown else 0,
             unstable=sum(unstable(a.words, b.words) for a, b in pairs),
