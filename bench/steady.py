@@ -46,9 +46,9 @@ _READY_S = 60.0
 _LOOP_MINUTES = 5.0
 _WRITE = SAMPLE_RATE // 50
 """Samples written at a time."""
-_DEFINITIONS = """Starts: {times}, the median and the range. Ready: the first event that says that audio was heard, which
-waits in the pipe. Memory: resident, what is mapped from files included; of a minute, the median. What an update or a
-final takes: from the arrival of its newest audio to its event, p50 / p95."""
+_DEFINITIONS = """Starts: {times}, the median and the range. Ready: the first event that says that audio was heard,
+which waits in the pipe. Memory: resident, what is mapped from files included; of a minute, the median. What an update
+or a final takes: from the arrival of its newest audio to its event, p50 / p95."""
 
 
 class Engine:
@@ -190,6 +190,7 @@ def idle(bundle: Path, seconds: float, home: Path) -> dict[str, Any]:
 def hour(bundle: Path, audio: Samples, minutes: float, speed: float, home: Path) -> tuple[dict[str, Any], list[Minute]]:
     """The loop of audio for so many minutes at so many times the speed: what it took, and each minute."""
     with _engine(bundle, home) as engine:
+        engine.write(audio[:_WRITE])  # a pipe's engine begins with its first bytes
         engine.wait_for()
         before, began = engine.cpu_s, time.monotonic()
         held: list[list[float]] = [[] for _ in range(int(np.ceil(minutes)))]
