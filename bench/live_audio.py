@@ -101,7 +101,8 @@ def make_audio(manifests: Sequence[Path], minutes: float, seed: int = 5) -> Audi
     """
     rng = np.random.default_rng(seed)
     waiting = [_shuffled(_judged(read_manifest(file)), rng) for file in manifests]
-    pieces, utterances, length = [_noise(1.0, rng)], [], SAMPLE_RATE
+    pieces, length = [_noise(1.0, rng)], SAMPLE_RATE
+    utterances: list[Utterance] = []
     while length < minutes * 60 * SAMPLE_RATE:
         waiting = [clips for clips in waiting if clips]
         if not waiting:

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.base_size import LETTERS, SURE
 from bench.model import checkpoint_for, has_pipeline, optimum_of
-from edgevoice.asr.bundle import MANIFEST_NAME, Bundle, FeatureSettings, load_bundle
+from edgevoice.asr.bundle import MANIFEST_NAME, Bundle, FeatureSettings, Role, load_bundle
 from edgevoice.errors import EdgeVoiceError, ModelError
 
 INTENTS = 14
@@ -91,7 +91,8 @@ def _unpacked(bundle: Bundle, scratch: Path) -> list[Path]:
         return [checkpoint_for(bundle, scratch / "checkpoint")]
     from training.warm_start import unpack
 
-    return [unpack(bundle.path, scratch / role, role) for role in bundle.manifest.graphs]
+    roles: tuple[Role, ...] = ("shared", "ctc", "intent")
+    return [unpack(bundle.path, scratch / role, role) for role in roles if role in bundle.manifest.graphs]
 
 
 def _exported(checkpoint: Path, bundle: Path) -> Bundle:
@@ -101,7 +102,8 @@ def _exported(checkpoint: Path, bundle: Path) -> Bundle:
             return load_bundle(bundle)
         except ModelError:  # of another version
             pass
-    chosen = ["--output", str(bundle), "--name", f"wav2vec2-base-size-{checkpoint.name}", "--force"]
+    name = f"wav2vec2-base-size-{checkpoint.name}"
+    chosen = ["--output", str(bundle), "--name", name, "--precision", "fp32,int8", "--force"]
     command = [sys.executable, "-m", "edgevoice", "export", str(checkpoint), *chosen]
     # through the command, which is found by name: export builds on bench, and not the other way round
     ended = subprocess.run(command, stdout=sys.stderr, check=False)
@@ -121,7 +123,7 @@ def _write_checkpoints(joint: Path, chunked: Path, captions: Path, intents: Path
     torch.manual_seed(0)
     encoder = {"model_type": "wav2vec2", "feat_extract_norm": "layer", "apply_spec_augment": False}
     labels = {i: f"intent {i + 1}" for i in range(INTENTS)}
-    maps = {"id2label": labels, "label2id": {name: i for i, name in labels.items()}}
+    maps: dict[str, Any] = {"id2label": labels, "label2id": {name: i for i, name in labels.items()}}
     both = JointModel(JointConfig(encoder=encoder, vocab_size=len(LETTERS), **maps)).eval()
     with torch.no_grad():
         both.ctc_head.bias[0] += SURE
