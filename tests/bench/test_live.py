@@ -20,7 +20,9 @@ from bench.steady import Minute, steadiness
 from edgevoice.config import SAMPLE_RATE, Settings, VadSettings
 from edgevoice.errors import UsageError
 from edgevoice.events import Word
+from export.build import ExportOptions, export
 from export.parity import CLIPS
+from tests.checkpoints import captions, intents
 from tests.tiny import silence, tiny_bundle
 
 
@@ -269,3 +271,23 @@ def test_wrong_usage_is_said_before_anything_is_measured(arguments: list[str], s
         pytest.skip("it measures on Linux only")
     with pytest.raises(UsageError, match=said):
         bench.cli.main(arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_same_weights_through_pipelines_and_optimum(tmp_path: Path) -> None:
+    """Two checkpoints, one for captions and one for intents, beside the bundle of both."""
+    checkpoints = [str(captions(tmp_path / "captions", sure=20.0)), str(intents(tmp_path / "intents"))]
+    export(checkpoints, tmp_path / "bundle", ExportOptions(name="two", precisions=("fp32",)))
+    given = [part for each in checkpoints for part in ("--checkpoint", each)]
+    output = tmp_path / "live.json"
+    few = ["--data", str(CLIPS), "--minutes", "0.15", "--only", "abd", "--output", str(output)]
+    assert bench.cli.main(["live", str(tmp_path / "bundle"), *given, *few]) == 0
+    report = json.loads(output.read_text(encoding="utf-8"))
+    assert [(row["mark"], row["way"], row["error"]) for row in report["rows"]] == [
+        ("a", "transformers", ""),
+        ("b", "optimum", ""),
+        ("d", "edgevoice", ""),
+    ]
+    (ratio,) = report["ratios"]
+    assert min(ratio["cheaper_than_a"], ratio["cheaper_than_b"]) > 0
