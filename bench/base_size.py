@@ -10,7 +10,7 @@ from edgevoice.asr.bundle import MANIFEST_NAME, FeatureSettings
 from edgevoice.errors import EdgeVoiceError
 
 LETTERS = ("", "", " ", *"abcdefghijklmnopqrstuvwxyz'", "", "")
-_SURE = 20.0
+SURE = 20.0
 """Added to the logit of the blank: what random weights make of a clip is settled by noise, so that int8 would fail the
 comparison of texts that every bundle must pass. Speed does not depend on it."""
 
@@ -47,7 +47,7 @@ def random_weights(folder: Path) -> None:
     torch.manual_seed(0)
     model = Wav2Vec2ForCTC(Wav2Vec2Config(vocab_size=len(LETTERS), pad_token_id=0, apply_spec_augment=False))
     with torch.no_grad():
-        model.lm_head.bias[0] += _SURE
+        model.lm_head.bias[0] += SURE
     folder.mkdir(parents=True, exist_ok=True)
     characters_tokenizer(LETTERS, 0, folder)
     save_features(FeatureSettings(kind="waveform", normalise="utterance"), folder)

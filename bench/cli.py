@@ -1,8 +1,9 @@
-"""`edgevoice bench accuracy|alarms|early|model BUNDLE`."""
+"""`edgevoice bench accuracy|alarms|early|model|live|steady BUNDLE`."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import logging
 from collections.abc import Sequence
@@ -13,15 +14,17 @@ EXAMPLE = """examples:
   edgevoice bench alarms models/desk --data recordings/meetings/manifest.csv
   edgevoice bench early models/banking-en --data corpus/banking-en/manifest.csv --split test
   edgevoice bench model models/desk
+  edgevoice bench live models/desk --minutes 1
+  edgevoice bench steady models/desk --minutes 5
 """
+OWN = ("model", "live", "steady")
+"""Those that need no recordings with --data, and have options of their own; the modules of these names."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command line; returns its exit code."""
-    if arguments and arguments[0] == "model":  # needs no recordings, so it has options of its own
-        from bench import model
-
-        return model.run(arguments[1:])
+    if arguments and arguments[0] in OWN:
+        return int(importlib.import_module(f"bench.{arguments[0]}").run(arguments[1:]))
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     from edgevoice.errors import UsageError
@@ -75,10 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "what",
-        choices=["accuracy", "alarms", "early", "model"],
+        choices=["accuracy", "alarms", "early", *OWN],
         help="error rates and intents on recordings that say theirs; false alarms per hour on speech without commands; "
-        "how much of an utterance is heard when its intent is announced; or speed, memory and size "
-        "('edgevoice bench model --help')",
+        "how much of an utterance is heard when its intent is announced; speed, memory and size ('edgevoice bench model "
+        "--help'); cost, latency and stability of live captions beside other ways ('edgevoice bench live --help'); or "
+        "start, memory and an hour of audio ('edgevoice bench steady --help')",
     )
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
     parser.add_argument("--data", type=Path, action="append", required=True, help="manifest CSV (repeatable)")

@@ -58,7 +58,7 @@ def contenders_of(bundle: Bundle, checkpoint: Path | None, optimum: Path | None)
     ]
     others = [name for name in providers if name != "tensorrt"]
     if checkpoint:
-        way = "transformers" if _has_pipeline(checkpoint) else "pytorch"
+        way = "transformers" if has_pipeline(checkpoint) else "pytorch"
         found += [Contender(way, checkpoint, name, "fp32", _size_mb(checkpoint, "*.safetensors")) for name in others]
     if optimum:
         found += [Contender("optimum", optimum, name, "fp32", _size_mb(optimum, "*.onnx*")) for name in others]
@@ -88,7 +88,7 @@ def optimum_of(checkpoint: Path, folder: Path) -> Path:
     """
     if not importlib.util.find_spec("optimum") or not importlib.util.find_spec("optimum.onnxruntime"):
         raise EdgeVoiceError("Optimum is not installed", "It comes with the extra 'export'")
-    if not _has_pipeline(checkpoint):
+    if not has_pipeline(checkpoint):
         raise EdgeVoiceError("Optimum has no class for this kind of model")
     command = [sys.executable, "-m", "bench.contender", "prepare", str(checkpoint), "--output", str(folder)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -239,7 +239,7 @@ def _leaving_out(what: str, notes: list[str]) -> Iterator[None]:
         notes.append(f"{what}. {error}")
 
 
-def _has_pipeline(checkpoint: Path) -> bool:
+def has_pipeline(checkpoint: Path) -> bool:
     """Whether Transformers' pipelines take it: one head, and features that a Transformers extractor computes."""
     from training.checkpoint import OWN_EXTRACTOR
 
