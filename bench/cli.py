@@ -80,10 +80,9 @@ def _parser() -> argparse.ArgumentParser:
         "what",
         choices=["accuracy", "alarms", "early", *OWN],
         help="error rates and intents on recordings that say theirs; false alarms per hour on speech without commands; "
-        "how much of an utterance is heard when its intent is announced; speed, memory and size ('edgevoice bench "
-        "model --help'); cost, latency and stability of live captions beside other ways ('edgevoice bench live --help'); "
-        "or "
-        "start, memory and an hour of audio ('edgevoice bench steady --help')",
+        "how much of an utterance is heard when its intent is announced; speed, memory and size; cost, latency and "
+        "stability of live captions beside other ways; or start, memory and an hour of audio (the last three have a "
+        "--help of their own)",
     )
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
     parser.add_argument("--data", type=Path, action="append", required=True, help="manifest CSV (repeatable)")
