@@ -185,7 +185,7 @@ def run(arguments: Sequence[str]) -> int:
         )
         rows = []
         for contender in contenders_of(models, spec):
-            if options.only and contender.mark not in options.only:
+            if options.only and contender.mark not in set(options.only):  # "" is in every string
                 continue
             logger.info("%s (%.1f minutes of audio)", contender.name, audio.seconds / 60)
             rows.append(measure(contender, audio, segments, scratch / "cache"))
