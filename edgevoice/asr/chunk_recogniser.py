@@ -1,8 +1,8 @@
 """Chunk streaming over one stream, for models that were trained for it: each frame is encoded once and decoded once, so
 that nothing that was heard is computed again, and the last pass of a segment is the rest of its last chunk.
 
-What a chunk says never changes, but a word may go on in the next one: words are stable when the decoder says that no
-frame to come can change them.
+What a chunk says never changes, but a word may go on in the next one: a word is shown when it is whole, and stable when
+the decoder says that no frame to come can change it.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class _Segment:
         """Encodes the chunks that have come."""
         encoding = self.stream.advance()
         _hear(self._words, encoding)
-        words = self._words.words()
+        words = self._words.whole_words()
         stable, tentative = words[: self._words.settled()], words[self._words.settled() :]
         return Partial(tuple(self._said.unsaid(stable)), tuple(self._said.unsaid(tentative)), encoding.intent_logits)
 

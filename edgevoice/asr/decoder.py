@@ -111,10 +111,23 @@ class GrowingWords:
     def words(self, *, final: bool = False) -> list[Word]:
         """The best words so far; if final, those that they turn out to be if nothing follows."""
         tokens = self._tokens.tokens(final=final)
-        silence = (self._frames - tokens[-1].end_frame) * self._frame_seconds if tokens else 0.0
-        if silence >= SILENCE_S and not final:
+        if self._silent_after(tokens) and not final:
             # the beginning of a word that is known must not settle as a word that is not
             tokens = self._tokens.tokens(final=True)
+        return self._spelt(tokens)
+
+    def whole_words(self) -> list[Word]:
+        """`words` without the last as long as it may be half said: nothing follows it yet, neither a word nor silence.
+        Text that grows letter by letter does not stand still."""
+        tokens = self._tokens.tokens()
+        if self._silent_after(tokens):
+            return self.words()
+        return self._spelt(tokens[: max(_closings(tokens), default=0)])
+
+    def _silent_after(self, tokens: Sequence[Token]) -> bool:
+        return bool(tokens) and (self._frames - tokens[-1].end_frame) * self._frame_seconds >= SILENCE_S
+
+    def _spelt(self, tokens: Sequence[Token]) -> list[Word]:
         found = ctc.words(tokens, self._frame_seconds, self._offset_s)
         return [dataclasses.replace(word, confidence=self._confidence(word.confidence)) for word in found]
 

@@ -122,7 +122,7 @@ def test_words_have_their_place_on_the_streams_clock():
 
 
 def test_the_audio_from_before_the_detection_counts():
-    recogniser = ChunkRecogniser(ScriptedModel([("one", 0.1, 0.2)]))
+    recogniser = ChunkRecogniser(ScriptedModel([("one", 0.0, 0.1)]))
     recogniser.open(0, positions(0, 0.52))
     assert recogniser.due
     partial = recogniser.update()
@@ -140,9 +140,15 @@ def test_what_was_skipped_is_encoded_at_once_with_the_next():
         recogniser.skip()
     partial = recogniser.update()
     assert model.steps == [3 * CHUNK]
-    assert texts([*partial.stable, *partial.tentative]) == ["one", "two"]
+    assert texts([*partial.stable, *partial.tentative]) == ["one"]  # the next is being said
     assert partial.intent_logits[0] == 3 * CHUNK
     assert not recogniser.due
+
+
+def test_a_word_is_shown_when_it_is_whole():
+    """When another follows, or nothing for a moment; never letter by letter."""
+    partials = live(ChunkRecogniser(ScriptedModel([("one", 0.1, 0.3), ("two", 0.34, 0.7)])), 0.97)
+    assert [texts([*each.stable, *each.tentative]) for each in partials] == [[], ["one"], ["one", "two"]]
 
 
 def test_intents_are_those_of_all_frames_so_far():
@@ -161,7 +167,7 @@ def test_an_update_that_fails_loses_nothing():
         recogniser.update()
     assert recogniser.end(round(1.3 * 16000)).words == before
     partial = recogniser.update()
-    assert texts([*partial.stable, *partial.tentative]) == SAID[:4]
+    assert texts([*partial.stable, *partial.tentative]) == SAID[:3]  # the fourth is being said
 
 
 def test_a_last_pass_that_fails_can_be_tried_again_while_others_follow():
