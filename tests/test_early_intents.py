@@ -59,6 +59,9 @@ class Thinker:
     def stream(self) -> Stretch | None:
         return Stretch(self) if self.chunks else None
 
+    def front(self) -> None:
+        """Nothing is kept from one window for the next."""
+
 
 class Stretch:
     """Of a `Thinker` in chunks."""
