@@ -184,11 +184,14 @@ def _streams(report: Report) -> list[str]:
     lines = ["", f"## {streams['streams']} streams at once", ""]
     if streams.get("error"):
         return [*lines, streams["error"]]
-    late = f"not in real time, {streams['wall_per_s']:.2f} s a second"
-    cost = f"{streams['cpu_per_s']:.3f} CPU seconds per second of all of them"
-    took = f"update {_spread(streams['update'])}, final over the hangover {_spread(streams['over_hangover'])}"
-    keeps_up = "in real time" if streams["wall_per_s"] < 1 else late
-    return [*lines, f"{cost}, {keeps_up}; {took}, {streams['resident_mb']:.0f} MB."]
+    heard = (
+        f"Over one model, each in real time for {streams['seconds']:.0f} s, begun at different places of the audio: "
+    )
+    cost = f"{streams['cpu_per_s']:.2f} CPU seconds per second for all of them together"
+    updates, finals = _spread(streams["update"]), _spread(streams["over_hangover"])
+    took = f"updates {updates}, finals over the hangover {finals} (p50 / p95)"
+    behind = f"{streams['fell_behind']} fell behind, and the last ended {streams['late_s']:.1f} s after its audio"
+    return [*lines, f"{heard}{cost}; {took}; {behind}; {streams['resident_mb']:.0f} MB of memory in all."]
 
 
 def _spread(value: Mapping[str, float] | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from edgevoice.events import Word
 from export.build import ExportOptions, export
 from export.parity import CLIPS
 from tests.checkpoints import captions, intents
-from tests.tiny import silence, tiny_bundle
+from tests.tiny import silence, speak, tiny_bundle
 
 
 @pytest.mark.parametrize(
@@ -291,3 +292,18 @@ def test_the_same_weights_through_pipelines_and_optimum(tmp_path: Path) -> None:
     ]
     (ratio,) = report["ratios"]
     assert min(ratio["cheaper_than_a"], ratio["cheaper_than_b"]) > 0
+
+
+def test_several_streams_are_measured_in_a_process_of_their_own(tmp_path):
+    """In real time, for three seconds."""
+    bundle = tiny_bundle(tmp_path / "bundle")
+    sound = np.concatenate([silence(0.3), speak("one two"), silence(0.8)])
+    np.save(tmp_path / "audio.npy", sound)
+    spec = {"bundle": str(bundle.path), "audio": str(tmp_path / "audio.npy"), "streams": 3, "threads": 1, "seconds": 3}
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    command = [sys.executable, "-m", "bench.live_streams", str(tmp_path / "spec.json")]
+    found = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    assert (found["streams"], found["seconds"]) == (3, 3)
+    assert found["cpu_per_s"] > 0
+    assert found["update"]["p50"] <= found["update"]["p95"]
+    assert found["over_hangover"]
