@@ -23,7 +23,7 @@ from edgevoice.asr.model import live_lengths
 from edgevoice.asr.remote import served_name
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import UsageError
-from export import disk, front, onnx_files
+from export import disk, front, onnx_files, step
 
 PRECISIONS = ("fp16", "fp32", "int8")
 """The variant to serve is the first of these that the bundle has: such servers have GPUs, where int8 has no kernels."""
@@ -89,7 +89,10 @@ def _write_model(bundle: Bundle, graph: Graph, repository: Path) -> str:
     *apart, file = bundle.whole(graph, _served_precision(graph))
     version = repository / name / "1"
     version.mkdir(parents=True)
-    if apart:  # a server knows nothing of a segment, so that nothing can be kept for its next window
+    if graph.chunks:  # and what is remembered would go to and fro with every request
+        proto = step.remembering_nothing(onnx.load(str(file)), graph.chunks[len(graph.chunks) // 2])
+        onnx_files.save(proto, version / "model.onnx")
+    elif apart:  # a server knows nothing of a segment, so that nothing can be kept for its next window
         onnx_files.save(front.join(apart[0], file), version / "model.onnx")
     else:
         shutil.copyfile(file, version / "model.onnx")

@@ -252,7 +252,8 @@ class _Pass:
     ) -> None:
         self.heads = heads
         self._bundle, self._graph, self._settings, self._lengths = bundle, graph, settings, lengths
-        self._chunk = choose_chunk(graph, settings.hop_s) if graph.chunks else 0
+        # a server has whole windows of it: what is remembered would have to go to and fro
+        self._chunk = choose_chunk(graph, settings.hop_s) if graph.chunks and not settings.remote else 0
         self._size = {SIZE: np.array(self._chunk)} if self._chunk else {}
         free = threading.Lock()  # a GPU's buffers are for one thread at a time, and one is lost once
         self._together = Batching(self._run, self._axes, free)
@@ -313,7 +314,7 @@ class _Pass:
     @property
     def in_chunks(self) -> bool:
         """Whether it hears in chunks, in this process."""
-        return bool(self._chunk) and isinstance(self.session, Session)
+        return bool(self._chunk)
 
     def by_head(self, outputs: Mapping[str, npt.NDArray[Any]]) -> dict[Head, Array]:
         """Those of the outputs that are wanted."""
@@ -442,11 +443,6 @@ def _open_remote(bundle: Bundle, graph: Graph, settings: AsrSettings) -> tuple[R
     """A session on the server that the settings name, if they name one; the precision is the server's choice."""
     if not settings.remote:
         return None
-    if graph.chunks:
-        what = (
-            f"The model '{bundle.manifest.name}' hears in chunks, and a server would have to be sent all it remembers"
-        )
-        raise ModelError(what, "Leave out --remote, or choose a model that hears whole windows")
     from edgevoice.asr.remote import open_remote  # gRPC comes with an extra, and few need it
 
     return open_remote(settings.remote, bundle.manifest, graph, settings.remote_timeout_s), "as served"

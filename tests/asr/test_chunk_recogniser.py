@@ -294,9 +294,3 @@ def test_the_last_pass_changes_nothing_for_those_who_go_on(tiny):
     recogniser.feed(audio[half:])
     recogniser.update()
     assert texts(recogniser.end(len(audio)).run().words) == "one two three four one".split()
-
-
-def test_no_server_runs_a_graph_that_hears_in_chunks(tmp_path):
-    bundle = tiny_bundle(tmp_path, chunks=(8, 16))
-    with pytest.raises(ModelError, match="hears in chunks, and a server would have to be sent all it remembers"):
-        AcousticModel(bundle, AsrSettings(remote="grpc://localhost:1"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 
@@ -20,6 +21,7 @@ from export.build import ExportOptions, export
 from export.convert import graph as entry_of
 from export.convert import to_onnx
 from export.parity import load_clips
+from export.step import remembering_nothing
 from tests.checkpoints import MEL, WAVE, in_chunks
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
 from training.loading import Checkpoint
@@ -130,6 +132,23 @@ def test_every_weight_can_be_had_back(tmp_path, encoder, features, step, reach) 
     for name, value in loaded.model.named_parameters():
         if not name.endswith("masked_spec_embed"):
             np.testing.assert_array_equal(held[name], value.detach().numpy(), err_msg=name)
+
+
+@FAMILIES
+def test_a_server_runs_it_without_a_memory(tmp_path, encoder, features, step, reach) -> None:
+    """For two at once, what the first step of each stream gives."""
+    loaded = in_chunks(encoder, features)
+    inputs, name = sound(2, step, reach).numpy(), loaded.model.main_input_name
+    session = session_of(loaded, tmp_path)
+    alone = [session.step({name: inputs[stream : stream + 1], SIZE: np.array(5)}) for stream in range(2)]
+    onnx.save(remembering_nothing(onnx.load(str(tmp_path / "step.onnx")), 5), str(tmp_path / "served.onnx"))
+    served = onnxruntime.InferenceSession(tmp_path / "served.onnx", providers=["CPUExecutionProvider"])
+    assert [each.name for each in served.get_inputs()] == [name]
+    outputs = [each.name for each in served.get_outputs()]
+    assert outputs == ["ctc_logits", "intent_logits"]
+    for output, value in zip(outputs, served.run(None, {name: inputs}), strict=True):
+        expected = np.concatenate([each[output] for each in alone])
+        np.testing.assert_allclose(value, expected, atol=1e-5, rtol=1e-5)
 
 
 def remembered(outputs: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ import pytest
 
 from edgevoice.asr.bundle import Graph, load_bundle, sha256, write_manifest
 from edgevoice.asr.features import model_input
-from edgevoice.asr.model import live_lengths
+from edgevoice.asr.model import AcousticModel, live_lengths, log_softmax
 from edgevoice.asr.remote import served_name
+from edgevoice.config import AsrSettings
 from edgevoice.errors import UsageError
 from edgevoice.paths import bundled_model
 from export.cli import main
@@ -81,6 +82,23 @@ def test_a_batch_gives_each_desk_what_it_gets_alone(tmp_path):
     for index, clip in enumerate(clips):
         for alone, both in zip(session.run(None, {graph.input: clip}), together, strict=True):
             np.testing.assert_allclose(both[index], alone[0], atol=1e-4)
+
+
+def test_what_hears_in_chunks_is_served_in_windows(tmp_path):
+    """Its memory stays out of it: one input, and the outputs that desks ask for."""
+    bundle = tiny_bundle(tmp_path / "bundle", chunks=(8, 16))
+    (name,) = write_repository(bundle, tmp_path / "repository")
+    config = parsed(tmp_path / "repository")[name]
+    assert [each["name"] for each in config["input"]] == ["frames"]
+    assert [each["name"] for each in config["output"]] == ["ctc", "intent"]
+    assert config["max_batch_size"] == 16
+    served = onnxruntime.InferenceSession(tmp_path / "repository" / name / "1" / "model.onnx")
+    clip = speak("one two three")
+    array = model_input(clip, bundle.manifest.graphs["shared"].features)
+    ctc, intent = served.run(["ctc", "intent"], {"frames": array})
+    expected = AcousticModel(bundle, AsrSettings(provider="cpu")).encode(clip)
+    np.testing.assert_allclose(log_softmax(ctc[0]), expected.log_probs, atol=1e-5)
+    np.testing.assert_allclose(intent[0], expected.intent_logits, atol=1e-5)
 
 
 def test_a_graph_of_fixed_batch_is_not_batched(tmp_path):
