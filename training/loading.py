@@ -78,6 +78,7 @@ def load_checkpoint(name: str) -> Checkpoint:
     task = _task(name, config)
     if task == "joint":
         model = pretrained(JointModel, name, resized=False)
+        model.encoder.config._attn_implementation = "eager"  # noqa: SLF001 - an encoder inside is not asked for it
     else:
         auto = AutoModelForCTC if task == "ctc" else AutoModelForAudioClassification
         model = pretrained(auto, name, resized=False, attn_implementation="eager")

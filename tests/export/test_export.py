@@ -56,6 +56,9 @@ def test_a_bundle_equals_its_checkpoint(tmp_path, checkpoints, names):
     assert figures["largest_difference"] <= LOGITS_TOLERANCE
     assert (figures["text_error"], figures["intent_agreement"]) == (0.0, 1.0)
     assert load_bundle(tmp_path / "bundle").manifest == manifest
+    if names in (["ctc-wave"], ["joint-wave"]):  # with one head or with two: attention as one node a layer
+        nodes = node_counts(onnx.load(str(tmp_path / "bundle" / "model.onnx")))
+        assert nodes["Attention"] == TINY_WAV2VEC2["num_hidden_layers"]
 
 
 def test_one_wrong_weight_fails_the_command_and_leaves_nothing(tmp_path, checkpoints, monkeypatch):
