@@ -139,9 +139,9 @@ class Watched:
         self._watch("advance")
         return found
 
-    def rest(self) -> Encoding:
+    def rest(self, samples: int) -> Encoding:
         """See `ModelStream.rest`."""
-        found: Encoding = self._inner.rest()
+        found: Encoding = self._inner.rest(samples)
         self._watch("rest")
         return found
 

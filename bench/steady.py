@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +33,10 @@ from bench.live_figures import Spread
 from bench.model import machine
 from bench.script import script
 from edgevoice.asr.bundle import load_bundle
-from edgevoice.config import SAMPLE_RATE
+from edgevoice.config import SAMPLE_RATE, VadSettings
 from edgevoice.errors import EdgeVoiceError, UsageError
 from edgevoice.paths import find_model
+from edgevoice.vad.segmenter import MARGIN_S
 
 EXAMPLE = """examples:
   edgevoice bench steady banking-en --output docs/benchmarks/steady-banking-en.md
@@ -44,6 +45,8 @@ EXAMPLE = """examples:
 _READY_S = 60.0
 """How long a start may take."""
 _LOOP_MINUTES = 5.0
+_FRAME_S = 0.02
+"""A frame of the detector: the hangover is counted in these."""
 _WRITE = SAMPLE_RATE // 50
 """Samples written at a time."""
 _DEFINITIONS = """Starts: {times}, the median and the range. Ready: the first event that says that audio was heard,
@@ -205,8 +208,7 @@ def hour(bundle: Path, audio: Samples, minutes: float, speed: float, home: Path)
         if event["event"] == "caption_updated":
             minute.updates.append(event["latency"])
         elif event["event"] == "caption_finished":
-            # the event's latency counts from the end of the segment; what passed since in the audio is no computing
-            minute.finals.append(event["latency"] - max(0.0, event["at"] - event["end"]))
+            minute.finals.append(took(event))
     names = [event["event"] for event in found]
     figures = {
         "minutes": minutes,
@@ -219,6 +221,14 @@ def hour(bundle: Path, audio: Samples, minutes: float, speed: float, home: Path)
         "audio_lost": names.count("audio_lost"),
     }
     return figures, by_minute
+
+
+def took(finished: Mapping[str, Any]) -> float:
+    """Seconds that a final took to compute: its latency counts from the end of speech, and what passed since then in
+    the audio is no computing. A segment that ended in silence has a little of it; one that was cut has none."""
+    passed = max(0.0, finished["at"] - finished["end"])
+    ended_in_silence = abs(passed + MARGIN_S - VadSettings().hangover_s) < 2 * _FRAME_S
+    return float(finished["latency"]) - passed - (MARGIN_S if ended_in_silence else 0.0)
 
 
 def steadiness(by_minute: Sequence[Minute], edge: int = 10) -> dict[str, Any]:

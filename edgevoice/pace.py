@@ -23,6 +23,8 @@ LONGEST_CALM_S = 40.0
 """The same after trials that failed."""
 PROOF_S = 20.0
 """A trial that lasted for less speech than this has failed."""
+QUIET_S = 10.0
+"""After so much audio that is in time and needs no updates, nothing speaks for a longer hop any more."""
 REPORT_S = 2.0
 """How much audio passes at least between two reports at the same hop."""
 _NOTEWORTHY_S = 0.1
@@ -64,11 +66,6 @@ class Pace:
         """Whether audio waited too long for an update to be worth its time."""
         return self._behind > LATE_HOPS * self._usual
 
-    @property
-    def spare(self) -> bool:
-        """Whether there is time for work that may turn out to be of no use."""
-        return not self.late and self.hop <= self._usual
-
     def heard(self, behind_s: float) -> None:
         """A block of audio waited for so long before it was taken in."""
         self._behind = max(0.0, behind_s)
@@ -91,6 +88,8 @@ class Pace:
 
     def news(self, at_s: float) -> Load | None:
         """What is worth telling at this position, if anything."""
+        if not self.late and self._updated is not None and at_s - self._updated >= QUIET_S:
+            self.hop = self._usual
         told, keeping_up = self._told, self.hop <= self._usual
         if self.hop == told.hop:
             if keeping_up or at_s - self._told_at < REPORT_S:

@@ -218,7 +218,7 @@ class Pipeline:
 
     def _look_ahead(self, segment: _Segment, end: int) -> Iterator[Event]:
         """The last pass of a segment that will end there if nobody goes on to speak; once."""
-        if (self._ahead and self._ahead.last_pass.end == end) or self._over or segment.broken or not self._pace.spare:
+        if (self._ahead and self._ahead.last_pass.end == end) or self._over or segment.broken or self._pace.late:
             return
         self._ahead = _Ahead(self._recogniser.end(end))
         try:
@@ -227,7 +227,9 @@ class Pipeline:
             return
         yield from self._moved()
         stable, _ = segment.shown
-        yield from self._show(segment, stable, final.words, final.intent_logits)
+        # two looks at nearly the same audio are one when it comes to being sure of an intent
+        fresh = self._ring.end - segment.updated >= self._settings.asr.hop_s / 2 * SAMPLE_RATE
+        yield from self._show(segment, stable, final.words, final.intent_logits if fresh else None)
 
     def _update(self, segment: _Segment) -> Iterator[Event]:
         if segment.broken or not self._pace.allows(self._at()):
@@ -245,6 +247,7 @@ class Pipeline:
             yield self._failure(error)
             return
         self._away = self._waited = False
+        segment.updated = self._ring.end
         yield from self._moved()
         stable = self._written(segment, _plain_words(partial.stable))
         yield from self._show(segment, stable, (*partial.stable, *partial.tentative), partial.intent_logits)
@@ -442,6 +445,8 @@ class _Segment:
     """Samples of speech heard."""
     before_s: float | None
     """Where the last word before it ended, in seconds; None if there is none."""
+    updated: int = 0
+    """Samples heard at the last update."""
     shown: tuple[str, str] = ("", "")
     """Stable and tentative text of the last caption."""
     broken: bool = False

@@ -106,7 +106,8 @@ def expected(looks: list[tuple[float, np.ndarray]]) -> int | None:
     for count in range(2, len(looks) + 1):
         same = best[count - 2].label == best[count - 1].label
         spoken = min(looks[count - 1][0], END) - START
-        if same and sure[count - 2] and sure[count - 1] and spoken >= EARLY_SPEECH_S - 1e-6:
+        news = looks[count - 1][0] - looks[count - 2][0] >= 0.16 - 1e-6  # the last pass may follow an update at once
+        if same and sure[count - 2] and sure[count - 1] and spoken >= EARLY_SPEECH_S - 1e-6 and news:
             return count
     return None
 

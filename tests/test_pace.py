@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevoice.pace import CALM_S, LATE_HOPS, LONGEST_CALM_S, REPORT_S, SLOWEST, Load, Pace
+from edgevoice.pace import CALM_S, LATE_HOPS, LONGEST_CALM_S, QUIET_S, REPORT_S, SLOWEST, Load, Pace
 
 HOP = 0.32
 BLOCK = 0.02
@@ -101,12 +101,14 @@ def test_when_the_load_falls_it_recovers_by_itself(cost: float) -> None:
     assert machine.pace.hop == HOP
 
 
-def test_a_pause_proves_nothing_but_ends_being_behind() -> None:
+def test_a_pause_ends_being_behind_and_a_long_one_the_wider_hop() -> None:
+    """Nobody is kept waiting then, and a screen that says so for as long as nobody speaks would be wrong."""
     machine = Machine(lambda _: 1.0, pause=(10, 60)).run(60)
-    at, load = machine.news[-1]
-    assert at < 10 + 2 * REPORT_S
-    assert load.behind == 0
-    assert not load.keeping_up
+    (caught_up, before), (quiet, after) = machine.news[-2:]
+    assert caught_up < 10 + 2 * REPORT_S
+    assert (before.behind, before.keeping_up) == (0, False)
+    assert quiet == pytest.approx(10 + QUIET_S, abs=3)
+    assert (after.hop, after.keeping_up) == (HOP, True)
 
 
 def test_what_was_behind_is_the_worst_since_it_was_told() -> None:

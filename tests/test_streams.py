@@ -41,9 +41,9 @@ class Side:
         self.closed = True
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return load_model(tiny_bundle(tmp_path_factory.mktemp("bundle")), None, SETTINGS.asr)
+@pytest.fixture(scope="module", params=[(), (8, 16)], ids=["windows", "chunks"])
+def model(request, tmp_path_factory):
+    return load_model(tiny_bundle(tmp_path_factory.mktemp("bundle"), chunks=request.param), None, SETTINGS.asr)
 
 
 def said(events: list[Event], kind: type[Event]) -> list[tuple]:

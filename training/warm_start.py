@@ -118,8 +118,8 @@ def _load_weights(model: Any, bundle: Bundle, graph: Graph) -> None:
     import onnx
 
     protos = [onnx.load(str(file)) for file in bundle.whole(graph, "fp32")]
-    arrays = {name: array for proto in protos for name, array in named_weights(proto).items()}
     try:
+        arrays = {name: array for proto in protos for name, array in named_weights(proto).items()}
         arrays |= {name: arrays[same] for proto in protos for name, same in _noted(proto, ALIASES).items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _not_trainable(bundle) from error

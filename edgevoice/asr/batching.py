@@ -36,6 +36,7 @@ class Batching:
     Args:
         run: the graph's outputs by name for its inputs by name.
         axes: of the graph as it is run now; None while it takes one stream only.
+        shared: whether several threads may run it at a time, where it takes one stream only.
         free: taken while it runs; one for graphs of which only one may run.
     """
 
@@ -43,13 +44,16 @@ class Batching:
         self,
         run: Callable[[Named], dict[str, Array]],
         axes: Callable[[], Axes | None],
+        shared: Callable[[], bool] = lambda: False,
         free: threading.Lock | None = None,
     ) -> None:
-        self._run, self._axes, self._free = run, axes, free or threading.Lock()
+        self._run, self._axes, self._shared, self._free = run, axes, shared, free or threading.Lock()
         self._waiting: list[_Wish] = []
 
     def __call__(self, inputs: Named) -> dict[str, Array]:
         """The outputs for one stream's inputs. What the graph raises, all of its batch get."""
+        if self._axes() is None and self._shared():
+            return self._run(inputs)
         wish = _Wish(inputs)
         self._waiting.append(wish)  # atomic, as all that is done to this list
         with self._free:
@@ -123,4 +127,5 @@ def _share(together: Sequence[_Wish], axes: Axes | None, outputs: dict[str, Arra
         for name, array in outputs.items()
     }
     for number, each in enumerate(together):
-        each.outputs = {name: part[number] for name, part in parts.items()}
+        # a copy: a part of an array keeps the whole of it in memory
+        each.outputs = {name: part[number].copy() for name, part in parts.items()}

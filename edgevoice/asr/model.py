@@ -194,15 +194,16 @@ class ModelStream:
         return any(stream.due for _, stream in self._streams)
 
     def advance(self) -> Encoding:
-        """The log-probabilities of the frames that are new, and the intent logits of all so far."""
-        logits = {
-            head: value
-            for each, stream in self._streams
-            if stream.due
-            for head, value in each.by_head(stream.advance()).items()
-        }
-        self._intents = logits.get("intent", self._intents)
-        return self._model.encoding(logits if self._intents is None else {**logits, "intent": self._intents})
+        """The log-probabilities of the frames that are new, and the intent logits of all so far. If a graph fails, the
+        stream stays where it is."""
+        due = [(each, stream, stream.look()) for each, stream in self._streams if stream.due]
+        logits = {head: value for each, _, step in due for head, value in each.by_head(step.logits).items()}
+        intents = logits.get("intent", self._intents)
+        encoding = self._model.encoding(logits if intents is None else {**logits, "intent": intents})
+        for _, stream, step in due:  # not before all went well: what fails is tried again
+            stream.take(step)
+        self._intents = intents
+        return encoding
 
     def rest(self, samples: int) -> Encoding:
         """What `advance` would give if the stream had ended after so many samples, chunks that are not whole included.
@@ -254,11 +255,10 @@ class _Pass:
         self._bundle, self._graph, self._settings, self._lengths = bundle, graph, settings, lengths
         # a server has whole windows of it: what is remembered would have to go to and fro
         self._chunk = choose_chunk(graph, settings.hop_s) if graph.chunks and not settings.remote else 0
-        self._size = {SIZE: np.array(self._chunk)} if self._chunk else {}
-        free = threading.Lock()  # a GPU's buffers are for one thread at a time, and one is lost once
-        self._together = Batching(self._run, self._axes, free)
-        self._hearing = Batching(self._hear, self._axes_of_front, free)
-        self._encoding = Batching(self._encode, self._axes_of_features, free)
+        free = threading.Lock()
+        self._together = Batching(self._run, self._axes, self._shared, free)
+        self._hearing = Batching(self._hear, self._axes_of_front, self._shared, free)
+        self._encoding = Batching(self._encode, self._axes_of_features, self._shared, free)
         self.session: Session | TwoGraphs | RemoteSession
         opened = _open_remote(bundle, graph, settings) or _open_here(bundle, graph, settings, lengths)
         self.session, self.precision = opened
@@ -271,7 +271,9 @@ class _Pass:
         """Logits of each head, without the batch axis; nothing for audio shorter than the graph accepts."""
         if len(samples) < self._graph.minimum_samples:
             return {}
-        inputs = {self._graph.input: model_input(samples, self._graph.features), **self._size}
+        inputs = {self._graph.input: model_input(samples, self._graph.features)}
+        if self._chunk:
+            inputs |= {SIZE: np.array(self._chunk), **self._session_here().nothing}
         return self._first(self._run(inputs, starting=True) if starting else self._together(inputs))
 
     def segment_features(self, hop: int) -> SegmentFeatures | None:
@@ -334,6 +336,11 @@ class _Pass:
 
     def _run_in_session(self, inputs: Named) -> dict[str, npt.NDArray[Any]]:
         return self._session_here().step(inputs) if self._chunk else self.session.run(inputs[self._graph.input])
+
+    def _shared(self) -> bool:
+        """Whether several threads may run it at a time: on the CPU. A GPU's buffers are for one, and so is a server's
+        connection."""
+        return self.session.provider == "cpu"
 
     def _axes(self) -> Axes | None:
         """None where a stream's numbers would depend on its company: int8 scales what it hears by the loudest value
@@ -426,7 +433,7 @@ def live_lengths(manifest: Manifest, hop_s: float, shortest: int = 0) -> range:
 def _check_windows(manifest: Manifest, settings: AsrSettings) -> None:
     """Raises ConfigError for settings that no window of the model can hold."""
     longest = manifest.windows[-1]
-    if manifest.streaming != "window":
+    if manifest.streaming != "window" and not settings.remote:
         return
     for name, seconds in (("asr.hop_s", settings.hop_s), ("asr.context_s", settings.context_s)):
         if seconds > longest:

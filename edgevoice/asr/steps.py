@@ -8,6 +8,7 @@ all, the chunk is encoded as a whole when the rest of it has come.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -50,6 +51,17 @@ def choose_chunk(graph: Graph, seconds: float) -> int:
     return graph.chunks[nearest]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """What came out of some chunks."""
+
+    frames: int
+    logits: Mapping[str, Array]
+    """By output: of the new frames [frames, vocabulary], and of the intents over all frames so far [labels]."""
+    after: Mapping[str, Array]
+    """What is remembered behind them."""
+
+
 class EncoderStream:
     """One stretch of speech through one graph.
 
@@ -73,18 +85,21 @@ class EncoderStream:
         """Whether a whole chunk has come."""
         return self._features.ready >= self._chunk
 
-    def advance(self) -> Mapping[str, Array]:
-        """Encodes the whole chunks that have come: logits of the new frames by output, [frames, vocabulary], and those
-        of the intents over all frames so far, [labels]."""
+    def look(self) -> Step:
+        """Encodes the whole chunks that have come. The stream stays where it is until they are taken."""
         frames = self._features.ready // self._chunk * self._chunk
         outputs = self._step(frames)
-        self._features.drop(frames)
-        self._remembered = {name.removeprefix(NEXT): each for name, each in outputs.items() if name.startswith(NEXT)}
-        return self._logits(outputs)
+        after = {name.removeprefix(NEXT): each for name, each in outputs.items() if name.startswith(NEXT)}
+        return Step(frames, self._logits(outputs), after)
+
+    def take(self, step: Step) -> None:
+        """Goes on to what comes after it."""
+        self._features.drop(step.frames)
+        self._remembered = dict(step.after)
 
     def rest(self, samples: int) -> Mapping[str, Array]:
-        """What `advance` would give if the stream had ended after so many samples: also the frames of a chunk that is
-        not whole. The stream stays where it is. Empty where no frame is new."""
+        """The logits of a step if the stream had ended after so many samples: also the frames of a chunk that is not
+        whole. The stream stays where it is. Empty where no frame is new."""
         frames = self._features.ready_within(samples)
         return self._logits(self._step(frames)) if frames else {}
 

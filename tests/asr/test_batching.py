@@ -87,9 +87,10 @@ def test_what_fails_fails_for_all_of_its_batch() -> None:
     assert Batching(doubler, lambda: AXES)(wanted(1))["y"].tolist() == [[2, 2, 2]]
 
 
-def test_streams_of_one_model_hear_what_they_hear_alone(tmp_path) -> None:
+@pytest.mark.parametrize("chunks", [(), (8, 16)], ids=["windows", "chunks"])
+def test_streams_of_one_model_hear_what_they_hear_alone(tmp_path, chunks) -> None:
     """Sixteen threads, words of different lengths: the numbers are those of one stream at a time."""
-    model = load_model(tiny_bundle(tmp_path), None, AsrSettings(provider="cpu", threads=1))
+    model = load_model(tiny_bundle(tmp_path, chunks=chunks), None, AsrSettings(provider="cpu", threads=1))
     clips = [np.concatenate([silence(0.1), speak(text)]) for text in ("one", "two", "one two", "three one")] * 12
     expected = [model.encode(clip) for clip in clips]
     with ThreadPoolExecutor(16) as pool:
@@ -97,3 +98,22 @@ def test_streams_of_one_model_hear_what_they_hear_alone(tmp_path) -> None:
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one.log_probs, other.log_probs, atol=1e-5)
         np.testing.assert_allclose(one.intent_logits, other.intent_logits, atol=1e-5)
+
+
+def test_what_is_handed_out_does_not_hold_on_to_the_batch() -> None:
+    """A stream may keep its part for long."""
+    doubler = Doubler()
+    found = together(doubler, Batching(doubler, lambda: AXES), [wanted(number) for number in range(5)])
+    assert all(value.base is None for outputs in found for value in outputs.values())
+
+
+def test_what_cannot_be_a_batch_is_run_by_all_threads_where_it_may() -> None:
+    doubler = Doubler()
+    batching = Batching(doubler, lambda: None, lambda: True)
+    with ThreadPoolExecutor(3) as pool:
+        runs = [pool.submit(batching, wanted(number)) for number in range(3)]
+        for _ in runs:
+            doubler.entered.acquire()  # all of them are running
+        for _ in runs:
+            doubler.go.release()
+    assert [int(run.result()["y"][0, 0]) for run in runs] == [0, 2, 4]

@@ -13,12 +13,13 @@ import pytest
 import bench.cli
 from bench.live_audio import Audio, Utterance, make_audio, segments_of
 from bench.live_clock import ArrivingSource, LeapingClock
-from bench.live_contender import Run
+from bench.live_contender import Run, Watched
 from bench.live_figures import figures
 from bench.live_loop import Heard, Loop
 from bench.stability import Shown, delays, found_in, grown, stability, unstable
-from bench.steady import Minute, steadiness
-from edgevoice.config import SAMPLE_RATE, Settings, VadSettings
+from bench.steady import Minute, steadiness, took
+from edgevoice.asr.model import AcousticModel
+from edgevoice.config import SAMPLE_RATE, AsrSettings, Settings, VadSettings
 from edgevoice.errors import UsageError
 from edgevoice.events import Word
 from export.build import ExportOptions, export
@@ -249,7 +250,7 @@ def test_a_few_minutes_of_the_command_itself(tmp_path: Path, capsys: pytest.Capt
     assert 20 < report["start"]["resident_mb"] < 1000
     assert report["run"]["finals"] > 0
     assert report["run"]["failures"] == report["run"]["audio_lost"] == 0
-    assert report["steady"]["finals"]["first"]["p50"] >= 0
+    assert 0 <= report["steady"]["finals"]["first"]["p50"] < 0.15
     assert "| start to ready | " in capsys.readouterr().out
 
 
@@ -307,3 +308,23 @@ def test_several_streams_are_measured_in_a_process_of_their_own(tmp_path):
     assert found["cpu_per_s"] > 0
     assert found["update"]["p50"] <= found["update"]["p95"]
     assert found["over_hangover"]
+
+
+@pytest.mark.parametrize(("at", "end"), [(3.9, 3.6), (20.0, 18.5)], ids=["ended in silence", "cut in speech"])
+def test_what_a_final_took_is_without_what_passed_in_the_audio(at, end):
+    speech_end = end - 0.2 if at == 3.9 else end
+    assert took({"at": at, "end": end, "latency": at - speech_end + 0.007}) == pytest.approx(0.007)
+
+
+def test_a_watched_stream_gives_what_it_gives(tmp_path):
+    """In chunks: every pass is noted, the last one too."""
+    model = AcousticModel(tiny_bundle(tmp_path, chunks=(8, 16)), AsrSettings(provider="cpu", threads=1))
+    noted: list[str] = []
+    clip = speak("one two three")
+    streams = [model.stream(), Watched(model, noted.append, chunks=True).stream()]
+    for stream in streams:
+        stream.feed(clip)
+    first, watched = ([each.advance(), each.rest(len(clip))] for each in streams)
+    for one, other in zip(first, watched, strict=True):
+        np.testing.assert_array_equal(one.log_probs, other.log_probs)
+    assert noted == ["advance", "rest"]
