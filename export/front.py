@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import onnx
 
 from edgevoice.asr.front import Array, hear
 from edgevoice.asr.session import open_session
 from export import onnx_files
-from training.loading import Checkpoint
+
+if TYPE_CHECKING:
+    from training.loading import Checkpoint  # PyTorch, which a bundle of one's own can be served without
 
 FEATURES = "conv_features"
 """The front's output and the encoder's input: [batch, frames, width]."""

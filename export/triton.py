@@ -23,7 +23,8 @@ from edgevoice.asr.model import live_lengths
 from edgevoice.asr.remote import served_name
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import UsageError
-from export import disk, front, onnx_files, step
+from export import disk, front, onnx_files
+from export.served import remembering_nothing
 
 PRECISIONS = ("fp16", "fp32", "int8")
 """The variant to serve is the first of these that the bundle has: such servers have GPUs, where int8 has no kernels."""
@@ -90,7 +91,7 @@ def _write_model(bundle: Bundle, graph: Graph, repository: Path) -> str:
     version = repository / name / "1"
     version.mkdir(parents=True)
     if graph.chunks:  # and what is remembered would go to and fro with every request
-        proto = step.remembering_nothing(onnx.load(str(file)), graph.chunks[len(graph.chunks) // 2])
+        proto = remembering_nothing(onnx.load(str(file)), graph.chunks[len(graph.chunks) // 2])
         onnx_files.save(proto, version / "model.onnx")
     elif apart:  # a server knows nothing of a segment, so that nothing can be kept for its next window
         onnx_files.save(front.join(apart[0], file), version / "model.onnx")

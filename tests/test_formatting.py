@@ -96,4 +96,4 @@ def test_what_was_written_never_changes_and_words_stay_words(spoken, count, befo
     assert whole.startswith(part)
     assert whole[len(part) :][:1] in ("", " ", "\n") or not part
     assert len(whole.split()) == len(words)
-    assert whole.casefold().split() == [word.word.casefold() for word in words]
+    assert whole.upper().split() == [word.word.upper() for word in words]  # the small i without a dot is no small I

@@ -219,7 +219,8 @@ def test_a_front_that_cannot_be_is_refused(tmp_path, bundles, change, said) -> N
     manifest = bundles["none"].manifest
     graph = dataclasses.replace(manifest.graphs["ctc"], **change)
     role = "intent" if "intent" in graph.outputs else "ctc"
-    write_manifest(tmp_path, dataclasses.replace(manifest, graphs={role: graph}))
+    mode = "cached" if graph.chunks else "window"
+    write_manifest(tmp_path, dataclasses.replace(manifest, graphs={role: graph}, streaming=mode))
     with pytest.raises(ModelError, match=said):
         load_bundle(tmp_path)
 

@@ -21,7 +21,7 @@ from export.build import ExportOptions, export
 from export.convert import graph as entry_of
 from export.convert import to_onnx
 from export.parity import load_clips
-from export.step import remembering_nothing
+from export.served import remembering_nothing
 from tests.checkpoints import MEL, WAVE, in_chunks
 from tests.small import TINY_BERT, TINY_WAV2VEC2, small_corpus, tiny_recipe
 from training.loading import Checkpoint
