@@ -111,7 +111,7 @@ def table(rows: Iterable[Row]) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for r in rows:
-        accuracy = f"{_percent(r.accuracy)} of {r.intent_clips}" if r.intent_clips else "-"
+        accuracy = f"{percent(r.accuracy)} of {r.intent_clips}" if r.intent_clips else "-"
         cells = (
             r.dataset,
             r.split,
@@ -119,8 +119,8 @@ def table(rows: Iterable[Row]) -> str:
             r.clips,
             f"{r.minutes:.1f}",
             r.speakers or "not named",
-            _percent(r.wer),
-            _percent(r.cer),
+            percent(r.wer),
+            percent(r.cer),
             accuracy,
         )
         lines.append("| " + " | ".join(map(str, cells)) + " |")
@@ -148,5 +148,6 @@ def _evenly(clips: list[Clip], at_most: int) -> list[Clip]:
     return clips[:: max(1, -(-len(clips) // at_most))] if at_most else []
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
+    """A share as a table shows it."""
     return "-" if value is None else f"{100 * value:.1f} %"

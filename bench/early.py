@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.accuracy import percent
 from edgevoice.asr.bundle import load_bundle
 from edgevoice.asr.model import load_model
 from edgevoice.asr.recogniser import Model
@@ -146,13 +147,13 @@ def table(measured: Iterable[Row]) -> str:
             row.dataset,
             row.split,
             each.clips,
-            f"{_percent(each.early / each.clips)}",
-            f"{_percent(each.share_heard)} / {_percent(each.share_heard_p90)}",
+            f"{percent(each.early / each.clips)}",
+            f"{percent(each.share_heard)} / {percent(each.share_heard_p90)}",
             before,
-            _percent(each.right_early),
-            _percent(each.right_final),
-            _percent(each.accuracy),
-            _percent(each.accuracy_final),
+            percent(each.right_early),
+            percent(each.right_final),
+            percent(each.accuracy),
+            percent(each.accuracy_final),
         )
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
@@ -194,7 +195,3 @@ def _spoken(events: Iterable[Event], segment: int) -> tuple[float, float]:
 
 def _share(hits: Iterable[bool]) -> float:
     return float(np.mean([*hits]))
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.accuracy import percent
+
 Report = Mapping[str, Any]
 _DEFINITIONS = """## What the figures are
 
@@ -138,8 +140,8 @@ def _words(report: Report) -> list[str]:
             _spread(row["stable"]),
             f"{row['upwr']:.1%} ({row['upwr_without_growth']:.1%})" if row["updates_per_s"] else "-",
             f"{row['stable_upwr']:.1%}" if row["mode"] in ("window", "cached") else "-",
-            _percent(row["wer"]),
-            _percent(row["offline_wer"]),
+            percent(row["wer"]),
+            percent(row["offline_wer"]),
         ]
         lines.append(f"| {row['mark']} | {row['name']} | " + " | ".join(cells) + " |")
     return lines
@@ -172,7 +174,7 @@ def _sets(report: Report) -> list[str]:
     ]
     lines.append("|---" * (2 + len(rows)) + "|")
     for name, first in rows[0]["by_set"].items():
-        cells = [f"{_percent(r['by_set'][name]['live'])}, {_percent(r['by_set'][name]['offline'])}" for r in rows]
+        cells = [f"{percent(r['by_set'][name]['live'])}, {percent(r['by_set'][name]['offline'])}" for r in rows]
         lines.append(f"| {name} | {first['clips']} | " + " | ".join(cells) + " |")
     return lines
 
@@ -202,10 +204,6 @@ def _spread(value: Mapping[str, float] | None) -> str:
     if max(abs(p50), abs(p95)) < 10:
         return f"{1000 * p50:.0f} / {1000 * p95:.0f} ms"
     return f"{p50:.1f} / {p95:.1f} s"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
 
 
 def _times(value: float | None) -> str:

@@ -6,6 +6,7 @@ process of its own, whose memory and CPU time are then the streams' alone.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.contender import memory
 from bench.live_audio import Audio
+from bench.live_figures import Spread
 from edgevoice.asr.bundle import Bundle, load_bundle
 from edgevoice.asr.model import load_model
 from edgevoice.audio.pacing import PacedSource
@@ -92,15 +95,17 @@ def run(bundle: Path, audio: npt.NDArray[np.float32], streams: int, threads: int
     cpu, wall = time.process_time(), time.monotonic()
     events = list(Streams([Pipeline(source, model, settings) for source in sources]).run())
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+    updates = Spread.of([event.latency for event in events if isinstance(event, CaptionUpdated)])
+    finals = Spread.of(_over_hangover(events, settings.vad.hangover_s))
     return {
         "streams": streams,
         "seconds": seconds,
         "cpu_per_s": round(cpu / seconds, 4),
         "late_s": round(wall - seconds, 2),
-        "update": _spread([event.latency for event in events if isinstance(event, CaptionUpdated)]),
-        "over_hangover": _spread(_over_hangover(events, settings.vad.hangover_s)),
+        "update": updates and dataclasses.asdict(updates),
+        "over_hangover": finals and dataclasses.asdict(finals),
         "fell_behind": len({each.channel for each in events if isinstance(each, PaceChanged) and not each.keeping_up}),
-        "resident_mb": round(_resident_mb(), 1),
+        "resident_mb": round(memory()["resident_mb"], 1),
     }
 
 
@@ -108,18 +113,6 @@ def _over_hangover(events: list[Event], hangover_s: float) -> list[float]:
     """How much later than the hangover each final came; those that the end of a stream cut short are left out."""
     waits = [event.latency - hangover_s for event in events if isinstance(event, CaptionFinished)]
     return [wait for wait in waits if wait > -hangover_s / 2]
-
-
-def _spread(values: list[float]) -> dict[str, float] | None:
-    if not values:
-        return None
-    p50, p95 = np.percentile(values, (50, 95))
-    return {"p50": round(float(p50), 4), "p95": round(float(p95), 4)}
-
-
-def _resident_mb() -> float:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next((int(line.split()[1]) / 976.5625 for line in lines if line.startswith("VmRSS")), 0.0)
 
 
 def main(arguments: list[str]) -> int:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edgevoice.asr.decoder import GrowingWords
 from edgevoice.asr.model import Encoding, ModelStream
-from edgevoice.asr.recogniser import Final, Model, Partial
+from edgevoice.asr.recogniser import Final, Model, Partial, promised_before
 from edgevoice.asr.stable import StablePrefix
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.events import Word
@@ -36,12 +36,8 @@ class ChunkRecogniser:
         """Begins a segment at `start_sample` (16 kHz, stream's clock) with the audio from there to now."""
         stream = self._model.stream()
         assert stream is not None
-        before = self._newest
-        # a segment may be cut in the past, before words that were promised: they are not said again
-        last = before.words[-1] if before and before.words and start_sample == before.end else None
-        promised = last if last is not None and start_sample < last.end * SAMPLE_RATE else None
         words = self._model.decoder.open(self._model.frame_seconds, start_sample / SAMPLE_RATE)
-        self._segment = _Segment(start_sample, stream, words, StablePrefix(promised))
+        self._segment = _Segment(start_sample, stream, words, StablePrefix(promised_before(self._newest, start_sample)))
         self.feed(audio)
 
     def feed(self, samples: Array) -> None:

@@ -273,7 +273,7 @@ class _Pass:
             return {}
         inputs = {self._graph.input: model_input(samples, self._graph.features)}
         if self._chunk:
-            inputs |= {SIZE: np.array(self._chunk), **self._session_here().nothing}
+            inputs = self._complete({**inputs, SIZE: np.array(self._chunk)})
         return self._first(self._run(inputs, starting=True) if starting else self._together(inputs))
 
     def segment_features(self, hop: int) -> SegmentFeatures | None:
@@ -325,7 +325,11 @@ class _Pass:
     def step(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """The outputs by name of a graph that hears in chunks; see `Session.step`. What is remembered are arrays of
         this process, so that a GPU that is lost loses nothing."""
-        return self._together({**self._session_here().nothing, **inputs})
+        return self._together(self._complete(inputs))
+
+    def _complete(self, inputs: Named) -> dict[str, npt.NDArray[Any]]:
+        """With what a stream remembers that has heard nothing, so that it can be one of a batch."""
+        return {**self._session_here().nothing, **inputs}
 
     def stream(self) -> EncoderStream:
         """A stretch of speech that is about to begin."""

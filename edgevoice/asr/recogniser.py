@@ -13,6 +13,7 @@ import numpy.typing as npt
 from edgevoice.asr.bundle import Manifest
 from edgevoice.asr.decoder import Decoder
 from edgevoice.asr.model import Encoding, ModelFront, ModelStream, Running
+from edgevoice.config import SAMPLE_RATE
 from edgevoice.events import Word
 
 Array = npt.NDArray[np.float32]
@@ -124,3 +125,12 @@ class LastPass(Protocol):
             ModelError: the model failed; `words` still holds the words so far.
         """
         ...
+
+
+def promised_before(before: LastPass | None, start_sample: int) -> Word | None:
+    """The last word of the segment before one that begins at `start_sample` (stream's clock), if that audio may contain
+    it again: a segment may be cut in the past, before words that were promised, and they are not said again."""
+    if before is None or not before.words or start_sample != before.end:
+        return None
+    last = before.words[-1]
+    return last if start_sample < last.end * SAMPLE_RATE else None

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edgevoice.asr.bundle import Manifest
 from edgevoice.asr.model import Encoding, live_lengths, log_softmax
-from edgevoice.asr.recogniser import Final, Model, Partial
+from edgevoice.asr.recogniser import Final, Model, Partial, promised_before
 from edgevoice.asr.stable import StablePrefix
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.events import Word
@@ -43,11 +43,7 @@ class WindowRecogniser:
         self._audio = np.zeros(max(2 * len(audio), 8 * SAMPLE_RATE), dtype=np.float32)
         self._length = 0
         self._encode = _encoder(self._model)
-        # a segment may be cut in the past, before words that were promised: they are not said again
-        before = self._newest
-        last = before.words[-1] if before and before.words and start_sample == before.end else None
-        promised = last is not None and start_sample < last.end * SAMPLE_RATE
-        self._prefix = StablePrefix(last if promised else None)
+        self._prefix = StablePrefix(promised_before(self._newest, start_sample))
         self._intents = _EarlyIntents()
         self.feed(audio)
         self.skip()  # the first update comes with the first whole hop after the detection
