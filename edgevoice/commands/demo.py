@@ -35,4 +35,4 @@ def demo(
         model="", intent_model="", provider=provider, remote="", **own, hop=hop, no_format=no_format
     )
     recording: Source = FileSource(sample_call())
-    raise typer.Exit(show(recording if fast else PacedSource(recording), settings, as_json=as_json))
+    raise typer.Exit(show([recording if fast else PacedSource(recording)], settings, as_json=as_json))

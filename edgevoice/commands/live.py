@@ -58,7 +58,7 @@ def live(
     settings = options.settings_for(
         model, intent_model, provider, vad, device, remote, **words, hop=hop, no_format=no_format
     )
-    raise typer.Exit(show(_source(input_, settings, fast=fast), settings, as_json=as_json))
+    raise typer.Exit(show([_source(input_, settings, fast=fast)], settings, as_json=as_json))
 
 
 def _source(input_: str | None, settings: Settings, *, fast: bool) -> Source:

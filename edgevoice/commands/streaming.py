@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,12 +14,12 @@ from edgevoice.commands.output import full_disk_explained, has_screen, say
 from edgevoice.config import Settings
 from edgevoice.errors import EdgeVoiceError
 from edgevoice.events import Event, Failed, PaceChanged
+from edgevoice.sinks.delivery import Sink, delivered
 from edgevoice.sinks.jsonl import JsonLines
 
 if TYPE_CHECKING:
     from edgevoice.audio.pacing import PausableSource
     from edgevoice.audio.source import Source
-    from edgevoice.pipeline import Pipeline
 
 
 class Run(Protocol):
@@ -34,27 +34,65 @@ class Run(Protocol):
         ...
 
 
-def show(source: Source, settings: Settings, *, as_json: bool) -> int:
-    """Captions a source on the screen, or as JSON lines if asked or if there is no screen; gives the exit code."""
+def show(sources: Sequence[Source], settings: Settings, *, as_json: bool, sinks: Sequence[Sink] = ()) -> int:
+    """Captions sources on the screen, or as JSON lines if asked or if there is no screen; gives the exit code.
+
+    Args:
+        sources: streams that run at once, each with a channel of its own.
+        settings: of all of them.
+        as_json: events on stdout in any case.
+        sinks: who else gets the events.
+    """
     if as_json or not has_screen():
-        return write_events(open_pipeline(source, open_model(settings), settings))
+        return write_events(_Delivered(_run(sources, settings), sinks))
     from edgevoice.audio.pacing import PausableSource
     from edgevoice.tui.app import run_app
     from edgevoice.tui.terminal import check_terminal
 
     check_terminal()  # before the model, which takes a while to load
-    pausable = PausableSource(source, live=source.channel != "file")
-    return run_app(_PausableRun(pausable, open_pipeline(pausable, open_model(settings), settings)))
+    pausable = [PausableSource(source, live=source.channel != "file") for source in sources]
+    return run_app(_PausableRun(pausable, _Delivered(_run(pausable, settings), sinks)))
+
+
+def _run(sources: Sequence[Source], settings: Settings) -> Run:
+    model = open_model(settings)
+    pipelines = [open_pipeline(source, model, settings) for source in sources]
+    if len(pipelines) == 1:
+        return pipelines[0]
+    from edgevoice.streams import Streams
+
+    return Streams(pipelines)
+
+
+class _Delivered:
+    """A run whose events have been with all sinks."""
+
+    def __init__(self, run: Run, sinks: Sequence[Sink]) -> None:
+        self._run, self._sinks = run, sinks
+        self.stop = run.stop
+
+    def run(self) -> Iterator[Event]:
+        """The events, and what the sinks say."""
+        return delivered(self._run.run(), self._sinks)
 
 
 class _PausableRun:
-    """A pipeline with the pause button of its source."""
+    """A run with the pause button of its sources."""
 
-    def __init__(self, source: PausableSource, pipeline: Pipeline) -> None:
-        self.run = pipeline.run
-        self.stop = pipeline.stop
-        self.pause = source.pause
-        self.resume = source.resume
+    def __init__(self, sources: Sequence[PausableSource], run: Run) -> None:
+        self._sources = sources
+        self.run = run.run
+        self.stop = run.stop
+
+    def pause(self) -> None:
+        """Pauses all of them."""
+        for source in self._sources:
+            source.pause()
+
+    def resume(self) -> None:
+        """Lets all of them go on."""
+        for source in self._sources:
+            source.resume()
 
 
 def write_events(run: Run) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,14 +17,13 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from edgevoice.errors import EdgeVoiceError
-from edgevoice.events import Event
 from edgevoice.text import plain
 from edgevoice.tui.layout import Shape
-from edgevoice.tui.messages import EventArrived, Reported, RunFinished
+from edgevoice.tui.messages import EventArrived, RunFinished
 from edgevoice.tui.state import Part, ScreenState
 from edgevoice.tui.terminal import TOO_SMALL, check_terminal, default_log_file, quiet_terminal, terminal_gone
 from edgevoice.tui.themes import DARK, THEMES, following
-from edgevoice.tui.views import HINTS, RULES, HeaderView, Phase, Problem, StatusView, short
+from edgevoice.tui.views import HINTS, RULES, HeaderView, Phase, StatusView, short
 from edgevoice.tui.widgets.banner import Banner
 from edgevoice.tui.widgets.help import HelpScreen
 from edgevoice.tui.widgets.history import History
@@ -75,14 +74,13 @@ class CaptionApp(App[int]):
         title: str = "edgevoice",
         large: bool = False,
         exit_on_end: bool = False,
-        on_event: Callable[[Event], None] | None = None,
         handle_signals: bool = False,
     ) -> None:
         super().__init__()
         self.title = plain(title)
         self.state = ScreenState()
         self._run_source = run
-        self._thread = RunThread(run, self, on_event)
+        self._thread = RunThread(run, self)
         self._exit_on_end = exit_on_end
         self._handle_signals = handle_signals
         self._large = large
@@ -133,10 +131,6 @@ class CaptionApp(App[int]):
         self._redraw(change.parts)
         if self._exit_on_end and self._leaving is None and self.state.phase is Phase.ENDED:
             self._leave(None)
-
-    def on_reported(self, message: Reported) -> None:
-        """Shows what went wrong beside the run."""
-        self._redraw(self.state.report(Problem(message.what, message.remedy)))
 
     def on_run_finished(self, message: RunFinished) -> None:
         """Shows that nothing more will come, and why."""
@@ -299,7 +293,6 @@ def run_app(
     title: str = "edgevoice",
     large: bool = False,
     exit_on_end: bool = False,
-    on_event: Callable[[Event], None] | None = None,
     log_file: Path | None = None,
 ) -> int:
     """Shows a run in the terminal until somebody quits, and returns the exit code of the process.
@@ -312,7 +305,7 @@ def run_app(
     """
     check_terminal()
     log = log_file or default_log_file()
-    app = CaptionApp(run, title=title, large=large, exit_on_end=exit_on_end, on_event=on_event, handle_signals=True)
+    app = CaptionApp(run, title=title, large=large, exit_on_end=exit_on_end, handle_signals=True)
     with quiet_terminal(log):
         code = app.run()
     if code is None:

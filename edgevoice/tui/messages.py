@@ -26,15 +26,6 @@ class EventArrived(Message):
         return False
 
 
-class Reported(Message):
-    """Something besides the run went wrong, for example saving."""
-
-    def __init__(self, what: str, remedy: str) -> None:
-        super().__init__()
-        self.what = what
-        self.remedy = remedy
-
-
 class RunFinished(Message):
     """The run delivered its last event; `error` is what broke it, if anything did."""
 

@@ -13,7 +13,7 @@ from textual.message import Message
 
 from edgevoice.errors import EdgeVoiceError
 from edgevoice.events import Event
-from edgevoice.tui.messages import EventArrived, Reported, RunFinished
+from edgevoice.tui.messages import EventArrived, RunFinished
 from edgevoice.tui.terminal import default_log_file
 from edgevoice.tui.views import Problem
 
@@ -21,7 +21,6 @@ _LOG = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 500
 """Messages that may wait for the screen; beyond it the thread waits, so that a fast file cannot fill the memory."""
-SAVING_REMEDY = "The captions go on; what could not be saved is missing from the files"
 
 
 class EventRun(Protocol):
@@ -63,10 +62,9 @@ class RunThread:
     The thread is a daemon, and not a Textual worker: a source that hangs must never keep the process from ending.
     """
 
-    def __init__(self, run: EventRun, target: MessageTarget, on_event: Callable[[Event], None] | None) -> None:
+    def __init__(self, run: EventRun, target: MessageTarget) -> None:
         self._run = run
         self._target = target
-        self._on_event = on_event
         self._stop_asked = False
         self._deaf = False
 
@@ -89,7 +87,6 @@ class RunThread:
         error: BaseException | None = None
         try:
             for event in self._run.run():
-                self._observe(event)
                 self._post(EventArrived(event))
                 self._wait_for_screen()
         except Exception as caught:  # noqa: BLE001 - whatever broke the run, the screen says so and stays
@@ -97,23 +94,12 @@ class RunThread:
             error = caught
         self._post(RunFinished(error))
 
-    def _observe(self, event: Event) -> None:
-        if self._on_event is None:
-            return
-        try:
-            self._on_event(event)
-        except EdgeVoiceError as error:
-            self._post(Reported(error.what, error.remedy or SAVING_REMEDY))
-        except Exception as error:  # noqa: BLE001 - captions go on when saving fails
-            _LOG.exception("an observer of events failed")
-            self._post(Reported(f"Saving failed: {error}", SAVING_REMEDY))
-
     def _post(self, message: Message) -> None:
         if self._deaf:
             return
         try:
             self._target.post_message(message)
-        except RuntimeError:  # the screen's event loop is gone; the observer still gets the rest
+        except RuntimeError:  # the screen's event loop is gone; the sinks still get the rest
             self._deaf = True
 
     def _wait_for_screen(self) -> None:

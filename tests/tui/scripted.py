@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from edgevoice.events import (
@@ -19,6 +19,7 @@ from edgevoice.events import (
     StreamStarted,
     to_json,
 )
+from edgevoice.sinks.delivery import delivered
 
 CHANNEL = "mic"
 
@@ -89,6 +90,24 @@ class NoisyRun(ScriptedRun):
         yield from super().run()
 
 
+class Observed:
+    """A run whose events a sink has seen."""
+
+    def __init__(self, run: ScriptedRun, see: Callable[[Event], object]) -> None:
+        self._run, self._see = run, see
+        self.stop, self.pause, self.resume = run.stop, run.pause, run.resume
+
+    def run(self) -> Iterator[Event]:
+        return delivered(self._run.run(), [self])
+
+    def write(self, event: Event) -> Iterable[Event]:
+        self._see(event)
+        return ()
+
+    def close(self) -> Iterable[Event]:
+        return ()
+
+
 def main() -> int:
     from edgevoice.tui.app import run_app
     from edgevoice.tui.widgets.status import StatusBar
@@ -99,12 +118,8 @@ def main() -> int:
     events = [started(), speech(0), update(0, "hello", "there")]
     run = NoisyRun(events, last=[final(0, "hello there everybody"), ended()], ends="ends" in sys.argv)
     with saved.open("w", encoding="utf-8") as file:
-
-        def save(event: Event) -> None:
-            file.write(to_json(event) + "\n")
-            file.flush()
-
-        return run_app(run, on_event=save, log_file=log, exit_on_end="ends" in sys.argv)
+        run_ = Observed(run, lambda event: print(to_json(event), file=file, flush=True))
+        return run_app(run_, log_file=log, exit_on_end="ends" in sys.argv)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from edgevoice.tui.widgets.help import HelpScreen
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.intent import IntentLine, IntentPane
 from edgevoice.tui.widgets.live import LiveLine
-from tests.tui.scripted import CHANNEL, ScriptedRun, ended, final, level, silence, speech, started, update
+from tests.tui.scripted import CHANNEL, Observed, ScriptedRun, ended, final, level, silence, speech, started, update
 
 
 def screen_text(app: CaptionApp) -> str:
@@ -393,13 +393,11 @@ class StuckRun(ScriptedRun):
 
 
 class TestThread:
-    async def test_a_scripted_run_reaches_observer_and_screen(self) -> None:
+    async def test_a_scripted_run_reaches_sink_and_screen(self) -> None:
         seen: list[tuple[str, str]] = []
         events = [started(), speech(0), update(0, "hello"), final(0, "hello world"), ended()]
-        app = CaptionApp(
-            ScriptedRun(events, ends=True),
-            on_event=lambda e: seen.append((type(e).__name__, threading.current_thread().name)),
-        )
+        run = ScriptedRun(events, ends=True)
+        app = CaptionApp(Observed(run, lambda e: seen.append((type(e).__name__, threading.current_thread().name))))
         async with app.run_test() as pilot:
             await app._run_finished.wait()
             await pilot.pause()
@@ -419,7 +417,7 @@ class TestThread:
     async def test_what_is_said_last_is_delivered_after_quit(self) -> None:
         seen: list[Event] = []
         last = [final(0, "goodbye"), ended()]
-        app = CaptionApp(ScriptedRun([started()], last=last), on_event=seen.append)
+        app = CaptionApp(Observed(ScriptedRun([started()], last=last), seen.append))
         async with app.run_test() as pilot:
             await pilot.press("q")
             await pilot.pause()
@@ -441,7 +439,7 @@ class TestThread:
         def save(_: Event) -> None:
             raise OSError("No space left on device")
 
-        app = CaptionApp(ScriptedRun([started(), final(0, "still here"), ended()], ends=True), on_event=save)
+        app = CaptionApp(Observed(ScriptedRun([started(), final(0, "still here"), ended()], ends=True), save))
         async with app.run_test() as pilot:
             await app._run_finished.wait()
             await pilot.pause()
