@@ -36,7 +36,8 @@ class Sink(Protocol):
 
 def delivered(stream: Iterable[Event], sinks: Sequence[Sink]) -> Iterator[Event]:
     """A stream that every sink has seen: each event is with the sinks before it is yielded, so that what a reader has
-    seen is saved. What sinks say follows it. However the stream ends, the sinks are closed."""
+    seen is saved. What sinks say follows it. However the stream ends, the sinks are
+    closed, the last first."""
     round_ = _Round(sinks)
     try:
         for event in stream:
@@ -89,5 +90,5 @@ class _Round:
         what, remedy = f"{type(error).__name__}: {error}", "Captions go on without it; please report this"
         if isinstance(error, EdgeVoiceError):
             what, remedy = error.what, error.remedy
-        place = {"channel": self._last.channel, "at": self._last.at}
-        return Failed(**place, what=plain(what), recoverable=True, remedy=plain(remedy))
+        last = self._last
+        return Failed(channel=last.channel, at=last.at, what=plain(what), recoverable=True, remedy=plain(remedy))
