@@ -17,6 +17,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 4.0
 """Between two tries to open a device that is away; each wait is twice the one before."""
 _SLICE_S = 0.1
 _GAP_S = 0.05
+_AWAY = "device away"
 _GOES_ON = "Captions go on when it is back; another microphone can be chosen meanwhile"
 
 Opener = Callable[[str, bool], Source]
@@ -82,7 +83,9 @@ class LastingSource:
             failure: AudioError | None = None
             try:
                 for block in self._delivered():
-                    yield self._placed(block, away=away)
+                    if away:
+                        yield self._silence_before(block)
+                    yield self._placed(self._back(block) if away else block)
                     away = False
             except AudioError as error:
                 if not self._line.begun:
@@ -95,7 +98,7 @@ class LastingSource:
             away = True
             yield from self._reopened()
         if away:
-            yield dataclasses.replace(self._silence(), lost=self._line.take_missing(), lost_where="device away")
+            yield dataclasses.replace(self._silence(), lost=self._line.take_missing(), lost_where=_AWAY)
 
     def close(self) -> None:
         """Ends `blocks` after what was heard until now."""
@@ -113,20 +116,25 @@ class LastingSource:
         if len(rest):
             yield Block(rest, arrived=self._clock())
 
-    def _placed(self, block: Block, *, away: bool) -> Block:
-        """A block where the clock says it belongs, behind silence if something is missing before it."""
-        if not away:
-            missing = self._line.begin(len(block.samples), block.arrived) + round(block.lost * self.sample_rate)
-            self._line.add(len(block.samples) + missing)
-            return dataclasses.replace(block, samples=_after_silence(missing, block.samples)) if missing else block
-        missing = self._line.missing(block.arrived) - len(block.samples)
-        samples = _after_silence(max(0, missing), block.samples)
-        self._line.fill(max(0, missing))
-        self._line.add(len(block.samples))
+    def _placed(self, block: Block) -> Block:
+        """A block behind silence in place of what its device lost, or of what others of the same time had before."""
+        missing = self._line.begin(len(block.samples), block.arrived)
+        missing += round(block.lost * self.sample_rate) if block.lost_where != _AWAY else 0
+        self._line.add(len(block.samples) + missing)
+        return dataclasses.replace(block, samples=_after_silence(missing, block.samples)) if missing else block
+
+    def _silence_before(self, block: Block) -> Block:
+        missing = max(0, self._line.missing(block.arrived) - len(block.samples))
+        self._line.fill(missing)
+        return Block(np.zeros(missing, dtype=np.float32), arrived=block.arrived)
+
+    def _back(self, block: Block) -> Block:
+        """The first block of a device that was away, or of another one."""
         lost = self._line.take_missing()
-        where = "device away" if lost >= _GAP_S else ""
         change = SourceChange(self.name, waiting=False)
-        return dataclasses.replace(block, samples=samples, lost=lost if where else 0.0, lost_where=where, change=change)
+        if lost < _GAP_S:
+            return dataclasses.replace(block, lost=0.0, change=change)
+        return dataclasses.replace(block, lost=lost, lost_where=_AWAY, change=change)
 
     def _silence(self, change: SourceChange | None = None) -> Block:
         """Silence up to now."""
