@@ -35,9 +35,9 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path(APP)
 
 
-def log_folder() -> Path:
-    """Where logs go."""
-    return platformdirs.user_log_path(APP)
+def action_log() -> Path:
+    """Where the output of actions goes."""
+    return platformdirs.user_log_path(APP) / "actions.log"
 
 
 def bundled_model() -> Path:

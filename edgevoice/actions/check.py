@@ -6,7 +6,7 @@ import difflib
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from edgevoice.actions import notify
@@ -27,23 +27,30 @@ def check(actions: Sequence[ActionSettings], where: str) -> None:
         ConfigError: one could not; it names its number.
     """
     for number, action in enumerate(actions, 1):
-        place = f"action {number} of {where}"
-        if action.run:
-            _check_program(action.run, place)
-        elif action.webhook:
-            _check_webhook(action, place)
-        else:
-            _check_notify(place)
+        check_one(action, f"action {number} of {where}")
 
 
-def unknown_intents(actions: Sequence[ActionSettings], labels: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What is wrong, and the way out, for each intent that a model does not know; it may be meant for another model."""
-    for number, action in enumerate(actions, 1):
-        if action.intent == ANY or action.intent in labels:
-            continue
-        what = f"Action {number} waits for the intent '{plain(action.intent)}', which this model does not know"
-        nearest = difflib.get_close_matches(action.intent, labels, n=1, cutoff=0.0)
-        yield what, f"The nearest is '{plain(nearest[0])}'" if nearest else "It knows none; choose another --model"
+def check_one(action: ActionSettings, place: str) -> None:
+    """Makes sure that an action could run.
+
+    Raises:
+        ConfigError: it could not; `place` says which it is.
+    """
+    if action.run:
+        _check_program(action.run, place)
+    elif action.webhook:
+        _check_webhook(action, place)
+    else:
+        _check_notify(place)
+
+
+def unknown_intent(action: ActionSettings, labels: Sequence[str]) -> tuple[str, str] | None:
+    """What is wrong, and the way out, of an intent that a model does not know; it may be meant for another model."""
+    if action.intent == ANY or action.intent in labels:
+        return None
+    what = f"waits for the intent '{plain(action.intent)}', which this model does not know"
+    nearest = difflib.get_close_matches(action.intent, labels, n=1, cutoff=0.0)
+    return what, f"The nearest is '{plain(nearest[0])}'" if nearest else "It knows none; choose another --model"
 
 
 def _check_program(argv: tuple[str, ...], place: str) -> None:

@@ -53,9 +53,9 @@ class Programs:
             reader = _Reader(stdout)
             objection = self._watch(process, reader, began + timeout_s, timeout_s)
             self._end(process, reader, ask=bool(objection) and not self._stopped.is_set())
-        seconds, code = time.monotonic() - began, process.returncode
-        error = objection or _failure(code, reader.output)
-        return Outcome(ok=not error, seconds=seconds, code=code, error=error, output=reader.shown)
+        seconds, code = time.monotonic() - began, process.returncode or 0
+        wrong = objection or _failure(code, reader.output)
+        return Outcome(ok=not wrong, seconds=seconds, code=code, error=wrong, output=reader.shown)
 
     def stop(self) -> None:
         """Ends all programs at once, from any thread; those that would start are not."""
@@ -101,7 +101,8 @@ class Programs:
         _kill(process.pid, signal.SIGKILL)
         with self._lock:
             self._groups.discard(process.pid)
-        process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # one of root's, which we may not end
+            process.wait(_MERCY_S)
 
 
 class _Reader:

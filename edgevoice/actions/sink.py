@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from edgevoice.actions.check import unknown_intents
+from edgevoice.actions.check import unknown_intent
 from edgevoice.actions.log import ActionLog
 from edgevoice.actions.outcome import CANCELLED, Outcome
 from edgevoice.actions.perform import Performer, kind, name
@@ -91,15 +91,17 @@ class Actions:
         return said
 
     def _warnings(self, started: StreamStarted) -> Iterator[Event]:
-        for what, remedy in unknown_intents(self._actions, started.labels):
-            if what not in self._warned:  # once, and not for each side of a call
-                self._warned.add(what)
+        for number, action in enumerate(self._actions, 1):
+            unknown = unknown_intent(action, started.labels)
+            if unknown and f"intent {number}" not in self._warned:  # once, and not for each side of a call
+                self._warned.add(f"intent {number}")
+                what, remedy = f"Action {number} {unknown[0]}", unknown[1]
                 yield Failed(channel=started.channel, at=started.at, what=what, recoverable=True, remedy=remedy)
 
     def _begin(self, action: ActionSettings, intent: IntentDetected) -> Iterator[Event]:
-        place = {"channel": intent.channel, "at": intent.at}
         yield ActionStarted(
-            **place,
+            channel=intent.channel,
+            at=intent.at,
             segment=intent.segment,
             name=name(action),
             label=intent.label,

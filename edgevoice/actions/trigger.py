@@ -1,4 +1,4 @@
-"""Which actions an event sets off: label, side, score, once a segment, cooldown. Pure: the clock is that of the audio."""
+"""Which actions an event sets off: by label, side and score, once a segment, cooldowns on the clock of the audio."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ class Trigger:
         held = self._held.get((event.channel, event.segment))
         return held is not None and not held.words
 
-    def _finished(self, event: SpeechEnded | CaptionFinished, text: str) -> Iterator[tuple[ActionSettings, IntentDetected]]:
+    def _finished(
+        self, event: SpeechEnded | CaptionFinished, text: str
+    ) -> Iterator[tuple[ActionSettings, IntentDetected]]:
         """An intent that was announced early is not announced again: now is when the speaker has finished."""
         held = self._held.pop((event.channel, event.segment), None)
         if held:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import os
 import random
+import socket
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from edgevoice import __version__
@@ -21,6 +24,7 @@ from edgevoice.text import plain
 
 if TYPE_CHECKING:
     import aiohttp
+    import aiohttp.abc
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
@@ -52,8 +56,9 @@ def host(url: str) -> str:
     return plain(urlsplit(url).hostname or "")
 
 
-async def _unless(stopping: threading.Event, coroutine: asyncio.coroutines.Coroutine[None, None, Outcome]) -> Outcome | None:
-    task = asyncio.create_task(coroutine)
+async def _unless(stopping: threading.Event, work: Coroutine[Any, Any, Outcome]) -> Outcome | None:
+    """What comes of it; None if it was cut short."""
+    task = asyncio.create_task(work)
     while not task.done():
         if stopping.is_set():
             task.cancel()
@@ -69,7 +74,10 @@ async def _tries(action: ActionSettings, intent: IntentDetected) -> Outcome:
     body = to_json(intent).encode("utf-8", "replace")
     # proxies of the environment are obeyed, as by every other program that calls out
     async with aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=action.timeout_s), trust_env=True, headers=_headers(action, intent, body)
+        connector=aiohttp.TCPConnector(resolver=_resolver()),
+        timeout=aiohttp.ClientTimeout(total=action.timeout_s),
+        headers=_headers(action, intent, body),
+        trust_env=True,
     ) as session:
         pause = _FIRST_PAUSE_S
         for left in range(action.retries, -1, -1):
@@ -100,6 +108,52 @@ async def _once(session: aiohttp.ClientSession, action: ActionSettings, body: by
     except (aiohttp.ClientError, OSError, ValueError) as error:
         reason = plain(str(getattr(error, "strerror", None) or type(error).__name__))
         return Outcome(ok=False, seconds=0.0, error=f"{host(action.webhook)} cannot be reached: {reason}"), 0.0
+
+
+def _resolver() -> aiohttp.abc.AbstractResolver:
+    from aiohttp import abc
+
+    class Resolver(abc.AbstractResolver):
+        """Looks names up in threads that nobody waits for: asyncio's own are joined when the process ends, and a name
+        server that does not answer would hold it up."""
+
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        ) -> list[abc.ResolveResult]:
+            loop = asyncio.get_running_loop()
+            found: asyncio.Future[list[abc.ResolveResult]] = loop.create_future()
+
+            def look_up() -> None:
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    loop.call_soon_threadsafe(_settle, found, _addresses(host, port, family))
+
+            threading.Thread(target=look_up, name="edgevoice-name", daemon=True).start()
+            return await found
+
+        async def close(self) -> None:
+            """Nothing is kept open."""
+
+    return Resolver()
+
+
+def _addresses(host: str, port: int, family: socket.AddressFamily) -> list[Any] | OSError:
+    try:
+        found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+    except OSError as error:
+        return error
+    return [
+        {"hostname": host, "host": address[0], "port": address[1], "family": kind, "proto": proto, "flags": 0}
+        for kind, _, proto, _, address in found
+    ]
+
+
+def _settle(future: asyncio.Future[list[Any]], result: list[Any] | OSError) -> None:
+    if future.done():
+        return
+    if isinstance(result, OSError):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
 
 
 def _headers(action: ActionSettings, intent: IntentDetected, body: bytes) -> dict[str, str]:

@@ -32,6 +32,10 @@ def live(
     hotwords: options.Hotwords = None,
     language_model: options.LanguageModel = None,
     no_format: options.NoFormat = False,
+    serve: options.Serve = None,
+    token: options.Token = None,
+    no_actions: options.NoActions = False,
+    dry_run_actions: options.DryRunActions = False,
     as_json: options.Json = False,
 ) -> None:
     """Caption what is said, as it is said.
@@ -45,20 +49,35 @@ def live(
       edgevoice live --device "USB" --model models/mine
       edgevoice live --hotwords names.txt
       edgevoice live --remote grpc://gpu-server:8001
+      edgevoice live --serve 127.0.0.1:8080
       edgevoice live --input call.wav --fast --json | jq -r 'select(.event == "caption_finished").text'
       arecord -q -f S16_LE -r 16000 -c 1 -t raw | edgevoice live --input -
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
+    from edgevoice.commands.sinks import open_sinks
     from edgevoice.commands.streaming import show
 
     if fast and (input_ is None or input_ == "-"):
         raise UsageError("--fast is for recordings, and this one comes as it is spoken", "Add --input FILE")
     if device is not None and input_ is not None:
         raise UsageError("--device names a microphone, and --input a recording", "Leave one of them out")
-    words = {"hotwords": hotwords, "language_model": language_model}
     settings = options.settings_for(
-        model, intent_model, provider, vad, device, remote, **words, hop=hop, no_format=no_format
+        model,
+        intent_model,
+        provider,
+        vad,
+        device,
+        remote,
+        hotwords=hotwords,
+        language_model=language_model,
+        hop=hop,
+        no_format=no_format,
+        serve=serve,
+        token=token,
+        no_actions=no_actions,
+        dry_run_actions=dry_run_actions,
     )
-    raise typer.Exit(show([_source(input_, settings, fast=fast)], settings, as_json=as_json))
+    source = _source(input_, settings, fast=fast)
+    raise typer.Exit(show([source], settings, as_json=as_json, sinks=open_sinks(settings)))
 
 
 def _source(input_: str | None, settings: Settings, *, fast: bool) -> Source:

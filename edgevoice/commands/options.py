@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,6 +59,16 @@ LanguageModel = Annotated[
 NoFormat = Annotated[
     bool, typer.Option("--no-format", help="Captions as recognised: no capitals, no line breaks at pauses.")
 ]
+Serve = Annotated[
+    str | None,
+    typer.Option("--serve", metavar="HOST:PORT", help="Events and a page of captions for others, over HTTP."),
+]
+Token = Annotated[
+    str | None,
+    typer.Option("--token", metavar="TEXT", help="What readers of --serve must show; or EDGEVOICE_SERVE_TOKEN."),
+]
+NoActions = Annotated[bool, typer.Option("--no-actions", help="Leave out the actions of the settings.")]
+DryRunActions = Annotated[bool, typer.Option("--dry-run-actions", help="Say which actions would run, and run none.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, to be read by a program.")]
 Fast = Annotated[bool, typer.Option("--fast", help="As fast as the machine can, not in real time.")]
 
@@ -74,6 +85,10 @@ def settings_for(
     hotwords: str | None = None,
     language_model: str | None = None,
     no_format: bool = False,
+    serve: str | None = None,
+    token: str | None = None,
+    no_actions: bool = False,
+    dry_run_actions: bool = False,
 ) -> Settings:
     """File, environment and the flags given, as settings. A provider named by a flag means this machine, whatever
     server the file or the environment names.
@@ -97,8 +112,13 @@ def settings_for(
         "captions.format": False if no_format else None,
         "vad.detector": vad,
         "audio.device": device,
+        "serve.address": serve,
+        "serve.token": token,
+        "intent.dry_run_actions": True if dry_run_actions else None,
     }
     settings = load_settings(flags)
+    if no_actions:
+        settings = dataclasses.replace(settings, actions=())
     Segmenter(settings.vad, _LONGEST_FRAME)  # said before a model is loaded, which takes its time
     return settings
 
