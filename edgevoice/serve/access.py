@@ -1,14 +1,14 @@
 """Who may read: captions are private, and any page in a browser can send requests to this machine.
 
-On loopback no token is needed, so that the Host must be this machine's own (against DNS rebinding) and a browser's Origin
-must be the page that we serve. A request that shows the token may come from anywhere.
+On loopback no token is needed, so that the Host must be this machine's own (against DNS rebinding) and a browser's
+Origin must be the page that we serve. A request that shows the token may come from anywhere.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from edgevoice.errors import ConfigError
@@ -16,14 +16,6 @@ from edgevoice.serve.address import Address, is_loopback
 
 SHORTEST_TOKEN = 8
 _SHOW_IT = "Show the token: 'Authorization: Bearer TOKEN', or ?token=TOKEN behind the address."
-
-
-class Asked(Protocol):
-    """What is needed of a request's headers and query."""
-
-    def get(self, key: str, default: str = "") -> str:
-        """A value, or the default."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,7 @@ class Access:
             )
         self._token = token.encode("utf-8", "replace")
 
-    def refusal(self, headers: Asked, query: Asked) -> Refusal | None:
+    def refusal(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Refusal | None:
         """Why a request is refused; None if it is not."""
         if self._token:
             return None if self._shows_token(headers, query) else Refusal(401, _SHOW_IT)
@@ -66,7 +58,7 @@ class Access:
             return Refusal(403, "Pages of other sites may not read captions without a token.")
         return None
 
-    def _shows_token(self, headers: Asked, query: Asked) -> bool:
+    def _shows_token(self, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
         kind, _, shown = headers.get("Authorization", "").partition(" ")
         # a browser can send no header with a WebSocket, and with events neither
         given = shown.strip() if kind.lower() == "bearer" else query.get("token", "")

@@ -20,10 +20,11 @@ from edgevoice.events import Event
 from edgevoice.serve.access import Access
 from edgevoice.serve.address import Address, listen, parse
 from edgevoice.serve.hub import Full, Hub, Reader
-from edgevoice.serve.outbox import Message
+from edgevoice.serve.outbox import WAITING, Message
 
 if TYPE_CHECKING:
     from aiohttp import web
+    from aiohttp.typedefs import Handler
 
 KEEP_ALIVE_S = 15.0
 STALLED_S = 10.0
@@ -57,7 +58,7 @@ class Server:
         MissingExtraError: aiohttp is not installed.
     """
 
-    def __init__(self, settings: ServeSettings, *, waiting: int | None = None) -> None:
+    def __init__(self, settings: ServeSettings, *, waiting: int = WAITING) -> None:
         address = parse(settings.address)
         access = Access(address, settings.token)
         _check_installed()
@@ -66,7 +67,7 @@ class Server:
         """Of the page."""
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
-        self._hub = Hub(self._loop, settings.history_s, **({} if waiting is None else {"waiting": waiting}))
+        self._hub = Hub(self._loop, settings.history_s, waiting)
         self._thread = threading.Thread(target=self._run, args=(listening, access), name="edgevoice-serve", daemon=True)
         self._thread.start()
 
@@ -105,7 +106,7 @@ def application(hub: Hub, access: Access) -> web.Application:
     from aiohttp import web
 
     @web.middleware
-    async def guarded(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         refusal = access.refusal(request.headers, request.query)
         if refusal:
             return _sentence(refusal.status, refusal.reason)
