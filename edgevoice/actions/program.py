@@ -54,7 +54,8 @@ class Programs:
             objection = self._watch(process, reader, began + timeout_s, timeout_s)
             self._end(process, reader, ask=bool(objection) and not self._stopped.is_set())
         seconds, code = time.monotonic() - began, process.returncode or 0
-        wrong = objection or _failure(code, reader.output)
+        killed = self._stopped.is_set() and code == -signal.SIGKILL
+        wrong = objection or (CANCELLED if killed else _failure(code, reader.output))
         return Outcome(ok=not wrong, seconds=seconds, code=code, error=wrong, output=reader.shown)
 
     def stop(self) -> None:

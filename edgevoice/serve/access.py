@@ -53,8 +53,8 @@ class Access:
         host = headers.get("Host", "")
         if not is_loopback(_host(host)):
             return Refusal(421, "This address is not one of this machine's own.")
-        origin = headers.get("Origin", "")
-        if origin and urlsplit(origin).netloc.lower() != host.lower():
+        origin = headers.get("Origin")
+        if origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
             return Refusal(403, "Pages of other sites may not read captions without a token.")
         return None
 
