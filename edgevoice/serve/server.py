@@ -6,6 +6,7 @@ One thread with a loop of its own; the thread that makes events only leaves them
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Iterable
@@ -79,7 +80,8 @@ class Server:
     def close(self) -> Iterable[Event]:
         """Lets readers take in the last events, for a moment."""
         self._hub.end()
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        with contextlib.suppress(RuntimeError):  # the loop is over already
+            self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(CLOSING_S + 1.0)
         return ()
 
@@ -174,6 +176,7 @@ async def _server_sent(request: web.Request, hub: Hub) -> web.StreamResponse:
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
         )
+        response.force_close()  # a connection of its own, which ends with the stream
         await response.prepare(request)
         text = "retry: 1000\n\n"  # milliseconds
         try:
