@@ -16,11 +16,11 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from edgevoice import __version__
 from edgevoice.actions.outcome import CANCELLED, OUTPUT_LIMIT, Outcome
 from edgevoice.config import ActionSettings
 from edgevoice.events import IntentDetected, to_json, wire_name
 from edgevoice.text import plain
+from edgevoice.version import __version__
 
 if TYPE_CHECKING:
     import aiohttp
