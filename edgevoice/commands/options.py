@@ -95,7 +95,7 @@ def settings_for(
 
     Raises:
         ConfigError: one of them is wrong.
-        UsageError: both a provider and a server.
+        UsageError: both a provider and a server; a token, and nothing is served.
     """
     if provider is not None:
         if remote:
@@ -117,6 +117,8 @@ def settings_for(
         "intent.dry_run_actions": True if dry_run_actions else None,
     }
     settings = load_settings(flags)
+    if token is not None and not settings.serve.address:
+        raise UsageError("--token is for the readers of --serve", "Add --serve HOST:PORT")
     if no_actions:
         settings = dataclasses.replace(settings, actions=())
     Segmenter(settings.vad, _LONGEST_FRAME)  # said before a model is loaded, which takes its time
