@@ -81,6 +81,7 @@ def settings_for(
     device: str | None = None,
     remote: str | None = None,
     *,
+    call_device: str | None = None,
     hop: float | None = None,
     hotwords: str | None = None,
     language_model: str | None = None,
@@ -115,6 +116,7 @@ def settings_for(
         "serve.address": serve,
         "serve.token": token,
         "intent.dry_run_actions": True if dry_run_actions else None,
+        "audio.call_device": call_device,
     }
     settings = load_settings(flags)
     if token is not None and not settings.serve.address:
