@@ -58,9 +58,6 @@ TABLE_RANGES: dict[str, tuple[float, float]] = {
     "actions.retries": (0, 20),
 }
 """The same for the numbers in them."""
-ACTION_KINDS = ("run", "webhook", "notify")
-"""What an action can do; each does one of these."""
-_OF_WEBHOOKS = ("retries", "secret", "secret_env")
 
 
 def load_settings(
@@ -176,24 +173,11 @@ def _table(name: str, table: Mapping[str, Any], where: str) -> Any:
     for key, value in table.items():
         _refuse_unknown(key, hints, f"in {where}")
         values[key] = _valid(hints[key], value, f"'{key}' in {where}", TABLE_RANGES.get(f"{name}.{key}"))
-    if name == "actions":
-        _check_action(values, where)
+    needed = [each.name for each in dataclasses.fields(TABLES[name]) if each.default is dataclasses.MISSING]
+    missing = next((key for key in needed if key not in values), None)
+    if missing:
+        raise ConfigError(f"'{missing}' is missing in {where}", f"Write {missing} = and its value")
     return TABLES[name](**values)
-
-
-def _check_action(values: Mapping[str, Any], where: str) -> None:
-    """What one key alone does not tell."""
-    if not values.get("intent"):
-        raise ConfigError(f"'intent' is missing in {where}", 'Name the intent that sets it off, or "*" for any')
-    kinds = [kind for kind in ACTION_KINDS if values.get(kind)]
-    if len(kinds) != 1:
-        what = f"'{kinds[0]}' and '{kinds[1]}' are both in {where}" if kinds else f"Nothing to do is in {where}"
-        raise ConfigError(what, f"Give each action exactly one of: {', '.join(ACTION_KINDS)}")
-    stray = [key for key in _OF_WEBHOOKS if key in values and kinds != ["webhook"]]
-    if stray:
-        raise ConfigError(f"'{stray[0]}' in {where} is for webhooks, and this action has '{kinds[0]}'", "Leave it out")
-    if values.get("secret") and values.get("secret_env"):
-        raise ConfigError(f"'secret' and 'secret_env' are both in {where}", "Leave one of them out")
 
 
 def _means_a_setting(key: str, names: Iterable[str]) -> bool:
@@ -251,7 +235,7 @@ def _valid(annotation: Any, value: Any, where: str, limits: tuple[float, float] 
 
 
 def _argv(value: Any, where: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         remedy = "No shell reads it, so that what was said cannot become a command"
         example = """["program", "argument"]"""
         raise ConfigError(f"{where} is {_shown(value)}, and it must be a list of texts such as {example}", remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import importlib.util
 import os
@@ -15,26 +16,54 @@ from edgevoice.config import ActionSettings
 from edgevoice.errors import ConfigError
 from edgevoice.text import plain
 
+KINDS = ("run", "webhook", "notify")
+"""What an action can do; each does one of these."""
+_OF_WEBHOOKS = ("retries", "secret", "secret_env")
 
-def check(actions: Sequence[ActionSettings], where: str) -> None:
+
+def check(actions: Sequence[ActionSettings], where: str, *, dry_run: bool = False) -> None:
     """Makes sure that every action could run.
 
     Args:
         actions: as they stand in the file of settings.
         where: that file, as it is shown.
+        dry_run: none will; that they make sense is enough.
 
     Raises:
         ConfigError: one could not; it names its number.
     """
     for number, action in enumerate(actions, 1):
-        check_one(action, f"action {number} of {where}")
+        place = f"action {number} of {where}"
+        check_keys(action, place)
+        if not dry_run:
+            check_ready(action, place)
 
 
-def check_one(action: ActionSettings, place: str) -> None:
-    """Makes sure that an action could run.
+def check_keys(action: ActionSettings, place: str) -> None:
+    """Makes sure that the keys of an action go together.
 
     Raises:
-        ConfigError: it could not; `place` says which it is.
+        ConfigError: they do not; `place` says which action it is.
+    """
+    if not action.intent:
+        raise ConfigError(f"'intent' is empty in {place}", 'Name the intent that sets it off, or "*" for any')
+    kinds = [kind for kind in KINDS if getattr(action, kind)]
+    if len(kinds) != 1:
+        what = f"'{kinds[0]}' and '{kinds[1]}' are both in {place}" if kinds else f"Nothing to do is in {place}"
+        raise ConfigError(what, f"Give each action exactly one of: {', '.join(KINDS)}")
+    defaults = {field.name: field.default for field in dataclasses.fields(action)}
+    stray = [key for key in _OF_WEBHOOKS if getattr(action, key) != defaults[key] and not action.webhook]
+    if stray:
+        raise ConfigError(f"'{stray[0]}' in {place} is for webhooks, and this action has '{kinds[0]}'", "Leave it out")
+    if action.secret and action.secret_env:
+        raise ConfigError(f"'secret' and 'secret_env' are both in {place}", "Leave one of them out")
+
+
+def check_ready(action: ActionSettings, place: str) -> None:
+    """Makes sure that what an action needs is there.
+
+    Raises:
+        ConfigError: it is not; `place` says which action it is.
     """
     if action.run:
         _check_program(action.run, place)

@@ -10,8 +10,8 @@ from edgevoice.config import ActionSettings
 from edgevoice.events import CaptionFinished, Event, IntentDetected, SpeechEnded, StreamStarted
 
 ANY = "*"
-SIDES = {"you": ("you", "mic"), "them": ("them", "call")}
-"""Side -> the channels that are its."""
+SIDES = {"you": "mic", "them": "call"}
+"""Side of a call -> its channel."""
 _REMEMBERED = 32
 """Segments of a channel whose actions are known to be done; late finals are few."""
 
@@ -82,6 +82,6 @@ def wants(action: ActionSettings, intent: IntentDetected) -> bool:
     """Whether an action is for this intent, by label, side and score."""
     return (
         action.intent in (ANY, intent.label)
-        and (action.channel == "any" or intent.channel in SIDES[action.channel])
+        and (action.channel == "any" or intent.channel == SIDES[action.channel])
         and intent.score >= action.minimum_score
     )

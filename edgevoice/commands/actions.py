@@ -23,8 +23,6 @@ app = typer.Typer(
     help="Show and try what happens when an intent is announced.",
 )
 
-_CHANNELS = ("you", "them")
-
 
 @app.command("list")
 def list_(model: options.Model = None, as_json: options.Json = False) -> None:
@@ -34,7 +32,7 @@ def list_(model: options.Model = None, as_json: options.Json = False) -> None:
     Example:
       edgevoice actions list
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
-    settings = options.settings_for(model)
+    settings = _settings(model)
     labels = _labels(settings)
     rows = [_row(number, action, labels) for number, action in enumerate(settings.actions, 1)]
     if as_json:
@@ -69,11 +67,11 @@ def try_(
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
     from edgevoice.actions.check import check
     from edgevoice.actions.perform import Performer, name
-    from edgevoice.actions.trigger import wants
+    from edgevoice.actions.trigger import SIDES, wants
 
-    if channel not in (None, *_CHANNELS):
-        raise UsageError(f"--channel is '{plain(str(channel))}'", f"Choose one of: {', '.join(_CHANNELS)}")
-    settings = options.settings_for(model)
+    if channel not in (None, *SIDES):
+        raise UsageError(f"--channel is '{plain(str(channel))}'", f"Choose one of: {', '.join(SIDES)}")
+    settings = _settings(model)
     _refuse_unknown(intent, settings)
     runs = [(action, _made_up(intent, channel or _side(action))) for action in settings.actions]
     runs = [(action, event) for action, event in runs if wants(action, event)]
@@ -93,17 +91,27 @@ def try_(
     raise typer.Exit(int(failed))
 
 
+def _settings(model: str | None) -> Settings:
+    """The settings, with actions whose keys go together."""
+    from edgevoice.actions.check import check
+
+    settings = options.settings_for(model)
+    check(settings.actions, plain(str(config_file())), dry_run=True)
+    return settings
+
+
 def _side(action: ActionSettings) -> str:
-    """A channel that the action takes intents of."""
-    return action.channel if action.channel in _CHANNELS else _CHANNELS[0]
+    """A side that the action takes intents of."""
+    return "you" if action.channel == "any" else action.channel
 
 
-def _made_up(intent: str, channel: str) -> IntentDetected:
+def _made_up(intent: str, side: str) -> IntentDetected:
     """What a detection would look like."""
+    from edgevoice.actions.trigger import SIDES
     from edgevoice.events import IntentDetected
 
     return IntentDetected(
-        channel=channel,
+        channel=SIDES[side],
         at=0.0,
         segment=0,
         label=intent,
@@ -176,10 +184,10 @@ def _what(action: ActionSettings) -> str:
 
 def _problem(action: ActionSettings, labels: Sequence[str]) -> str:
     """What keeps it from running, if anything."""
-    from edgevoice.actions.check import check_one, unknown_intent
+    from edgevoice.actions.check import check_ready, unknown_intent
 
     try:
-        check_one(action, "this action")
+        check_ready(action, "this action")
     except ConfigError as error:
         return f"! {error}"
     unknown = unknown_intent(action, labels)

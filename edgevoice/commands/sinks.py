@@ -26,8 +26,7 @@ def _actions(settings: Settings) -> list[Sink]:
     from edgevoice.text import plain
 
     dry_run = settings.intent.dry_run_actions
-    if not dry_run:
-        check(settings.actions, plain(str(config_file())))
+    check(settings.actions, plain(str(config_file())), dry_run=dry_run)
     at_once = settings.intent.actions_at_once
     return [Actions(settings.actions, at_once=at_once, log=ActionLog(action_log()), dry_run=dry_run)]
 

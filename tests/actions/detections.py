@@ -9,7 +9,7 @@ def detected(
     label: str = "pay",
     segment: int = 0,
     *,
-    channel: str = "them",
+    channel: str = "call",
     score: float = 0.9,
     at: float = 1.0,
     early: bool = False,
@@ -20,17 +20,17 @@ def detected(
     )
 
 
-def finished(segment: int = 0, text: str = "I want to pay\nmy bill", *, channel: str = "them") -> CaptionFinished:
+def finished(segment: int = 0, text: str = "I want to pay\nmy bill", *, channel: str = "call") -> CaptionFinished:
     return CaptionFinished(
         channel=channel, at=2.0, segment=segment, start=0.0, end=2.0, text=text, words=(), latency=0.1
     )
 
 
-def ended(segment: int = 0, *, channel: str = "them") -> SpeechEnded:
+def ended(segment: int = 0, *, channel: str = "call") -> SpeechEnded:
     return SpeechEnded(channel=channel, at=2.0, segment=segment, start=0.0, end=2.0)
 
 
-def started(*labels: str, channel: str = "them") -> StreamStarted:
+def started(*labels: str, channel: str = "call") -> StreamStarted:
     return StreamStarted(
         channel=channel, at=0.0, source="s", sample_rate=16_000, model="m", provider="cpu", labels=labels or ("pay",)
     )

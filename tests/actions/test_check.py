@@ -16,6 +16,12 @@ GOOD = ActionSettings(intent="*", run=("true",))
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({}, "Nothing to do is in action 2 of my.toml. .*exactly one of: run, webhook, notify"),
+        ({"run": ("true",), "webhook": "https://example.org"}, "'run' and 'webhook' are both in action 2"),
+        ({"run": ("true",), "retries": 1}, "'retries' in action 2 of my.toml is for webhooks"),
+        ({"notify": "a", "secret_env": "A"}, "'secret_env' in action 2 of my.toml is for webhooks"),
+        ({"webhook": "https://example.org", "secret": "a", "secret_env": "A"}, "'secret' and 'secret_env' are both"),
+        ({"intent": "", "run": ("true",)}, "'intent' is empty in action 2"),
         ({"run": ("no-such-program",)}, "no program 'no-such-program', which action 2 of my.toml runs"),
         ({"run": ("/etc/passwd",)}, "no program '/etc/passwd'"),
         ({"run": ("",)}, "no program ''"),
@@ -32,7 +38,7 @@ GOOD = ActionSettings(intent="*", run=("true",))
 )
 def test_what_could_not_run_is_named_with_its_number(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        check([GOOD, ActionSettings(intent="pay", **settings)], "my.toml")  # type: ignore[arg-type]
+        check([GOOD, ActionSettings(**({"intent": "pay"} | settings))], "my.toml")  # type: ignore[arg-type]
 
 
 def test_an_address_is_not_shown() -> None:

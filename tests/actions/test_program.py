@@ -56,7 +56,7 @@ class TestWhatItIsTold:
         outcome = sh("env | grep ^EDGEVOICE_ | sort", intent=detected(words="i'd like to", segment=3))
         assert outcome.output.decode().splitlines() == [
             "EDGEVOICE_AT=1.0000",
-            "EDGEVOICE_CHANNEL=them",
+            "EDGEVOICE_CHANNEL=call",
             "EDGEVOICE_INTENT=pay",
             "EDGEVOICE_SCORE=0.9000",
             "EDGEVOICE_SEGMENT=3",

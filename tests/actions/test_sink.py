@@ -115,7 +115,7 @@ def test_no_thread_keeps_the_process(make: Make) -> None:
 
 
 def test_an_intent_that_the_model_does_not_know_is_said_once(make: Make) -> None:
-    stream = [started("play", "stop", channel="you"), started("play", "stop", channel="them")]
+    stream = [started("play", "stop", channel="mic"), started("play", "stop", channel="call")]
     heard = list(delivered(stream, [make("true")]))
     [failed] = of(Failed, heard)
     assert isinstance(failed, Failed)

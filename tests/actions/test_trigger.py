@@ -27,8 +27,7 @@ def set_off(settings: ActionSettings, *events: Event) -> list[tuple[int, float]]
         (action("*"), "mic", True),
         (action("order"), "mic", False),
         (action(channel="you"), "mic", True),
-        (action(channel="you"), "you", True),
-        (action(channel="you"), "them", False),
+        (action(channel="you"), "call", False),
         (action(channel="them"), "call", True),
         (action(channel="them"), "file", False),
         (action(minimum_score=0.9), "mic", True),
@@ -44,7 +43,7 @@ def test_a_segment_sets_an_action_off_once() -> None:
 
 
 def test_segments_of_different_channels_are_different() -> None:
-    assert len(set_off(action(), detected(channel="you"), detected(channel="them"))) == 2
+    assert len(set_off(action(), detected(channel="mic"), detected(channel="call"))) == 2
 
 
 def test_segments_are_counted_anew_with_a_new_stream() -> None:

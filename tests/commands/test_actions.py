@@ -176,7 +176,7 @@ class TestTry:
         result = cli("actions", "test", "greet", "--channel", "you")
         lines = result.stdout.decode().splitlines()
         assert result.returncode == 0
-        assert lines[0] == "from you"
+        assert lines[0] == "from mic"
         assert json.loads(lines[1])["label"] == "greet"
         assert lines[2].startswith("a: ok (exit code 0, 0.")
         both = cli("actions", "test", "greet")

@@ -108,10 +108,10 @@ def test_markup_is_text(browser: webdriver.Chrome, server: Server) -> None:
 
 
 def test_both_sides_of_a_call_are_labelled(browser: webdriver.Chrome, server: Server) -> None:
-    tell(server, started(channel="you"), final(0, "hello", channel="you"))
+    tell(server, started(channel="mic"), final(0, "hello", channel="mic"))
     browser.get(server.url)
     wait(lambda: texts(browser, ".caption") == ["hello"])
-    tell(server, started(channel="them"), final(0, "good morning", channel="them"))
+    tell(server, started(channel="call"), final(0, "good morning", channel="call"))
     wait(lambda: texts(browser, ".caption") == ["you: hello", "them: good morning"])
     browser.get(f"{server.url}?channel=them")
     wait(lambda: texts(browser, ".caption") == ["good morning"])
