@@ -18,10 +18,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from edgevoice import __version__
-from edgevoice.commands import classify, demo, devices, doctor, extensions, live, models, transcribe
+from edgevoice.commands import actions, classify, demo, devices, doctor, extensions, live, models, transcribe
 from edgevoice.commands.output import provide_streams, quiet_stdout, say, unwritable
 from edgevoice.errors import EdgeVoiceError
+from edgevoice.version import __version__
 
 
 class _Group(TyperGroup):
@@ -75,6 +75,7 @@ app.command("transcribe")(transcribe.transcribe)
 app.command("classify")(classify.classify)
 app.command("devices")(devices.devices)
 app.add_typer(models.app, name="models")
+app.add_typer(actions.app, name="actions")
 app.command("doctor")(doctor.doctor)
 extensions.add_to(app)
 

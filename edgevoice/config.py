@@ -101,7 +101,7 @@ class CaptionSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class IntentSettings:
-    """How intents are announced."""
+    """How intents are announced, and acted upon."""
 
     threshold: float = 0.0
     """Raises every label's own threshold to at least this."""
@@ -109,6 +109,54 @@ class IntentSettings:
     """Announce an intent while the speaker still speaks, once its score held for two updates."""
     cooldown_s: float = 0.0
     """The same label is not announced again for this long after it was; 0 for no cooldown."""
+    actions_at_once: int = 4
+    """How many actions may run at once; further ones wait for their turn."""
+    dry_run_actions: bool = False
+    """Say which actions would run, and run none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionSettings:
+    """What happens when an intent is announced: one of `run`, `webhook` and `notify`."""
+
+    intent: str
+    """The label that sets it off; "*" for any."""
+    name: str = ""
+    """What it is called in events, lists and the log; after its program or host when empty."""
+    channel: Literal["any", "you", "them"] = "any"
+    """Whose intents: yours (the microphone's), theirs (what the loudspeaker plays), or anybody's."""
+    minimum_score: float = 0.0
+    """Intents with a lower score do not set it off."""
+    early: bool = True
+    """Act while the speaker still speaks, where the intent is announced early; otherwise when they have finished."""
+    cooldown_s: float = 0.0
+    """It is not set off again for so long, on the clock of the audio."""
+    timeout_s: float = 30.0
+    """A program that takes longer is ended, with all it started; for a webhook, how long one try may take."""
+    run: tuple[str, ...] = ()
+    """A program and its arguments, as they are: no shell reads them, and nothing is filled in."""
+    webhook: str = ""
+    """http:// or https:// address that the event is posted to."""
+    retries: int = 3
+    """How often a post that did not get through is tried again, with growing pauses."""
+    secret: str = field(default="", repr=False)
+    """What posts are signed with (HMAC-SHA256, header X-Hub-Signature-256)."""
+    secret_env: str = ""
+    """The environment variable that holds that secret."""
+    notify: str = ""
+    """Title of a notification on the desktop; its text is what was said."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeSettings:
+    """Events and captions for other programs, over HTTP."""
+
+    address: str = ""
+    """HOST:PORT to serve at; port 0 for one that is free; empty for not at all."""
+    token: str = field(default="", repr=False)
+    """What readers must show; needed where HOST can be reached from other machines."""
+    history_s: float = 300.0
+    """How much of the captions so far a reader who comes later is sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,3 +172,6 @@ class Settings:
     asr: AsrSettings = field(default_factory=AsrSettings)
     captions: CaptionSettings = field(default_factory=CaptionSettings)
     intent: IntentSettings = field(default_factory=IntentSettings)
+    actions: tuple[ActionSettings, ...] = ()
+    """Tables [[actions]] of the file; in the order in which they stand there."""
+    serve: ServeSettings = field(default_factory=ServeSettings)

@@ -12,15 +12,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from edgevoice.config import Settings
+from edgevoice.config import ActionSettings, Settings
 from edgevoice.errors import ConfigError
 from edgevoice.paths import config_file
 from edgevoice.text import plain
 
 PREFIX = "EDGEVOICE_"
-NOT_SETTINGS = frozenset({"EDGEVOICE_CONFIG", "EDGEVOICE_DEBUG"})
+ACTION_VARIABLES = tuple(f"{PREFIX}{name}" for name in ("INTENT", "SCORE", "CHANNEL", "WORDS", "SEGMENT", "AT"))
+"""What the program of an action finds in its environment; it may be edgevoice itself."""
+NOT_SETTINGS = frozenset({"EDGEVOICE_CONFIG", "EDGEVOICE_DEBUG", *ACTION_VARIABLES})
 """Variables with the prefix that are read elsewhere."""
-_FLAGS = {"vad.detector": "--vad", "asr.hop_s": "--hop"}
+_FLAGS = {"vad.detector": "--vad", "asr.hop_s": "--hop", "serve.address": "--serve"}
 """Flags that are not called as the setting behind them."""
 _BOOLEANS = {**dict.fromkeys(("1", "true", "yes", "on"), True), **dict.fromkeys(("0", "false", "no", "off"), False)}
 
@@ -43,8 +45,19 @@ RANGES: dict[str, tuple[float, float]] = {
     "captions.pause_s": (0.1, 60),
     "intent.threshold": (0, 1),
     "intent.cooldown_s": (0, 86400),
+    "intent.actions_at_once": (1, 64),
+    "serve.history_s": (0, 86400),
 }
 """Smallest and largest value of each number; outside of them something breaks."""
+TABLES: dict[str, type] = {"actions": ActionSettings}
+"""Arrays of tables, [[name]], and what each of their tables becomes."""
+TABLE_RANGES: dict[str, tuple[float, float]] = {
+    "actions.minimum_score": (0, 1),
+    "actions.cooldown_s": (0, 86400),
+    "actions.timeout_s": (0.1, 3600),
+    "actions.retries": (0, 20),
+}
+"""The same for the numbers in them."""
 
 
 def load_settings(
@@ -92,7 +105,7 @@ def from_file(file: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{where} cannot be read: {plain(str(error))}", "Correct or remove the file") from None
     known = field_types()
-    values = {}
+    values = {name: _tables(name, tables.pop(name), where) for name in TABLES if name in tables}
     for name, value in _flatten(tables, _sections(known), where):
         _refuse_unknown(name, known, f"in {where}")
         values[name] = _checked(name, value, f"'{name}' in {where}")
@@ -124,6 +137,8 @@ def _fields(owner: type, prefix: str = "") -> Iterable[tuple[str, Any]]:
     hints = typing.get_type_hints(owner)
     for field in dataclasses.fields(owner):
         annotation = hints[field.name]
+        if not prefix and field.name in TABLES:
+            continue
         if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
             yield from _fields(annotation, f"{prefix}{field.name}.")
         else:
@@ -142,6 +157,27 @@ def _flatten(tables: Mapping[str, Any], sections: set[str], where: str) -> Itera
             yield from ((f"{name}.{key}", item) for key, item in value.items())
         else:
             yield name, value
+
+
+def _tables(name: str, tables: Any, where: str) -> tuple[Any, ...]:
+    """The tables of an array, each as the dataclass it is."""
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ConfigError(f"'{name}' in {where} is a list of tables", f"Write [[{name}]] and its settings below it")
+    one = name.removesuffix("s")
+    return tuple(_table(name, table, f"{one} {number} of {where}") for number, table in enumerate(tables, 1))
+
+
+def _table(name: str, table: Mapping[str, Any], where: str) -> Any:
+    hints = typing.get_type_hints(TABLES[name])
+    values = {}
+    for key, value in table.items():
+        _refuse_unknown(key, hints, f"in {where}")
+        values[key] = _valid(hints[key], value, f"'{key}' in {where}", TABLE_RANGES.get(f"{name}.{key}"))
+    needed = [each.name for each in dataclasses.fields(TABLES[name]) if each.default is dataclasses.MISSING]
+    missing = next((key for key in needed if key not in values), None)
+    if missing:
+        raise ConfigError(f"'{missing}' is missing in {where}", f"Write {missing} = and its value")
+    return TABLES[name](**values)
 
 
 def _means_a_setting(key: str, names: Iterable[str]) -> bool:
@@ -176,21 +212,34 @@ def _parsed(name: str, text: str, where: str) -> Any:
 
 
 def _checked(name: str, value: Any, where: str) -> Any:
-    annotation = field_types()[name]
+    return _valid(field_types()[name], value, where, RANGES.get(name))
+
+
+def _valid(annotation: Any, value: Any, where: str, limits: tuple[float, float] | None) -> Any:
     if typing.get_origin(annotation) is Literal:
         if value not in typing.get_args(annotation):
             choices = ", ".join(typing.get_args(annotation))
             raise ConfigError(f"{where} is {_shown(value)}, and it must be one of: {choices}")
         return value
+    if annotation == tuple[str, ...]:
+        return _argv(value, where)
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, annotation) or (isinstance(value, bool) and annotation is not bool):
         raise _wrong_type(where, value, annotation)
-    if name in RANGES:
-        low, high = RANGES[name]
+    if limits:
+        low, high = limits
         if not (math.isfinite(value) and low <= value <= high):
             raise ConfigError(f"{where} is {value:g}, and it must be between {low:g} and {high:g}")
     return value
+
+
+def _argv(value: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        remedy = "No shell reads it, so that what was said cannot become a command"
+        example = """["program", "argument"]"""
+        raise ConfigError(f"{where} is {_shown(value)}, and it must be a list of texts such as {example}", remedy)
+    return tuple(value)
 
 
 def _wrong_type(where: str, value: Any, annotation: Any) -> ConfigError:

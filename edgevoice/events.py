@@ -174,6 +174,37 @@ class IntentRejected(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActionStarted(Event):
+    """An intent set off an action. It runs now, or as soon as one of those running at once is over."""
+
+    segment: int
+    name: str
+    """What the action is called."""
+    label: str
+    """The intent."""
+    kind: str
+    """"run", "webhook" or "notify"."""
+    dry_run: bool
+    """Nothing is run, and no `action_finished` follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionFinished(Event):
+    """A run of an action is over."""
+
+    segment: int
+    name: str
+    label: str
+    ok: bool
+    code: int
+    """Exit code of the program, negative for the signal that ended it; HTTP status; 0 where there is neither."""
+    seconds: float
+    """How long it took."""
+    error: str
+    """What went wrong; its output is in the log of actions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AudioLost(Event):
     """Audio that never reached the engine."""
 
@@ -227,6 +258,8 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     CaptionFinished,
     IntentDetected,
     IntentRejected,
+    ActionStarted,
+    ActionFinished,
     AudioLost,
     SourceChanged,
     PaceChanged,

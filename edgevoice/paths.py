@@ -35,6 +35,11 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path(APP)
 
 
+def action_log() -> Path:
+    """Where the output of actions goes."""
+    return platformdirs.user_log_path(APP) / "actions.log"
+
+
 def bundled_model() -> Path:
     """The model that comes with edgevoice: inside the package once installed, `models/` in a checkout."""
     installed = _PACKAGE / "_bundled" / BUNDLED_NAME

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import typing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edgevoice.config import Settings
-from edgevoice.config_file import RANGES, field_types, load_settings, variable
+from edgevoice.config import ActionSettings, Settings
+from edgevoice.config_file import ACTION_VARIABLES, RANGES, TABLE_RANGES, field_types, load_settings, variable
 from edgevoice.errors import ConfigError
+
+RUN = "[[actions]]\nintent = 'a'\nrun = ['true']"
+HOOK = "[[actions]]\nintent = 'a'\nwebhook = 'https://example.org'"
 
 
 @pytest.fixture
@@ -72,6 +76,17 @@ def test_every_number_has_a_range() -> None:
         ("[intent]\nearly = 'yes'", "must be true or false"),
         ("model = 3", "must be text"),
         ("[vad", "cannot be read"),
+        ("actions = 3", r"'actions' .* is a list of tables\. Write \[\[actions\]\]"),
+        ("[actions]\nintent = 'a'", r"Write \[\[actions\]\]"),
+        ("actions = ['a']", "is a list of tables"),
+        (f"{RUN}\nretry = 1", "no setting 'retry' .in action 1 of .*nearest name is 'retries'"),
+        (f"{RUN}\n{RUN}\ncooldown_s = -1", "'cooldown_s' in action 2 of .* is -1, and it must be between 0 and 86400"),
+        (f"{RUN}\nminimum_score = '1'", "'minimum_score' in action 1 of .* must be a number"),
+        (f"{RUN}\nchannel = 'me'", "'channel' in action 1 of .* must be one of: any, you, them"),
+        (f"{RUN}\nearly = 1", "'early' in action 1 of .* must be true or false"),
+        ("[[actions]]\nnotify = 'a'", "'intent' is missing in action 1 of"),
+        ("[[actions]]\nintent = 'a'\nrun = 'say hello'", r"'run' in action 1 of .* list of texts such as \[\"program"),
+        ("[[actions]]\nintent = 'a'\nrun = ['a', 1]", "must be a list of texts"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -133,3 +148,25 @@ def test_edgevoice_config_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert load_settings(environment={}).asr.threads == 8
     monkeypatch.setenv("EDGEVOICE_CONFIG", str(chosen))
     assert load_settings(environment={}).asr.threads == 9
+
+
+def test_actions_are_tables_in_the_order_of_the_file(tmp_path: Path) -> None:
+    """Each key as it stands there, the others at their defaults; secrets are not shown by accident."""
+    file = tmp_path / "config.toml"
+    file.write_text(f"{RUN}\ncooldown_s = 5\n{HOOK}\nsecret = 'sesame'\n[[actions]]\nintent = '*'\nnotify = 'Hello'\n")
+    first, second, third = load_settings(environment={}, file=file).actions
+    assert first == ActionSettings(intent="a", run=("true",), cooldown_s=5.0)
+    assert (second.webhook, second.secret, second.retries) == ("https://example.org", "sesame", 3)
+    assert (third.intent, third.notify) == ("*", "Hello")
+    assert "sesame" not in repr(second)
+
+
+def test_every_number_of_an_action_has_a_range() -> None:
+    """As for the other settings."""
+    numbers = {name for name, kind in typing.get_type_hints(ActionSettings).items() if kind in (int, float)}
+    assert {f"actions.{name}" for name in numbers} == set(TABLE_RANGES)
+
+
+def test_what_an_action_is_told_is_no_setting(nowhere: Path) -> None:
+    """The program of an action may be edgevoice itself."""
+    assert load_settings(environment=dict.fromkeys(ACTION_VARIABLES, "x"), file=nowhere) == Settings()

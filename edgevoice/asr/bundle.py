@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from edgevoice import __version__
 from edgevoice.asr.extractor import MODULES as EXTRACTORS
 from edgevoice.asr.graph_file import COMPILED, references
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ModelError
+from edgevoice.version import __version__
 
 FORMAT = 2
 """Of the manifest. It grows with every field that comes, goes or changes its meaning; any other format is refused."""

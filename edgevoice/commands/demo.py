@@ -12,6 +12,8 @@ def demo(
     provider: options.Provider = None,
     hop: options.Hop = None,
     no_format: options.NoFormat = False,
+    serve: options.Serve = None,
+    token: options.Token = None,
     as_json: options.Json = False,
 ) -> None:
     """Caption the recorded call that comes along.
@@ -22,17 +24,30 @@ def demo(
     Examples:
       edgevoice demo
       edgevoice demo --json --fast | tail -1
+      edgevoice demo --serve 127.0.0.1:8080
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
     from edgevoice.audio.file import FileSource
     from edgevoice.audio.pacing import PacedSource
     from edgevoice.audio.source import Source
+    from edgevoice.commands.sinks import open_sinks
     from edgevoice.commands.streaming import show
     from edgevoice.paths import sample_call
 
-    # the demo shows the bundled model on this machine, whatever model, server and words the file of settings names
-    own = {"hotwords": "", "language_model": ""}
+    # the demo shows the bundled model on this machine, whatever model, server and words the file of settings names;
+    # nobody called, so that no action runs
     settings = options.settings_for(
-        model="", intent_model="", provider=provider, remote="", **own, hop=hop, no_format=no_format
+        model="",
+        intent_model="",
+        provider=provider,
+        remote="",
+        hotwords="",
+        language_model="",
+        hop=hop,
+        no_format=no_format,
+        serve=serve or "",
+        token=token,
+        no_actions=True,
     )
     recording: Source = FileSource(sample_call())
-    raise typer.Exit(show([recording if fast else PacedSource(recording)], settings, as_json=as_json))
+    source = recording if fast else PacedSource(recording)
+    raise typer.Exit(show([source], settings, as_json=as_json, sinks=open_sinks(settings)))

@@ -46,6 +46,10 @@ def live(
     hotwords: options.Hotwords = None,
     language_model: options.LanguageModel = None,
     no_format: options.NoFormat = False,
+    serve: options.Serve = None,
+    token: options.Token = None,
+    no_actions: options.NoActions = False,
+    dry_run_actions: options.DryRunActions = False,
     as_json: options.Json = False,
 ) -> None:
     """Caption what is said, as it is said.
@@ -60,10 +64,12 @@ def live(
       edgevoice live --call
       edgevoice live --hotwords names.txt
       edgevoice live --remote grpc://gpu-server:8001
+      edgevoice live --serve 127.0.0.1:8080
       edgevoice live --input call.wav --fast --json | jq -r 'select(.event == "caption_finished").text'
       arecord -q -f S16_LE -r 16000 -c 1 -t raw | edgevoice live --input -
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
     from edgevoice.commands.devices import devices
+    from edgevoice.commands.sinks import open_sinks
     from edgevoice.commands.streaming import show
 
     if list_devices:
@@ -77,7 +83,6 @@ def live(
         raise UsageError("--call listens to the microphone and the loudspeaker", "Leave --input out")
     if call_device is not None and not call:
         raise UsageError("--call-device is the other side of a call", "Add --call")
-    words = {"hotwords": hotwords, "language_model": language_model}
     settings = options.settings_for(
         model,
         intent_model,
@@ -85,12 +90,18 @@ def live(
         vad,
         device,
         remote,
-        **words,
+        hotwords=hotwords,
+        language_model=language_model,
         call_device=call_device,
         hop=hop,
         no_format=no_format,
+        serve=serve,
+        token=token,
+        no_actions=no_actions,
+        dry_run_actions=dry_run_actions,
     )
-    raise typer.Exit(show(_sources(input_, settings, call=call, fast=fast), settings, as_json=as_json))
+    sources = _sources(input_, settings, call=call, fast=fast)
+    raise typer.Exit(show(sources, settings, as_json=as_json, sinks=open_sinks(settings)))
 
 
 def _sources(input_: str | None, settings: Settings, *, call: bool, fast: bool) -> Sequence[Source]:

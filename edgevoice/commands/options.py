@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,6 +59,16 @@ LanguageModel = Annotated[
 NoFormat = Annotated[
     bool, typer.Option("--no-format", help="Captions as recognised: no capitals, no line breaks at pauses.")
 ]
+Serve = Annotated[
+    str | None,
+    typer.Option("--serve", metavar="HOST:PORT", help="Events and a page of captions for others, over HTTP."),
+]
+Token = Annotated[
+    str | None,
+    typer.Option("--token", metavar="TEXT", help="What readers of --serve must show; or EDGEVOICE_SERVE_TOKEN."),
+]
+NoActions = Annotated[bool, typer.Option("--no-actions", help="Leave out the actions of the settings.")]
+DryRunActions = Annotated[bool, typer.Option("--dry-run-actions", help="Say which actions would run, and run none.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, to be read by a program.")]
 Fast = Annotated[bool, typer.Option("--fast", help="As fast as the machine can, not in real time.")]
 
@@ -75,13 +86,17 @@ def settings_for(
     hotwords: str | None = None,
     language_model: str | None = None,
     no_format: bool = False,
+    serve: str | None = None,
+    token: str | None = None,
+    no_actions: bool = False,
+    dry_run_actions: bool = False,
 ) -> Settings:
     """File, environment and the flags given, as settings. A provider named by a flag means this machine, whatever
     server the file or the environment names.
 
     Raises:
         ConfigError: one of them is wrong.
-        UsageError: both a provider and a server.
+        UsageError: both a provider and a server; a token, and nothing is served.
     """
     if provider is not None:
         if remote:
@@ -98,9 +113,16 @@ def settings_for(
         "captions.format": False if no_format else None,
         "vad.detector": vad,
         "audio.device": device,
+        "serve.address": serve,
+        "serve.token": token,
+        "intent.dry_run_actions": True if dry_run_actions else None,
         "audio.call_device": call_device,
     }
     settings = load_settings(flags)
+    if token is not None and not settings.serve.address:
+        raise UsageError("--token is for the readers of --serve", "Add --serve HOST:PORT")
+    if no_actions:
+        settings = dataclasses.replace(settings, actions=())
     Segmenter(settings.vad, _LONGEST_FRAME)  # said before a model is loaded, which takes its time
     return settings
 

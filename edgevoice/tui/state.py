@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from enum import Flag, auto
 
 from edgevoice.events import (
+    ActionFinished,
+    ActionStarted,
     AudioLost,
     CaptionFinished,
     CaptionUpdated,
@@ -89,6 +91,7 @@ class ScreenState:
         self._lost: dict[str, float] = {}
         self._behind: dict[str, PaceChanged] = {}
         """Of the channels that cannot keep up."""
+        self._action = ""
         self._waiting: dict[str, Problem] = {}
         """What is said of the channels whose device is away."""
         self._finished: dict[str, int] = {}
@@ -131,6 +134,7 @@ class ScreenState:
             p95=percentile(ordered, 0.95),
             lost=sum(self._lost.values()),
             pace=self._pace(),
+            action=self._action,
         )
 
     @property
@@ -235,6 +239,8 @@ class ScreenState:
                 return self._caption_finished(channel, event)
             case IntentDetected() | IntentRejected():
                 return Change(self._intent_changed(channel, event))
+            case ActionStarted() | ActionFinished():
+                return Change(self._action_changed(event))
             case _:
                 return Change(self._run_changed(channel, event))
 
@@ -260,6 +266,17 @@ class ScreenState:
                 return self.report(Problem(event.what, event.remedy, event.recoverable))
             case _:
                 return Part.NOTHING
+
+    def _action_changed(self, event: ActionStarted | ActionFinished) -> Part:
+        name = short(event.name, 24)
+        if isinstance(event, ActionStarted):
+            self._action = f"{name} (dry run)" if event.dry_run else f"{name}..."
+            return Part.STATUS
+        self._action = f"{name} {'ok' if event.ok else 'failed'}, {finite(event.seconds):.1f} s"
+        if event.ok:
+            return Part.STATUS
+        remedy = f"Try it with 'edgevoice actions test {short(event.label)}'"
+        return self.report(Problem(f"The action {name} failed: {short(event.error, MESSAGE_LENGTH)}", remedy))
 
     def _heard(self, channel: str, event: LevelMeasured | SpeechStarted | SpeechEnded) -> Change:
         if not isinstance(event, LevelMeasured):

@@ -99,6 +99,8 @@ class StatusView:
     """Seconds."""
     pace: str = ""
     """How late captions are and how often they come, while the machine cannot keep up."""
+    action: str = ""
+    """What the latest intent set off, and how that went."""
 
 
 @dataclass(frozen=True, slots=True)

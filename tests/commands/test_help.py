@@ -11,7 +11,7 @@ import pytest
 from edgevoice import __version__
 from tests.command_line import Cli
 
-COMMANDS = ["live", "demo", "transcribe", "classify", "devices", "doctor", "models"]
+COMMANDS = ["live", "demo", "transcribe", "classify", "devices", "doctor", "models", "actions"]
 
 
 class TestHelp:
@@ -48,7 +48,8 @@ class TestHelp:
         """A command line to copy, in each help text."""
         result = cli(command, "--help")
         assert result.returncode == 0
-        below = ("list", "info", "verify", "pull", "rm") if command == "models" else ()
+        groups = {"models": ("list", "info", "verify", "pull", "rm"), "actions": ("list", "test")}
+        below = groups.get(command, ())
         sub = [cli(command, each, "-h").stdout for each in below]
         for text in sub or [result.stdout]:
             assert f"edgevoice {command}" in text.decode().split("Example", 1)[1]

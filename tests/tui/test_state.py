@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from edgevoice.events import AudioLost, Failed, IntentDetected, IntentRejected, LabelScore, PaceChanged
+from edgevoice.events import (
+    ActionFinished,
+    ActionStarted,
+    AudioLost,
+    Failed,
+    IntentDetected,
+    IntentRejected,
+    LabelScore,
+    PaceChanged,
+)
 from edgevoice.tui import state as state_module
 from edgevoice.tui.layout import Shape, column, live_rows
 from edgevoice.tui.levels import LevelTracker
@@ -262,3 +271,29 @@ def test_live_rows_leave_most_of_the_pane_to_the_history() -> None:
         for channels in (1, 2, 3):
             assert 1 <= live_rows(height, channels) <= 5
             assert height < 6 or live_rows(height, channels) * channels <= height / 2
+
+
+class TestActions:
+    """What intents set off: one line, and a message where it failed."""
+
+    begun = ActionStarted(channel=CHANNEL, at=2.0, segment=0, name="o\x1bpen", label="pay", kind="run", dry_run=False)
+
+    @staticmethod
+    def over(*, ok: bool) -> ActionFinished:
+        error = "" if ok else "exit code 2: \x1b[31mno card"
+        given = {"channel": CHANNEL, "at": 2.5, "segment": 0, "name": "open", "label": "pay", "code": 0 if ok else 2}
+        return ActionFinished(**given, ok=ok, seconds=0.25, error=error)  # type: ignore[arg-type]
+
+    def test_the_status_tells_of_the_latest_run(self) -> None:
+        state = fed(self.begun)
+        assert state.status.action == "open..."
+        assert state.apply(self.over(ok=True)).parts & Part.STATUS
+        assert state.status.action == "open ok, 0.2 s"
+        assert state.problem is None
+
+    def test_a_failure_is_a_message_with_the_way_out(self) -> None:
+        problem = fed(self.begun, self.over(ok=False)).problem
+        assert problem
+        assert problem.what == "The action open failed: exit code 2: [31mno card"
+        assert problem.remedy == "Try it with 'edgevoice actions test pay'"
+        assert problem.recoverable

@@ -44,7 +44,7 @@ class HeaderLine(Widget):
 
 
 class StatusBar(Widget):
-    """State, model, provider, latency, pace and lost audio; what matters least goes first where room is short."""
+    """State, model, provider, latency, pace, action, lost audio; what matters least goes first where room is short."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "status--good",
@@ -77,6 +77,8 @@ class StatusBar(Widget):
             facts.append((3, self._fact("latency", f"{view.p50 * 1000:.0f}/{view.p95 * 1000:.0f} ms")))
         if view.pace:
             facts.append((1, Content.styled(f" {view.pace} ", self._look("warning"))))
+        if view.action:
+            facts.append((3, self._fact("action", view.action)))
         lost = f"{view.lost:.1f} s"
         if view.lost > 0:
             facts.append((1, Content.styled(f" ! lost {lost} ", self._look("bad"))))

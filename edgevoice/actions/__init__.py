@@ -1,0 +1,1 @@
+"""What happens when an intent is announced: programs, webhooks and notifications."""
