@@ -107,6 +107,19 @@ class IntentSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SaveSettings:
+    """What is kept of a session."""
+
+    folder: str = ""
+    """Folder in which each session gets its files (.txt, .srt, .vtt, .jsonl), written while it happens; empty to save
+    nothing."""
+    record: bool = False
+    """Keep the audio too, a FLAC file for each channel beside them."""
+    last_lines: str = ""
+    """A file that always holds the last two lines, for OBS and the like; empty for none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All of it."""
 
@@ -119,3 +132,4 @@ class Settings:
     asr: AsrSettings = field(default_factory=AsrSettings)
     captions: CaptionSettings = field(default_factory=CaptionSettings)
     intent: IntentSettings = field(default_factory=IntentSettings)
+    save: SaveSettings = field(default_factory=SaveSettings)

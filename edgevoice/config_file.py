@@ -20,7 +20,7 @@ from edgevoice.text import plain
 PREFIX = "EDGEVOICE_"
 NOT_SETTINGS = frozenset({"EDGEVOICE_CONFIG", "EDGEVOICE_DEBUG"})
 """Variables with the prefix that are read elsewhere."""
-_FLAGS = {"vad.detector": "--vad", "asr.hop_s": "--hop"}
+_FLAGS = {"vad.detector": "--vad", "asr.hop_s": "--hop", "save.folder": "--save"}
 """Flags that are not called as the setting behind them."""
 _BOOLEANS = {**dict.fromkeys(("1", "true", "yes", "on"), True), **dict.fromkeys(("0", "false", "no", "off"), False)}
 

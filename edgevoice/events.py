@@ -203,6 +203,16 @@ class Failed(Event):
     remedy: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered(Event):
+    """Something that had failed works again."""
+
+    what: str
+    """As in the `Failed` event that it answers."""
+    now: str
+    """What is the case now, and what was lost for good, in one sentence."""
+
+
 EVENT_TYPES: tuple[type[Event], ...] = (
     StreamStarted,
     StreamEnded,
@@ -216,7 +226,10 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     AudioLost,
     PaceChanged,
     Failed,
+    Recovered,
 )
+PASSING = (LevelMeasured, CaptionUpdated, PaceChanged)
+"""Events that only matter while they are new; what is kept leaves them out."""
 
 
 def wire_name(event_type: type[Event]) -> str:

@@ -8,32 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from edgevoice.audio.around import Around
 from edgevoice.audio.source import Block, Source
 
 
-class _Around:
-    """What both have of the source inside."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    @property
-    def name(self) -> str:
-        """See `Source.name`."""
-        return self._source.name
-
-    @property
-    def channel(self) -> str:
-        """See `Source.channel`."""
-        return self._source.channel
-
-    @property
-    def sample_rate(self) -> int:
-        """Hertz."""
-        return self._source.sample_rate
-
-
-class PacedSource(_Around):
+class PacedSource(Around):
     """Another source in real time: each block comes when a microphone would have delivered it.
 
     Due times follow from the count of samples, so that they never drift; a reader who is late gets the overdue
@@ -125,7 +104,7 @@ class PacedSource(_Around):
             self._changed.acquire()
 
 
-class PausableSource(_Around):
+class PausableSource(Around):
     """Another source with a pause button that any thread may press.
 
     Args:

@@ -12,6 +12,9 @@ def demo(
     provider: options.Provider = None,
     hop: options.Hop = None,
     no_format: options.NoFormat = False,
+    save: options.Save = None,
+    record: options.Record = False,
+    last_lines: options.LastLines = None,
     as_json: options.Json = False,
 ) -> None:
     """Caption the recorded call that comes along.
@@ -22,17 +25,22 @@ def demo(
     Examples:
       edgevoice demo
       edgevoice demo --json --fast | tail -1
+      edgevoice demo --save calls
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
     from edgevoice.audio.file import FileSource
     from edgevoice.audio.pacing import PacedSource
     from edgevoice.audio.source import Source
+    from edgevoice.commands.sinks import open_sinks
     from edgevoice.commands.streaming import show
     from edgevoice.paths import sample_call
 
     # the demo shows the bundled model on this machine, whatever model, server and words the file of settings names
     own = {"hotwords": "", "language_model": ""}
+    kept = {"save": save, "record": record, "last_lines": last_lines}
     settings = options.settings_for(
-        model="", intent_model="", provider=provider, remote="", **own, hop=hop, no_format=no_format
+        model="", intent_model="", provider=provider, remote="", **own, hop=hop, no_format=no_format, **kept
     )
     recording: Source = FileSource(sample_call())
-    raise typer.Exit(show([recording if fast else PacedSource(recording)], settings, as_json=as_json))
+    raise typer.Exit(
+        show([recording if fast else PacedSource(recording)], settings, as_json=as_json, sinks=open_sinks(settings))
+    )

@@ -32,6 +32,9 @@ def live(
     hotwords: options.Hotwords = None,
     language_model: options.LanguageModel = None,
     no_format: options.NoFormat = False,
+    save: options.Save = None,
+    record: options.Record = False,
+    last_lines: options.LastLines = None,
     as_json: options.Json = False,
 ) -> None:
     """Caption what is said, as it is said.
@@ -44,10 +47,12 @@ def live(
       edgevoice live
       edgevoice live --device "USB" --model models/mine
       edgevoice live --hotwords names.txt
+      edgevoice live --save ~/calls --record
       edgevoice live --remote grpc://gpu-server:8001
       edgevoice live --input call.wav --fast --json | jq -r 'select(.event == "caption_finished").text'
       arecord -q -f S16_LE -r 16000 -c 1 -t raw | edgevoice live --input -
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
+    from edgevoice.commands.sinks import open_sinks
     from edgevoice.commands.streaming import show
 
     if fast and (input_ is None or input_ == "-"):
@@ -55,10 +60,13 @@ def live(
     if device is not None and input_ is not None:
         raise UsageError("--device names a microphone, and --input a recording", "Leave one of them out")
     words = {"hotwords": hotwords, "language_model": language_model}
+    kept = {"save": save, "record": record, "last_lines": last_lines}
     settings = options.settings_for(
-        model, intent_model, provider, vad, device, remote, **words, hop=hop, no_format=no_format
+        model, intent_model, provider, vad, device, remote, **words, hop=hop, no_format=no_format, **kept
     )
-    raise typer.Exit(show([_source(input_, settings, fast=fast)], settings, as_json=as_json))
+    raise typer.Exit(
+        show([_source(input_, settings, fast=fast)], settings, as_json=as_json, sinks=open_sinks(settings))
+    )
 
 
 def _source(input_: str | None, settings: Settings, *, fast: bool) -> Source:

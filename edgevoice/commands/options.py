@@ -58,6 +58,14 @@ LanguageModel = Annotated[
 NoFormat = Annotated[
     bool, typer.Option("--no-format", help="Captions as recognised: no capitals, no line breaks at pauses.")
 ]
+Save = Annotated[
+    str | None, typer.Option("--save", metavar="DIR", help="Save text, subtitles and events in this folder as it goes.")
+]
+Record = Annotated[bool, typer.Option("--record", help="Save the audio there too, as FLAC.")]
+LastLines = Annotated[
+    str | None,
+    typer.Option("--last-lines", metavar="FILE", help="Keep the last two lines in this file, for OBS and the like."),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, to be read by a program.")]
 Fast = Annotated[bool, typer.Option("--fast", help="As fast as the machine can, not in real time.")]
 
@@ -74,6 +82,9 @@ def settings_for(
     hotwords: str | None = None,
     language_model: str | None = None,
     no_format: bool = False,
+    save: str | None = None,
+    record: bool = False,
+    last_lines: str | None = None,
 ) -> Settings:
     """File, environment and the flags given, as settings. A provider named by a flag means this machine, whatever
     server the file or the environment names.
@@ -97,6 +108,9 @@ def settings_for(
         "captions.format": False if no_format else None,
         "vad.detector": vad,
         "audio.device": device,
+        "save.folder": save,
+        "save.record": record or None,
+        "save.last_lines": last_lines,
     }
     settings = load_settings(flags)
     Segmenter(settings.vad, _LONGEST_FRAME)  # said before a model is loaded, which takes its time
