@@ -35,10 +35,18 @@ def demo(
     from edgevoice.paths import sample_call
 
     # the demo shows the bundled model on this machine, whatever model, server and words the file of settings names
-    own = {"hotwords": "", "language_model": ""}
-    kept = {"save": save, "record": record, "last_lines": last_lines}
     settings = options.settings_for(
-        model="", intent_model="", provider=provider, remote="", **own, hop=hop, no_format=no_format, **kept
+        model="",
+        intent_model="",
+        provider=provider,
+        remote="",
+        hop=hop,
+        hotwords="",
+        language_model="",
+        no_format=no_format,
+        save=save,
+        record=record,
+        last_lines=last_lines,
     )
     recording: Source = FileSource(sample_call())
     raise typer.Exit(

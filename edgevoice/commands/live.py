@@ -59,10 +59,20 @@ def live(
         raise UsageError("--fast is for recordings, and this one comes as it is spoken", "Add --input FILE")
     if device is not None and input_ is not None:
         raise UsageError("--device names a microphone, and --input a recording", "Leave one of them out")
-    words = {"hotwords": hotwords, "language_model": language_model}
-    kept = {"save": save, "record": record, "last_lines": last_lines}
     settings = options.settings_for(
-        model, intent_model, provider, vad, device, remote, **words, hop=hop, no_format=no_format, **kept
+        model,
+        intent_model,
+        provider,
+        vad,
+        device,
+        remote,
+        hop=hop,
+        hotwords=hotwords,
+        language_model=language_model,
+        no_format=no_format,
+        save=save,
+        record=record,
+        last_lines=last_lines,
     )
     raise typer.Exit(
         show([_source(input_, settings, fast=fast)], settings, as_json=as_json, sinks=open_sinks(settings))

@@ -61,9 +61,16 @@ def transcribe(
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
     from edgevoice.commands.transcript import rendered, transcript, write_file, written_to
 
-    words = {"hotwords": hotwords, "language_model": language_model}
     settings = options.settings_for(
-        model, intent_model, provider, vad, remote=remote, **words, hop=hop, no_format=no_format
+        model,
+        intent_model,
+        provider,
+        vad,
+        remote=remote,
+        hop=hop,
+        hotwords=hotwords,
+        language_model=language_model,
+        no_format=no_format,
     )
     targets = written_to(files, format_, output, force=force) if output else [None] * len(files)
     acoustic = options.open_model(settings)
