@@ -77,17 +77,17 @@ class Conversation:
         start = self._starts.get((event.channel, event.segment), event.at)
         bisect.insort_right(self.entries, self._shown(Entry(event, start)), key=lambda entry: entry.order)
 
-    def settle(self, keep: int) -> float:
-        """Forgets the oldest entries, down to about `keep`, at a moment at which nobody spoke. Gives that moment in
-        seconds: all that is forgotten was over by then, all that is kept began then or later; 0 if there was none."""
+    def settle(self, keep: int) -> list[Entry]:
+        """Forgets the oldest entries, down to about `keep`, and gives them. They are those of before a moment at which
+        nobody spoke; none if there was no such moment."""
         ends = list(itertools.accumulate((entry.end for entry in self.entries), max))
         for count in range(len(self.entries) - keep, 0, -1):
-            if ends[count - 1] < self.entries[count].start:
-                boundary = self.entries[count].start
-                del self.entries[:count]
+            boundary = self.entries[count].start
+            if ends[count - 1] <= boundary and self.entries[count - 1].start < boundary:
+                settled, self.entries = self.entries[:count], self.entries[count:]
                 self._starts = {segment: start for segment, start in self._starts.items() if start >= boundary}
-                return boundary
-        return 0.0
+                return settled
+        return []
 
     def _heard_of(self, channel: str) -> None:
         before = self._is_labelled

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from edgevoice.errors import EdgeVoiceError
 from edgevoice.events import (
@@ -20,7 +20,7 @@ from edgevoice.events import (
     to_json,
 )
 from edgevoice.session import EVENTS, Session, new_file
-from edgevoice.sinks.conversation import Block, Conversation, Entry, milliseconds
+from edgevoice.sinks.conversation import Block, Conversation, Entry
 from edgevoice.sinks.growing import GrowingFile
 from edgevoice.sinks.subtitles import VTT_HEAD, srt_blocks, vtt_blocks
 from edgevoice.sinks.text import text_blocks
@@ -74,7 +74,7 @@ class SessionFiles:
 
     def close(self) -> Iterable[Event]:
         """Saves what waits, and says what never was."""
-        said = list(self._save(texts=True)) if self._last.channel else []
+        said = self._save(texts=True) if self._last.channel else []
         for file in (self._events, *self._texts):
             with contextlib.suppress(OSError):  # what could not be written was said
                 file.close()
@@ -85,16 +85,17 @@ class SessionFiles:
             said.append(self._said(what, "They are in no file; what was said before them is"))
         return said
 
-    def _save(self, *, texts: bool) -> Iterator[Event]:
+    def _save(self, *, texts: bool) -> list[Event]:
         failure = self._written(texts=texts)
-        if failure is None:
-            if self._failed:
-                yield self._recovered(self._failed)
-            self._failed, self._waiting, self._missing = None, 0, 0
-            self._settle()
-        elif not self._failed:
+        if failure and self._failed:
+            return []
+        if failure:
             self._failed = self._said(*failure)
-            yield self._failed
+            return [self._failed]
+        said = [self._recovered(self._failed)] if self._failed else []
+        self._failed, self._waiting, self._missing = None, 0, 0
+        self._settle()
+        return [*said]
 
     def _written(self, *, texts: bool) -> tuple[str, str] | None:
         """Brings the files up to date; gives what is to be said of the first that could not be, and the way out."""
@@ -127,9 +128,9 @@ class SessionFiles:
 
     def _settle(self) -> None:
         if len(self._conversation.entries) > SETTLED_FROM:
-            boundary = milliseconds(self._conversation.settle(SETTLED_FROM // 2))
+            settled = self._conversation.settle(SETTLED_FROM // 2)
             for text in self._texts:
-                text.settle(boundary)
+                text.settle(settled)
 
 
 def _finals(count: int) -> str:
@@ -185,7 +186,6 @@ class _TextFile:
         self.kind = kind
         self._make, self._head = blocks, head.encode()
         self._file: GrowingFile | None = None
-        self._blocks: list[Block] = []
         self._before = 0
 
     def write(self, session: Session, entries: Sequence[Entry]) -> None:
@@ -198,15 +198,13 @@ class _TextFile:
             self._file = GrowingFile(new_file(session.file(self.kind)), self._head)
         blocks = self._make(entries, self._before)
         self._file.put([block.text.encode("utf-8", "replace") for block in blocks])
-        self._blocks = blocks
 
-    def settle(self, boundary: int) -> None:
-        """What begins before that millisecond will not change any more."""
-        count = sum(block.start < boundary for block in self._blocks)
+    def settle(self, entries: Sequence[Entry]) -> None:
+        """These, the oldest, will not change any more."""
+        count = len(self._make(entries, 0))
         if self._file:
             self._file.settle(count)
         self._before += count
-        del self._blocks[:count]
 
     def close(self) -> None:
         """Closes the file.
