@@ -51,7 +51,7 @@ def list_devices() -> list[Device]:
     Raises:
         PortAudioMissingError: the library is not installed.
     """
-    sounddevice = _sounddevice()
+    sounddevice = load_sounddevice()
     hosts = sounddevice.query_hostapis()
     default = _default_index(sounddevice)
     return [
@@ -152,7 +152,7 @@ class Microphone:
 
     def _keep_open(self, inbox: _Inbox) -> None:
         """Opens the device, and closes it when the reader has left."""
-        sounddevice = _sounddevice()
+        sounddevice = load_sounddevice()
         try:
             stream = self._open(sounddevice, inbox)
             # NB: never `stop()`, which the context manager of the stream calls too: it hangs for ever when the device
@@ -280,7 +280,7 @@ class _Inbox:
         self.wake.set()
 
 
-def _sounddevice() -> Any:
+def load_sounddevice() -> Any:
     """The library. Loading it asks the sound server for its devices, which may take for ever.
 
     Raises:

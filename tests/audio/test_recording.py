@@ -98,7 +98,8 @@ def test_a_killed_process_leaves_a_file_that_every_reader_takes(tmp_path: Path) 
     file = tmp_path / "a.flac"
     code = (
         "import sys, os, numpy as np; from pathlib import Path; from edgevoice.audio.recording import FlacFile\n"
-        "noise = np.random.default_rng(0).integers(-20_000, 20_000, 32_000, np.int16); file = FlacFile(Path(sys.argv[1]))\n"
+        "noise = np.random.default_rng(0).integers(-20_000, 20_000, 32_000, np.int16)\n"
+        "file = FlacFile(Path(sys.argv[1]))\n"
         "for at in range(0, 32_000, 320): file.write(noise[at : at + 320].astype(np.float32) / 32768)\n"
         "os.kill(os.getpid(), 9)"
     )
