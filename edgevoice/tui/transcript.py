@@ -247,8 +247,9 @@ class TranscriptApp(App[int]):
 
     def _mark(self, index: int | None) -> None:
         before, self._marked = self._marked, index
-        for each in {before, index} - {None}:
-            self._list.replace_option_prompt_at_index(each, self._prompt(each, marked=each == index))
+        for each in (before, index):
+            if each is not None:
+                self._list.replace_option_prompt_at_index(each, self._prompt(each, marked=each == index))
 
     def _play(self, index: int) -> None:
         try:
