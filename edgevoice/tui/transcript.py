@@ -70,7 +70,7 @@ class RecordingPlayer(Protocol):
 class Lines(OptionList):
     """The transcript, a cursor on one of its lines."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select", "Play from here")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select", "Play")]
 
 
 class TranscriptApp(App[int]):
@@ -81,7 +81,7 @@ class TranscriptApp(App[int]):
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (40, "-normal")]  # noqa: RUF012 - Textual declares it without ClassVar
     VERTICAL_BREAKPOINTS = [(0, "-short"), (10, "-high")]  # noqa: RUF012 - the same
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "play_or_stop", "Play, stop"),
+        Binding("space", "play_or_stop", "Stop"),
         Binding("slash", "search", "Search", key_display="/"),
         Binding("n", "next", "Next"),
         Binding("N,shift+n", "previous", "Previous", key_display="N"),
@@ -258,7 +258,9 @@ class TranscriptApp(App[int]):
             self._tell(str(error))
 
     def _follow(self) -> None:
-        """Moves along with what is heard."""
+        """Moves along with what is heard; a last time while the screen is being taken down."""
+        if not self.query("#said"):
+            return
         position = self._player.position
         if position is None:
             if self._player.problem:

@@ -78,6 +78,7 @@ class TestReplay:
             shown = read_until(controller, b"three", 60)
             assert b"one one one" in shown
             os.write(controller, b"q")
+            read_until(controller, b"\x1b[?1049l", 60)
             assert process.wait(timeout=60) == 0
 
 
@@ -133,10 +134,14 @@ class TestSessions:
     def test_one_is_opened_on_the_screen(self, cli: Cli, folder: Path, saved: Path) -> None:
         """Its lines are there; Enter says why nothing is heard on a machine without loudspeakers."""
         with terminal(columns=100, lines=30) as (controller, inner):
+            cli.extra |= {"PULSE_SERVER": "unix:/nowhere"}
             process = cli.in_terminal(inner, "sessions", "open", saved.stem, "--in", folder)
             shown = read_until(controller, b"three", 60)
             assert b"one one one" in shown
+            os.write(controller, b"\r")
+            assert b"loudspeaker" in read_until(controller, b"loudspeaker", 60)
             os.write(controller, b"q")
+            read_until(controller, b"\x1b[?1049l", 60)
             assert process.wait(timeout=60) == 0
 
     def test_one_that_is_not_there(self, cli: Cli, folder: Path) -> None:

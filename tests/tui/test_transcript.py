@@ -62,7 +62,7 @@ async def test_the_lines_are_there_with_their_times_and_plain() -> None:
     assert "00:01    intent: card_lost (91 %)" in text
     assert "01:05    you: the blue one [/ [31m" in text
     assert "\x1b" not in text
-    for key in ("Play from here", "Search", "Quit"):
+    for key in ("Play", "Stop", "Search", "Next", "Previous", "Theme", "Quit"):
         assert key in text
 
 
