@@ -8,8 +8,29 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from edgevoice.audio.around import Around
 from edgevoice.audio.source import Block, Source
+
+
+class Around:
+    """What sources around another one have of it."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def name(self) -> str:
+        """See `Source.name`."""
+        return self._source.name
+
+    @property
+    def channel(self) -> str:
+        """See `Source.channel`."""
+        return self._source.channel
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz."""
+        return self._source.sample_rate
 
 
 class PacedSource(Around):

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 
 from edgevoice.audio.decode import mono, reason
-from edgevoice.audio.microphone import load_sounddevice
+from edgevoice.audio.portaudio import load_sounddevice, open_streams
 from edgevoice.audio.source import Samples
 from edgevoice.errors import AudioError, EdgeVoiceError
 from edgevoice.text import plain
@@ -88,6 +88,10 @@ class _Playback:
         for sound in sounds:
             sound.seek(min(round(self._at * rate), sound.frames))
         library = load_sounddevice()
+        with open_streams.one():
+            self._through(library, sounds, rate)
+
+    def _through(self, library: Any, sounds: list[soundfile.SoundFile], rate: int) -> None:
         try:
             stream = library.OutputStream(samplerate=rate, channels=1, dtype="float32")
         except (library.PortAudioError, ValueError) as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from edgevoice.audio.around import Around
+from edgevoice.audio.pacing import Around
 from edgevoice.audio.resample import Resampler, clean
 from edgevoice.audio.source import Block, Samples, Source
 from edgevoice.config import SAMPLE_RATE
@@ -63,7 +62,6 @@ class _RecordedSource(Around):
         self._resampler: Resampler | None = None
         self._file: FlacFile | None = None
         self._path = Path()
-        self._closing = threading.Lock()
 
     def blocks(self) -> Iterator[Block]:
         """The blocks of the inner source, each kept before it is let through."""
@@ -74,6 +72,10 @@ class _RecordedSource(Around):
                 yield block
         finally:
             self._end()
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        self._source.close()
 
     def _begin(self) -> None:
         try:

@@ -78,6 +78,7 @@ def settings_for(
     device: str | None = None,
     remote: str | None = None,
     *,
+    call_device: str | None = None,
     hop: float | None = None,
     hotwords: str | None = None,
     language_model: str | None = None,
@@ -111,6 +112,7 @@ def settings_for(
         "save.folder": save,
         "save.record": record or None,
         "save.last_lines": last_lines,
+        "audio.call_device": call_device,
     }
     settings = load_settings(flags)
     Segmenter(settings.vad, _LONGEST_FRAME)  # said before a model is loaded, which takes its time

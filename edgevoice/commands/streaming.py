@@ -13,7 +13,7 @@ from edgevoice.commands.options import open_model, open_pipeline
 from edgevoice.commands.output import full_disk_explained, has_screen, say
 from edgevoice.config import Settings
 from edgevoice.errors import EdgeVoiceError
-from edgevoice.events import Event, Failed, PaceChanged, Recovered
+from edgevoice.events import Event, Failed, PaceChanged, Recovered, SourceChanged
 from edgevoice.sinks.delivery import Sink, delivered
 from edgevoice.sinks.jsonl import JsonLines
 
@@ -64,11 +64,9 @@ def show(sources: Sequence[Source], settings: Settings, *, as_json: bool, sinks:
 
 
 def _heard(sources: Sequence[Source], sinks: Sequence[Sink]) -> list[Source]:
-    """The sources as the pipelines hear them, with the sinks that listen closest to these, so that a position in a
+    """The sources as the pipelines hear them: sinks that listen stand closest to these, so that a position in a
     recording is one in the events."""
-    from edgevoice.audio.filling import FilledSource
-
-    heard: list[Source] = [FilledSource(source) for source in sources]
+    heard = list(sources)
     for sink in sinks:
         if isinstance(sink, HearsAudio):
             heard = [sink.recorded(source) for source in heard]
@@ -132,6 +130,8 @@ def write_events(run: Run) -> int:
                 failed = failed or not event.recoverable
             if isinstance(event, Recovered):
                 say(str(EdgeVoiceError(event.now)))
+            if isinstance(event, SourceChanged):
+                say(str(EdgeVoiceError(event.what, event.remedy)) if event.waiting else f"Listening to {event.source}.")
             if isinstance(event, PaceChanged):
                 pace.write(event)
     return 128 + caught[0] if caught else int(failed)

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from edgevoice.audio.file import FileSource
-from edgevoice.audio.filling import FilledSource
+from edgevoice.audio.lasting import LastingSource
 from edgevoice.audio.recording import FlacFile, Recorder
 from edgevoice.audio.source import Block, Samples, Source
 from edgevoice.events import Event, Failed
@@ -74,13 +74,12 @@ def test_another_rate_keeps_its_time(tmp_path: Path) -> None:
     assert np.argmax(np.abs(kept)) == pytest.approx(16_000, abs=1)
 
 
-def test_lost_audio_is_silence_in_its_place_and_told_once(tmp_path: Path) -> None:
+def test_lost_audio_is_silence_in_its_place(tmp_path: Path) -> None:
+    """As in the events, whose clock goes on too."""
     blocks = cut(floats(NOISE[:640]))
-    blocks[1] = Block(blocks[1].samples, lost=2.5, lost_where="queue full")
-    source = Recorder(lambda _: tmp_path / "a.flac").recorded(FilledSource(Blocks(blocks)))
-    heard = list(source.blocks())
-    assert [(block.lost, block.lost_where) for block in heard if block.lost] == [(2.5, "queue full")]
-    assert len(heard[1].samples) == 0, "the loss is told at the position at which it began"
+    blocks[1] = Block(blocks[1].samples, arrived=blocks[1].arrived, lost=2.5, lost_where="queue full")
+    lasting = LastingSource(lambda _wanted, _again: Blocks(blocks))
+    heard = list(Recorder(lambda _: tmp_path / "a.flac").recorded(lasting).blocks())
     samples = np.concatenate([block.samples for block in heard])
     assert np.array_equal(samples, floats(np.concatenate([NOISE[:320], np.zeros(40_000, np.int16), NOISE[320:640]])))
     kept, _ = soundfile.read(tmp_path / "a.flac", dtype="int16")
