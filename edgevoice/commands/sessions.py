@@ -101,17 +101,20 @@ def _folder(named: str) -> Path:
 
 
 def _lines(events: list[Any]) -> list[TranscriptLine]:
-    from edgevoice.events import CaptionFinished
-    from edgevoice.sinks.conversation import Conversation, intent_note
+    from edgevoice.events import IntentDetected
+    from edgevoice.sinks.conversation import Conversation
     from edgevoice.tui.transcript import TranscriptLine
 
-    lines = []
-    for entry in Conversation.of(events).entries:
-        said = isinstance(entry.event, CaptionFinished)
-        text = entry.event.text if isinstance(entry.event, CaptionFinished) else intent_note(entry.event)
-        if text.strip():
-            lines.append(TranscriptLine(start=entry.start, speaker=entry.speaker, text=text, is_note=not said))
-    return lines
+    return [
+        TranscriptLine(
+            start=entry.start,
+            speaker=entry.speaker,
+            text=" ".join(entry.lines),
+            is_note=isinstance(entry.event, IntentDetected),
+        )
+        for entry in Conversation.of(events).entries
+        if entry.lines
+    ]
 
 
 def _row(session: SavedSession) -> str:

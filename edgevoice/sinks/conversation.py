@@ -22,8 +22,10 @@ class Entry:
     """Seconds: where the words begin; of an intent, where its segment does, so that it stays with its words."""
     speaker: str = ""
     """Whose words, where that is said."""
+    lines: tuple[str, ...] = ()
+    """What is written of it, safe to show."""
     phrases: tuple[Phrase, ...] = ()
-    """The words of a final as they are shown."""
+    """The words of a final as subtitles."""
 
     @property
     def end(self) -> float:
@@ -102,13 +104,14 @@ class Conversation:
     def _shown(self, entry: Entry) -> Entry:
         event = entry.event
         name = speaker(event.channel) if self._is_labelled else ""
-        said = phrases(event, name) if isinstance(event, CaptionFinished) else ()
-        return replace(entry, speaker=name, phrases=said)
+        if isinstance(event, IntentDetected):
+            return replace(entry, speaker=name, lines=(intent_note(event),))
+        lines = (plain(line).strip() for line in event.text.splitlines())
+        return replace(entry, speaker=name, lines=tuple(line for line in lines if line), phrases=phrases(event, name))
 
 
-def intent_note(event: CaptionFinished | IntentDetected) -> str:
+def intent_note(event: IntentDetected) -> str:
     """An intent in a few words."""
-    assert isinstance(event, IntentDetected)
     label = plain(event.label).strip()
     return f"intent: {label} ({round(event.score * 100)} %{', early' if event.early else ''})"
 

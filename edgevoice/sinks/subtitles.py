@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from edgevoice.events import Event, IntentDetected
-from edgevoice.sinks.conversation import Block, Conversation, Entry, intent_note, milliseconds
+from edgevoice.sinks.conversation import Block, Conversation, Entry, milliseconds
 from edgevoice.sinks.line_breaks import LINE_CHARACTERS, LINES, LONGEST_S, Phrase
 
 __all__ = ["LINES", "LINE_CHARACTERS", "LONGEST_S", "Cue", "cues", "srt_blocks", "to_srt", "to_vtt", "vtt_blocks"]
@@ -72,7 +72,7 @@ def vtt_blocks(entries: Sequence[Entry]) -> list[Block]:
         for cue in _timed(entries)
     ]
     notes = [
-        Block(milliseconds(entry.start), f"NOTE {_for_vtt([intent_note(entry.event)])}\n\n")
+        Block(milliseconds(entry.start), f"NOTE {_for_vtt(entry.lines)}\n\n")
         for entry in entries
         if isinstance(entry.event, IntentDetected)
     ]

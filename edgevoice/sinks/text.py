@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edgevoice.events import CaptionFinished, Event
-from edgevoice.sinks.conversation import Block, Conversation, Entry, intent_note, milliseconds
-from edgevoice.text import plain
+from edgevoice.events import Event, IntentDetected
+from edgevoice.sinks.conversation import Block, Conversation, Entry, milliseconds
 
 
 def to_text(heard: Iterable[Event], *, labelled: bool | None = None) -> str:
@@ -27,7 +26,5 @@ def text_blocks(entries: Sequence[Entry]) -> list[Block]:
 
 def _lines(entry: Entry) -> str:
     prefix = f"{entry.speaker}: " if entry.speaker else ""
-    if not isinstance(entry.event, CaptionFinished):
-        return f"[{prefix}{intent_note(entry.event)}]\n"
-    lines = (plain(line).strip() for line in entry.event.text.splitlines())
-    return "".join(f"{prefix}{line}\n" for line in lines if line)
+    is_intent = isinstance(entry.event, IntentDetected)
+    return "".join(f"[{prefix}{line}]\n" if is_intent else f"{prefix}{line}\n" for line in entry.lines)
