@@ -17,6 +17,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 4.0
 """Between two tries to open a device that is away; each wait is twice the one before."""
 _SLICE_S = 0.1
 _GAP_S = 0.05
+_AWAY = "device away"
 _GOES_ON = "Captions go on when it is back; another microphone can be chosen meanwhile"
 
 Opener = Callable[[str, bool], Source]
@@ -57,6 +58,8 @@ class LastingSource:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._chosen = threading.Event()
+        self._wait = 0.0
+        """Before the next try to open the device."""
         self._line = _TimeLine(self.sample_rate, beginning or Beginning())
 
     @property
@@ -82,8 +85,10 @@ class LastingSource:
             failure: AudioError | None = None
             try:
                 for block in self._delivered():
-                    yield self._placed(block, away=away)
-                    away = False
+                    if away:
+                        yield self._silence_before(block)
+                    yield self._placed(self._back(block) if away else block)
+                    away, self._wait = False, 0.0
             except AudioError as error:
                 if not self._line.begun:
                     raise
@@ -95,7 +100,7 @@ class LastingSource:
             away = True
             yield from self._reopened()
         if away:
-            yield dataclasses.replace(self._silence(), lost=self._line.take_missing(), lost_where="device away")
+            yield dataclasses.replace(self._silence(), lost=self._line.take_missing(), lost_where=_AWAY)
 
     def close(self) -> None:
         """Ends `blocks` after what was heard until now."""
@@ -113,20 +118,25 @@ class LastingSource:
         if len(rest):
             yield Block(rest, arrived=self._clock())
 
-    def _placed(self, block: Block, *, away: bool) -> Block:
-        """A block where the clock says it belongs, behind silence if something is missing before it."""
-        if not away:
-            missing = self._line.begin(len(block.samples), block.arrived) + round(block.lost * self.sample_rate)
-            self._line.add(len(block.samples) + missing)
-            return dataclasses.replace(block, samples=_after_silence(missing, block.samples)) if missing else block
-        missing = self._line.missing(block.arrived) - len(block.samples)
-        samples = _after_silence(max(0, missing), block.samples)
-        self._line.fill(max(0, missing))
-        self._line.add(len(block.samples))
+    def _placed(self, block: Block) -> Block:
+        """A block behind silence in place of what its device lost, or of what others of the same time had before."""
+        missing = self._line.begin(len(block.samples), block.arrived)
+        missing += round(block.lost * self.sample_rate) if block.lost_where != _AWAY else 0
+        self._line.add(len(block.samples) + missing)
+        return dataclasses.replace(block, samples=_after_silence(missing, block.samples)) if missing else block
+
+    def _silence_before(self, block: Block) -> Block:
+        missing = max(0, self._line.missing(block.arrived) - len(block.samples))
+        self._line.fill(missing)
+        return Block(np.zeros(missing, dtype=np.float32), arrived=block.arrived)
+
+    def _back(self, block: Block) -> Block:
+        """The first block of a device that was away, or of another one."""
         lost = self._line.take_missing()
-        where = "device away" if lost >= _GAP_S else ""
         change = SourceChange(self.name, waiting=False)
-        return dataclasses.replace(block, samples=samples, lost=lost if where else 0.0, lost_where=where, change=change)
+        if lost < _GAP_S:
+            return dataclasses.replace(block, lost=0.0, change=change)
+        return dataclasses.replace(block, lost=lost, lost_where=_AWAY, change=change)
 
     def _silence(self, change: SourceChange | None = None) -> Block:
         """Silence up to now."""
@@ -137,13 +147,13 @@ class LastingSource:
 
     def _reopened(self) -> Iterator[Block]:
         """Silence in real time until the device can be opened again, another one can, or nobody wants it any more."""
-        wait = 0.0
         while not self._closed.is_set():
-            end = self._clock() + wait
+            yield self._silence()
+            end = self._clock() + self._wait
             while self._clock() < end and not self._closed.is_set() and not self._chosen.is_set():
                 self._closed.wait(_SLICE_S)
                 yield self._silence()
-            wait = min(LONGEST_WAIT_S, max(FIRST_WAIT_S, 2 * wait))
+            self._wait = min(LONGEST_WAIT_S, max(FIRST_WAIT_S, 2 * self._wait))
             if self._try_to_open():
                 return
 
