@@ -18,7 +18,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from edgevoice.commands import actions, classify, demo, devices, doctor, extensions, live, models, transcribe
+from edgevoice.commands import (
+    actions,
+    classify,
+    demo,
+    devices,
+    doctor,
+    extensions,
+    live,
+    models,
+    replay,
+    sessions,
+    transcribe,
+)
 from edgevoice.commands.output import provide_streams, quiet_stdout, say, unwritable
 from edgevoice.errors import EdgeVoiceError
 from edgevoice.version import __version__
@@ -72,6 +84,8 @@ def edgevoice(
 app.command("live")(live.live)
 app.command("demo")(demo.demo)
 app.command("transcribe")(transcribe.transcribe)
+app.command("replay")(replay.replay)
+app.add_typer(sessions.app, name="sessions")
 app.command("classify")(classify.classify)
 app.command("devices")(devices.devices)
 app.add_typer(models.app, name="models")

@@ -160,6 +160,19 @@ class ServeSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SaveSettings:
+    """What is kept of a session."""
+
+    folder: str = ""
+    """Folder in which each session gets its files (.txt, .srt, .vtt, .jsonl), written while it happens; empty to save
+    nothing."""
+    record: bool = False
+    """Keep the audio too, a FLAC file for each channel beside them."""
+    last_lines: str = ""
+    """A file that always holds the last two lines, for OBS and the like; empty for none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All of it."""
 
@@ -175,3 +188,4 @@ class Settings:
     actions: tuple[ActionSettings, ...] = ()
     """Tables [[actions]] of the file; in the order in which they stand there."""
     serve: ServeSettings = field(default_factory=ServeSettings)
+    save: SaveSettings = field(default_factory=SaveSettings)

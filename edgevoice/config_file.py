@@ -22,7 +22,7 @@ ACTION_VARIABLES = tuple(f"{PREFIX}{name}" for name in ("INTENT", "SCORE", "CHAN
 """What the program of an action finds in its environment; it may be edgevoice itself."""
 NOT_SETTINGS = frozenset({"EDGEVOICE_CONFIG", "EDGEVOICE_DEBUG", *ACTION_VARIABLES})
 """Variables with the prefix that are read elsewhere."""
-_FLAGS = {"vad.detector": "--vad", "asr.hop_s": "--hop", "serve.address": "--serve"}
+_FLAGS = {"vad.detector": "--vad", "asr.hop_s": "--hop", "serve.address": "--serve", "save.folder": "--save"}
 """Flags that are not called as the setting behind them."""
 _BOOLEANS = {**dict.fromkeys(("1", "true", "yes", "on"), True), **dict.fromkeys(("0", "false", "no", "off"), False)}
 

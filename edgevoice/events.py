@@ -248,6 +248,16 @@ class Failed(Event):
     remedy: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered(Event):
+    """Something that had failed works again."""
+
+    what: str
+    """As in the `Failed` event that it answers."""
+    now: str
+    """What is the case now, and what was lost for good, in one sentence."""
+
+
 EVENT_TYPES: tuple[type[Event], ...] = (
     StreamStarted,
     StreamEnded,
@@ -264,7 +274,10 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     SourceChanged,
     PaceChanged,
     Failed,
+    Recovered,
 )
+PASSING = (LevelMeasured, CaptionUpdated, PaceChanged)
+"""Events that only matter while they are new; what is kept leaves them out."""
 
 
 def wire_name(event_type: type[Event]) -> str:
@@ -285,8 +298,12 @@ def to_json(event: Event) -> str:
     return json.dumps(to_dict(event), ensure_ascii=False, separators=(",", ":"))
 
 
-def from_dict(data: dict[str, Any]) -> Event:
+def from_dict(data: dict[str, Any], *, later: bool = False) -> Event:
     """The event that `to_dict` made.
+
+    Args:
+        data: the event.
+        later: take one of a later version, which may have fields that this one does not know.
 
     Raises:
         ValueError: the name is unknown or the fields do not fit it.
@@ -295,22 +312,26 @@ def from_dict(data: dict[str, Any]) -> Event:
     event_type = _BY_WIRE_NAME.get(name) if isinstance(name, str) else None
     if event_type is None:
         raise ValueError(f"unknown event {name!r}; known: {', '.join(_BY_WIRE_NAME)}")
+    fields = {key: value for key, value in data.items() if key != "event"}
     try:
-        return typing.cast(Event, _build(event_type, {key: value for key, value in data.items() if key != "event"}))
-    except TypeError as error:
+        return typing.cast(Event, _build(event_type, fields, later=later))
+    except (TypeError, OverflowError) as error:
         raise ValueError(f"malformed {name} event: {error}") from None
 
 
-def from_json(line: str) -> Event:
-    """The event on one line of JSON.
+def from_json(line: str, *, later: bool = False) -> Event:
+    """The event on one line of JSON; see `from_dict`.
 
     Raises:
         ValueError: the line is no event.
     """
-    data = json.loads(line)
+    try:
+        data = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not isinstance(data, dict):
         raise ValueError("an event is a JSON object")
-    return from_dict(data)
+    return from_dict(data, later=later)
 
 
 def _plain(value: Any) -> Any:
@@ -323,13 +344,23 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _build(annotation: Any, value: Any) -> Any:
+def _build(annotation: Any, value: Any, *, later: bool) -> Any:
     if get_origin(annotation) is tuple:
-        return tuple(_build(get_args(annotation)[0], item) for item in value)
+        return tuple(_build(get_args(annotation)[0], item, later=later) for item in _of(list, value))
     if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
         hints = typing.get_type_hints(annotation)
-        unknown = set(value) - set(hints)
-        if unknown:
+        unknown = set(_of(dict, value)) - set(hints)
+        if unknown and not later:
             raise TypeError(f"unknown fields {sorted(unknown)}")
-        return annotation(**{name: _build(hints[name], item) for name, item in value.items()})
-    return float(value) if annotation is float else value
+        known = {name: item for name, item in value.items() if name in hints}
+        return annotation(**{name: _build(hints[name], item, later=later) for name, item in known.items()})
+    if annotation is float:
+        return float(_of((int, float), value))
+    return _of(annotation, value)
+
+
+def _of(kind: Any, value: Any) -> Any:
+    """The value, if it is of that kind; true and false are no numbers."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"{value!r:.40} is not what belongs there")
+    return value

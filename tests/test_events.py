@@ -76,7 +76,27 @@ def test_the_wire_format_is_as_documented() -> None:
     assert wire_name(LevelMeasured) == "level_measured"
 
 
-@pytest.mark.parametrize("line", ["[]", "3", "{}", '{"event":"nothing"}', '{"event":null}', "{", ""])
+def test_an_event_of_a_later_version_is_taken_as_far_as_it_is_known() -> None:
+    """Where the reader asks for that: a field more, in the event or in a word, is no reason to lose a sentence."""
+    good = to_dict(sample(CaptionFinished))
+    later = {**good, "language": "en", "words": [{**word, "speaker": 2} for word in good["words"]]}
+    assert from_dict(later, later=True) == sample(CaptionFinished)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("text", 5), ("segment", "3"), ("segment", True), ("at", "now"), ("at", None), ("at", 10**400)),
+        *(("words", "abc"), ("words", [3]), ("words", ["one"]), ("words", {}), ("channel", ["mic"])),
+    ],
+)
+def test_values_of_another_type_are_refused(field: str, value: object) -> None:
+    """Whoever shows an event may trust its types."""
+    with pytest.raises(ValueError, match="malformed"):
+        from_dict({**to_dict(sample(CaptionFinished)), field: value}, later=True)
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, "[]", "3", "{}", '{"event":"nothing"}', '{"event":null}', "{", ""])
 def test_what_is_no_event_is_refused(line: str) -> None:
     """Always a ValueError, whatever came in."""
     with pytest.raises(ValueError):  # noqa: PT011 - json and from_dict word it each in their own way

@@ -14,6 +14,9 @@ def demo(
     no_format: options.NoFormat = False,
     serve: options.Serve = None,
     token: options.Token = None,
+    save: options.Save = None,
+    record: options.Record = False,
+    last_lines: options.LastLines = None,
     as_json: options.Json = False,
 ) -> None:
     """Caption the recorded call that comes along.
@@ -25,6 +28,7 @@ def demo(
       edgevoice demo
       edgevoice demo --json --fast | tail -1
       edgevoice demo --serve 127.0.0.1:8080
+      edgevoice demo --save calls
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
     from edgevoice.audio.file import FileSource
     from edgevoice.audio.pacing import PacedSource
@@ -44,6 +48,9 @@ def demo(
         language_model="",
         hop=hop,
         no_format=no_format,
+        save=save,
+        record=record,
+        last_lines=last_lines,
         serve=serve or "",
         token=token,
         no_actions=True,

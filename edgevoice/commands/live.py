@@ -50,6 +50,9 @@ def live(
     token: options.Token = None,
     no_actions: options.NoActions = False,
     dry_run_actions: options.DryRunActions = False,
+    save: options.Save = None,
+    record: options.Record = False,
+    last_lines: options.LastLines = None,
     as_json: options.Json = False,
 ) -> None:
     """Caption what is said, as it is said.
@@ -63,6 +66,7 @@ def live(
       edgevoice live --device "USB" --model models/mine
       edgevoice live --call
       edgevoice live --hotwords names.txt
+      edgevoice live --save ~/calls --record
       edgevoice live --remote grpc://gpu-server:8001
       edgevoice live --serve 127.0.0.1:8080
       edgevoice live --input call.wav --fast --json | jq -r 'select(.event == "caption_finished").text'
@@ -90,15 +94,18 @@ def live(
         vad,
         device,
         remote,
-        hotwords=hotwords,
-        language_model=language_model,
         call_device=call_device,
         hop=hop,
+        hotwords=hotwords,
+        language_model=language_model,
         no_format=no_format,
         serve=serve,
         token=token,
         no_actions=no_actions,
         dry_run_actions=dry_run_actions,
+        save=save,
+        record=record,
+        last_lines=last_lines,
     )
     sources = _sources(input_, settings, call=call, fast=fast)
     raise typer.Exit(show(sources, settings, as_json=as_json, sinks=open_sinks(settings)))

@@ -69,6 +69,14 @@ Token = Annotated[
 ]
 NoActions = Annotated[bool, typer.Option("--no-actions", help="Leave out the actions of the settings.")]
 DryRunActions = Annotated[bool, typer.Option("--dry-run-actions", help="Say which actions would run, and run none.")]
+Save = Annotated[
+    str | None, typer.Option("--save", metavar="DIR", help="Save text, subtitles and events in this folder as it goes.")
+]
+Record = Annotated[bool, typer.Option("--record", help="Save the audio there too, as FLAC.")]
+LastLines = Annotated[
+    str | None,
+    typer.Option("--last-lines", metavar="FILE", help="Keep the last two lines in this file, for OBS and the like."),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, to be read by a program.")]
 Fast = Annotated[bool, typer.Option("--fast", help="As fast as the machine can, not in real time.")]
 
@@ -90,6 +98,9 @@ def settings_for(
     token: str | None = None,
     no_actions: bool = False,
     dry_run_actions: bool = False,
+    save: str | None = None,
+    record: bool = False,
+    last_lines: str | None = None,
 ) -> Settings:
     """File, environment and the flags given, as settings. A provider named by a flag means this machine, whatever
     server the file or the environment names.
@@ -116,6 +127,9 @@ def settings_for(
         "serve.address": serve,
         "serve.token": token,
         "intent.dry_run_actions": True if dry_run_actions else None,
+        "save.folder": save,
+        "save.record": record or None,
+        "save.last_lines": last_lines,
         "audio.call_device": call_device,
     }
     settings = load_settings(flags)

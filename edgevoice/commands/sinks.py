@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from edgevoice.config import Settings
-from edgevoice.sinks.delivery import Sink
+from edgevoice.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edgevoice.sinks.delivery import Sink
 
 
 def open_sinks(settings: Settings) -> list[Sink]:
@@ -13,7 +19,27 @@ def open_sinks(settings: Settings) -> list[Sink]:
     Raises:
         EdgeVoiceError: one of them cannot do its work.
     """
-    return [*_actions(settings), *_servers(settings)]
+    return [*_savers(settings), *_actions(settings), *_servers(settings)]
+
+
+def _savers(settings: Settings) -> list[Sink]:
+    from edgevoice.session import Session
+    from edgevoice.sinks.last_lines import LastLines
+    from edgevoice.sinks.session_files import SessionFiles
+
+    sinks: list[Sink] = []
+    if settings.save.record and not settings.save.folder:
+        raise ConfigError("--record has no folder to record into", "Add --save DIR, or set save.folder")
+    if settings.save.folder:
+        session = Session(user_path(settings.save.folder))
+        sinks.append(SessionFiles(session))
+        if settings.save.record:
+            from edgevoice.audio.recording import Recorder
+
+            sinks.append(Recorder(session.recording))
+    if settings.save.last_lines:
+        sinks.append(LastLines(user_path(settings.save.last_lines)))
+    return sinks
 
 
 def _actions(settings: Settings) -> list[Sink]:
@@ -40,3 +66,15 @@ def _servers(settings: Settings) -> list[Sink]:
     server = Server(settings.serve)
     say(f"Captions for other programs: {server.url}")
     return [server]
+
+
+def user_path(text: str) -> Path:
+    """A path as a person writes it, with ~ for their home.
+
+    Raises:
+        ConfigError: there is no such user.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"'{text}' names the home of nobody known here", "Write the whole path") from None

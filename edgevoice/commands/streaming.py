@@ -7,19 +7,28 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from edgevoice.commands.options import open_model, open_pipeline
 from edgevoice.commands.output import full_disk_explained, has_screen, say
 from edgevoice.config import Settings
 from edgevoice.errors import EdgeVoiceError
-from edgevoice.events import Event, Failed, PaceChanged, SourceChanged
+from edgevoice.events import Event, Failed, PaceChanged, Recovered, SourceChanged
 from edgevoice.sinks.delivery import Sink, delivered
 from edgevoice.sinks.jsonl import JsonLines
 
 if TYPE_CHECKING:
     from edgevoice.audio.pacing import PausableSource
     from edgevoice.audio.source import Source
+
+
+@runtime_checkable
+class HearsAudio(Protocol):
+    """A sink that wants the audio besides the events."""
+
+    def recorded(self, source: Source) -> Source:
+        """The same source, heard by the sink too."""
+        ...
 
 
 class Run(Protocol):
@@ -44,14 +53,24 @@ def show(sources: Sequence[Source], settings: Settings, *, as_json: bool, sinks:
         sinks: who else gets the events.
     """
     if as_json or not has_screen():
-        return write_events(_Delivered(_run(sources, settings), sinks))
+        return write_events(_Delivered(_run(_heard(sources, sinks), settings), sinks))
     from edgevoice.audio.pacing import PausableSource
     from edgevoice.tui.app import run_app
     from edgevoice.tui.terminal import check_terminal
 
     check_terminal()  # before the model, which takes a while to load
     pausable = [PausableSource(source, live=source.channel != "file") for source in sources]
-    return run_app(_PausableRun(pausable, _Delivered(_run(pausable, settings), sinks)))
+    return run_app(_PausableRun(pausable, _Delivered(_run(_heard(pausable, sinks), settings), sinks)))
+
+
+def _heard(sources: Sequence[Source], sinks: Sequence[Sink]) -> list[Source]:
+    """The sources as the pipelines hear them: sinks that listen stand closest to these, so that a position in a
+    recording is one in the events."""
+    heard = list(sources)
+    for sink in sinks:
+        if isinstance(sink, HearsAudio):
+            heard = [sink.recorded(source) for source in heard]
+    return heard
 
 
 def _run(sources: Sequence[Source], settings: Settings) -> Run:
@@ -109,6 +128,8 @@ def write_events(run: Run) -> int:
             if isinstance(event, Failed):
                 say(str(EdgeVoiceError(event.what, event.remedy)))
                 failed = failed or not event.recoverable
+            if isinstance(event, Recovered):
+                say(str(EdgeVoiceError(event.now)))
             if isinstance(event, SourceChanged):
                 say(str(EdgeVoiceError(event.what, event.remedy)) if event.waiting else f"Listening to {event.source}.")
             if isinstance(event, PaceChanged):

@@ -22,8 +22,6 @@ from edgevoice.text import plain
 if TYPE_CHECKING:
     from edgevoice.asr.model import AcousticModel
 
-PASSING = (events.LevelMeasured, events.CaptionUpdated, events.PaceChanged)
-"""Events that only matter while they are new; a transcript leaves them out."""
 HEARD = (events.CaptionFinished, events.IntentDetected)
 """Events that make a transcript worth keeping."""
 
@@ -53,7 +51,7 @@ def transcript(file: str, model: AcousticModel, settings: Settings) -> Transcrip
     """Runs one recording through the pipeline; one in which nothing can be read gives a transcript with an error."""
     try:
         pipeline = open_pipeline(open_recording(file), model, settings)
-        heard = tuple(event for event in pipeline.run() if not isinstance(event, PASSING))
+        heard = tuple(event for event in pipeline.run() if not isinstance(event, events.PASSING))
     except AudioError as error:
         return Transcript(file, error=str(error))
     # a recording that breaks off keeps what was heard until then

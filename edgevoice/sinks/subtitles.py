@@ -6,20 +6,22 @@ take for times and tags; the tests read the files back with two of those librari
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edgevoice.events import CaptionFinished
-from edgevoice.text import plain
+from rich.cells import cell_len
 
-LINE_CHARACTERS = 42
-LINES = 2
-LONGEST_S = 7.0
-"""A cue is split before it gets longer than this."""
+from edgevoice.events import Event, IntentDetected
+from edgevoice.sinks.conversation import Block, Conversation, Entry, milliseconds
+from edgevoice.sinks.line_breaks import LINE_CHARACTERS, LINES, LONGEST_S, Phrase
+
+__all__ = ["LINES", "LINE_CHARACTERS", "LONGEST_S", "Cue", "cues", "srt_blocks", "to_srt", "to_vtt", "vtt_blocks"]
+
 SHORTEST_S = 1.0
 """A cue stays this long where the next one leaves it the time: a word of 0.2 s cannot be read."""
-PAUSE_S = 1.5
-"""Words further apart than this go into different cues."""
+CHARACTERS_A_SECOND = 17.0
+"""Nor can more than this, in cells, so that fast speech stays longer where it can."""
+VTT_HEAD = "WEBVTT\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,97 +35,82 @@ class Cue:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    text: str
-    start: float
-    end: float
+def to_srt(heard: Iterable[Event], *, labelled: bool | None = None) -> str:
+    """Captions as SubRip: numbered cues, a comma before the milliseconds.
+
+    Args:
+        heard: events, of which only finals are used.
+        labelled: whether cues say whose words they are; by default where there are several channels.
+    """
+    conversation = Conversation.of(heard, labelled=labelled)
+    return "".join(block.text for block in srt_blocks(conversation.entries))
 
 
-def to_srt(captions: Iterable[CaptionFinished]) -> str:
-    """Captions as SubRip: numbered cues, a comma before the milliseconds."""
-    return "".join(
-        f"{number}\n{_time(cue.start, ',')} --> {_time(cue.end, ',')}\n{_for_srt(cue.lines)}\n\n"
-        for number, cue in enumerate(cues(captions), 1)
-    )
+def to_vtt(heard: Iterable[Event], *, labelled: bool | None = None) -> str:
+    """Captions as WebVTT: a header, a point before the milliseconds, `&`, `<` and `>` escaped; intents as notes.
+
+    Args:
+        heard: events, of which finals and intents are used.
+        labelled: as for `to_srt`.
+    """
+    conversation = Conversation.of(heard, labelled=labelled)
+    return VTT_HEAD + "".join(block.text for block in vtt_blocks(conversation.entries))
 
 
-def to_vtt(captions: Iterable[CaptionFinished]) -> str:
-    """Captions as WebVTT: a header, a point before the milliseconds, `&`, `<` and `>` escaped."""
-    return "WEBVTT\n\n" + "".join(
-        f"{_time(cue.start, '.')} --> {_time(cue.end, '.')}\n{_for_vtt(cue.lines)}\n\n" for cue in cues(captions)
-    )
+def srt_blocks(entries: Sequence[Entry], first: int = 1) -> list[Block]:
+    """The cues of a SubRip file, numbered from `first`."""
+    return [
+        Block(cue.start, f"{number}\n{_time(cue.start, ',')} --> {_time(cue.end, ',')}\n{_for_srt(cue.lines)}\n\n")
+        for number, cue in enumerate(_timed(entries), first)
+    ]
 
 
-def cues(captions: Iterable[CaptionFinished]) -> list[Cue]:
-    """Captions as cues of at most two short lines, in order of time and without overlap."""
-    groups = [group for caption in captions for group in _groups(_pieces(caption))]
-    groups.sort(key=lambda group: group[0].start)
+def vtt_blocks(entries: Sequence[Entry]) -> list[Block]:
+    """The cues of a WebVTT file, and before them, as notes, the intents of their segments."""
+    made = [
+        Block(cue.start, f"{_time(cue.start, '.')} --> {_time(cue.end, '.')}\n{_for_vtt(cue.lines)}\n\n")
+        for cue in _timed(entries)
+    ]
+    notes = [
+        Block(milliseconds(entry.start), f"NOTE {_for_vtt(entry.lines)}\n\n")
+        for entry in entries
+        if isinstance(entry.event, IntentDetected)
+    ]
+    return sorted([*notes, *made], key=lambda block: block.start)
+
+
+def cues(heard: Iterable[Event]) -> list[Cue]:
+    """Captions as cues of at most two short lines, in order of time. Those of one channel never overlap; two people
+    who speak at once are on screen at once."""
+    return _timed(Conversation.of(heard).entries)
+
+
+def _timed(entries: Iterable[Entry]) -> list[Cue]:
+    sides: dict[str, list[Phrase]] = {}
+    for entry in entries:
+        for phrase in entry.phrases:
+            sides.setdefault(phrase.channel, []).append(phrase)
+    made = [(cue.start, channel, cue) for channel, said in sides.items() for cue in _in_turn(said)]
+    return [cue for _, _, cue in sorted(made, key=lambda each: each[:2])]
+
+
+def _in_turn(phrases: list[Phrase]) -> list[Cue]:
+    """The cues of one channel: each as long as it is said, and where the next one leaves the time, as long as it takes
+    to read."""
+    phrases.sort(key=lambda phrase: phrase.start)
     made: list[Cue] = []
-    for index, group in enumerate(groups):
-        start = max(_milliseconds(group[0].start), made[-1].end if made else 0)
-        end = max(_milliseconds(group[-1].end), start + _milliseconds(SHORTEST_S))
-        if index + 1 < len(groups):
-            end = min(end, _milliseconds(groups[index + 1][0].start))
-        made.append(Cue(start, max(end, start + 1), _lines(group)))
+    for index, phrase in enumerate(phrases):
+        start = max(milliseconds(phrase.start), made[-1].end if made else 0)
+        reading = sum(map(cell_len, phrase.lines)) / CHARACTERS_A_SECOND
+        end = max(milliseconds(phrase.end), start + milliseconds(max(SHORTEST_S, reading)))
+        if index + 1 < len(phrases):
+            end = min(end, milliseconds(phrases[index + 1].start))
+        made.append(Cue(start, max(end, start + 1), phrase.lines))
     return made
 
 
-def _pieces(caption: CaptionFinished) -> list[_Piece]:
-    written = caption.text.split()
-    if len(written) != len(caption.words):
-        written = [word.word for word in caption.words]
-    pairs = zip(written, caption.words, strict=True)
-    words = [_Piece(text, word.start, word.end) for each, word in pairs if (text := plain(each).strip())]
-    words = words or list(_spread(plain(caption.text).split(), caption.start, caption.end))
-    return [part for word in words for part in _short(word)]
-
-
-def _spread(words: Sequence[str], start: float, end: float) -> Iterator[_Piece]:
-    """Words without times share the segment in proportion to their letters."""
-    per_character = (end - start) / max(1, sum(map(len, words)))
-    for word in words:
-        yield _Piece(word, start, start + len(word) * per_character)
-        start += len(word) * per_character
-
-
-def _short(word: _Piece) -> Iterator[_Piece]:
-    """A word longer than a line, as happens in languages written without spaces, in pieces that fit."""
-    parts = [word.text[at : at + LINE_CHARACTERS] for at in range(0, len(word.text), LINE_CHARACTERS)]
-    return iter([word]) if len(parts) == 1 else _spread(parts, word.start, word.end)
-
-
-def _groups(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
-    group: list[_Piece] = []
-    for piece in pieces:
-        if group and (
-            len(_lines([*group, piece])) > LINES
-            or piece.end - group[0].start > LONGEST_S
-            or piece.start - group[-1].end > PAUSE_S
-        ):
-            yield group
-            group = []
-        group.append(piece)
-    if group:
-        yield group
-
-
-def _lines(pieces: Sequence[_Piece]) -> tuple[str, ...]:
-    lines = [pieces[0].text]
-    for piece in pieces[1:]:
-        if len(lines[-1]) + 1 + len(piece.text) <= LINE_CHARACTERS:
-            lines[-1] += f" {piece.text}"
-        else:
-            lines.append(piece.text)
-    return tuple(lines)
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(0, round(seconds * 1000))
-
-
-def _time(milliseconds: int, mark: str) -> str:
-    seconds, thousandths = divmod(milliseconds, 1000)
+def _time(thousandths: int, mark: str) -> str:
+    seconds, thousandths = divmod(thousandths, 1000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{seconds:02}{mark}{thousandths:03}"

@@ -22,6 +22,7 @@ from edgevoice.events import (
     LabelScore,
     LevelMeasured,
     PaceChanged,
+    Recovered,
     SourceChanged,
     SpeechEnded,
     SpeechStarted,
@@ -216,6 +217,14 @@ class ScreenState:
         self.failed = self.failed or not problem.recoverable
         return Part.BANNER | Part.STATUS
 
+    def _reported(self, event: Failed | Recovered) -> Part:
+        if isinstance(event, Failed):
+            return self.report(Problem(event.what, event.remedy, event.recoverable))
+        # what is repaired needs nobody's eye any more; what came of it does
+        what = short(event.what, MESSAGE_LENGTH)
+        self.problems = [problem for problem in self.problems if not problem.recoverable or problem.what != what]
+        return self.report(Problem(event.now, note=True))
+
     def _pace(self) -> str:
         """The worst of the channels."""
         if not self._behind:
@@ -262,8 +271,8 @@ class ScreenState:
             case AudioLost():
                 self._lost[channel] = self._lost.get(channel, 0.0) + finite(event.seconds)
                 return Part.STATUS
-            case Failed():
-                return self.report(Problem(event.what, event.remedy, event.recoverable))
+            case Failed() | Recovered():
+                return self._reported(event)
             case _:
                 return Part.NOTHING
 

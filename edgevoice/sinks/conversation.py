@@ -1,0 +1,121 @@
+"""What was said in a session, in the order in which it was said: finals and intents, of one channel or several."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from edgevoice.events import CaptionFinished, Event, IntentDetected, SpeechStarted, StreamStarted
+from edgevoice.sinks.line_breaks import Phrase, phrases
+from edgevoice.speakers import speaker
+from edgevoice.text import plain
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A final or an intent, at its place."""
+
+    event: CaptionFinished | IntentDetected
+    start: float
+    """Seconds: where the words begin; of an intent, where its segment does, so that it stays with its words."""
+    speaker: str = ""
+    """Whose words, where that is said."""
+    lines: tuple[str, ...] = ()
+    """What is written of it, safe to show."""
+    phrases: tuple[Phrase, ...] = ()
+    """The words of a final as subtitles."""
+
+    @property
+    def end(self) -> float:
+        """Seconds."""
+        return self.event.end if isinstance(self.event, CaptionFinished) else self.start
+
+    @property
+    def order(self) -> tuple[float, bool]:
+        """An intent comes after the words of its segment."""
+        return self.start, isinstance(self.event, IntentDetected)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of a file, with its place on the time line."""
+
+    start: int
+    """Milliseconds."""
+    text: str
+
+
+class Conversation:
+    """Takes events as they come, and keeps finals and intents in order of time, whichever channel is late.
+
+    Args:
+        labelled: whether it is said whose words they are; None to say it as soon as there are several channels.
+    """
+
+    def __init__(self, *, labelled: bool | None = None) -> None:
+        self.entries: list[Entry] = []
+        self._channels: set[str] = set()
+        self._labelled = labelled
+        self._starts: dict[tuple[str, int], float] = {}
+
+    @classmethod
+    def of(cls, events: Iterable[Event], *, labelled: bool | None = None) -> Conversation:
+        """A whole one."""
+        conversation = cls(labelled=labelled)
+        for event in events:
+            conversation.add(event)
+        return conversation
+
+    def add(self, event: Event) -> None:
+        """Takes an event in; those that say nothing pass."""
+        if isinstance(event, StreamStarted | CaptionFinished | IntentDetected):
+            self._heard_of(event.channel)
+        if isinstance(event, SpeechStarted | CaptionFinished):
+            self._starts[event.channel, event.segment] = event.start
+        if not isinstance(event, CaptionFinished | IntentDetected):
+            return
+        start = self._starts.get((event.channel, event.segment), event.at)
+        bisect.insort_right(self.entries, self._shown(Entry(event, start)), key=lambda entry: entry.order)
+
+    def settle(self, keep: int) -> list[Entry]:
+        """Forgets the oldest entries, down to about `keep`, and gives them. They are those of before a moment at which
+        nobody spoke; none if there was no such moment."""
+        ends = list(itertools.accumulate((entry.end for entry in self.entries), max))
+        for count in range(len(self.entries) - keep, 0, -1):
+            boundary = self.entries[count].start
+            if ends[count - 1] <= boundary and self.entries[count - 1].start < boundary:
+                settled, self.entries = self.entries[:count], self.entries[count:]
+                self._starts = {segment: start for segment, start in self._starts.items() if start >= boundary}
+                return settled
+        return []
+
+    def _heard_of(self, channel: str) -> None:
+        before = self._is_labelled
+        self._channels.add(channel)
+        if self._is_labelled != before:
+            self.entries = [self._shown(entry) for entry in self.entries]
+
+    @property
+    def _is_labelled(self) -> bool:
+        return len(self._channels) > 1 if self._labelled is None else self._labelled
+
+    def _shown(self, entry: Entry) -> Entry:
+        event = entry.event
+        name = speaker(event.channel) if self._is_labelled else ""
+        if isinstance(event, IntentDetected):
+            return replace(entry, speaker=name, lines=(intent_note(event),))
+        lines = (plain(line).strip() for line in event.text.splitlines())
+        return replace(entry, speaker=name, lines=tuple(line for line in lines if line), phrases=phrases(event, name))
+
+
+def intent_note(event: IntentDetected) -> str:
+    """An intent in a few words."""
+    label = plain(event.label).strip()
+    return f"intent: {label} ({round(event.score * 100)} %{', early' if event.early else ''})"
+
+
+def milliseconds(seconds: float) -> int:
+    """As subtitles count, from 0 on."""
+    return max(0, round(seconds * 1000))

@@ -1,0 +1,92 @@
+"""A file that always holds the last two lines, for OBS and the like."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+
+from edgevoice.errors import ConfigError
+from edgevoice.events import CaptionFinished, CaptionUpdated, Event, Failed, Recovered, StreamStarted
+from edgevoice.session import new_file
+from edgevoice.sinks.line_breaks import LINES, wrapped
+from edgevoice.speakers import speaker
+from edgevoice.text import plain
+
+
+class LastLines:
+    """A sink that replaces a file whole whenever the words change, those being said included.
+
+    Args:
+        path: the file; its folder must be there.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._finished: deque[str] = deque(maxlen=LINES)
+        self._being_said: dict[str, list[str]] = {}
+        self._channels: set[str] = set()
+        self._shown: str | None = None
+        self._failed: Failed | None = None
+        try:
+            self._replace("")
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"The last lines cannot be written to '{plain(str(path))}' ({getattr(error, 'strerror', error)})",
+                "Choose a file in a folder that is there and may be written",
+            ) from None
+
+    def write(self, event: Event) -> Iterable[Event]:
+        """Brings the file up to date."""
+        if isinstance(event, StreamStarted):
+            self._channels.add(event.channel)
+        if isinstance(event, CaptionUpdated):
+            self._being_said[event.channel] = self._lines(event.channel, f"{event.stable} {event.tentative}")
+        elif isinstance(event, CaptionFinished):
+            self._being_said.pop(event.channel, None)
+            self._finished.extend(self._lines(event.channel, event.text))
+        else:
+            return ()
+        lines = [*self._finished, *(line for said in self._being_said.values() for line in said)]
+        return self._show("".join(f"{line}\n" for line in lines[-LINES:]), event)
+
+    def close(self) -> Iterable[Event]:
+        """The last lines stay."""
+        return ()
+
+    def _lines(self, channel: str, text: str) -> list[str]:
+        name = f"{speaker(channel)}: " if len(self._channels) > 1 and text.strip() else ""
+        return wrapped(name + text)
+
+    def _show(self, text: str, event: Event) -> Iterable[Event]:
+        if text == self._shown:
+            return ()
+        shown = plain(str(self._path))
+        try:
+            self._replace(text)
+        except OSError as error:
+            if self._failed:
+                return ()
+            what = f"The last lines in '{shown}' are old, for the file cannot be replaced ({error.strerror})"
+            remedy = "Captions go on; free some space"
+            self._failed = Failed(channel=event.channel, at=event.at, what=what, recoverable=True, remedy=remedy)
+            return (self._failed,)
+        self._shown = text
+        failed, self._failed = self._failed, None
+        now = f"The last lines in '{shown}' are new again"
+        return (Recovered(channel=event.channel, at=event.at, what=failed.what, now=now),) if failed else ()
+
+    def _replace(self, text: str) -> None:
+        # a name of its own beside the target, so that a reader never sees half of it
+        part = self._path.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            with os.fdopen(new_file(part), "w", encoding="utf-8", errors="replace", newline="\n") as stream:
+                stream.write(text)
+            part.replace(self._path)
+        finally:
+            part.unlink(missing_ok=True)

@@ -1,0 +1,216 @@
+"""Saves a session while it happens, as text, subtitles and events: after every final, each file is complete and valid,
+whatever ends the process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+from edgevoice.errors import EdgeVoiceError
+from edgevoice.events import (
+    PASSING,
+    CaptionFinished,
+    Event,
+    Failed,
+    IntentDetected,
+    Recovered,
+    StreamEnded,
+    StreamStarted,
+    to_json,
+)
+from edgevoice.session import EVENTS, Session, new_file
+from edgevoice.sinks.conversation import Block, Conversation, Entry
+from edgevoice.sinks.growing import GrowingFile
+from edgevoice.sinks.subtitles import VTT_HEAD, srt_blocks, vtt_blocks
+from edgevoice.sinks.text import text_blocks
+from edgevoice.text import plain
+
+SETTLED_FROM = 400
+"""Finals and intents from which on the older half is settled: nothing that is said now belongs before it."""
+WAITING = 2_000
+"""Finals that are kept for a disk without room, about three hours of talk; what is said after them is lost."""
+_REMEDY = "Captions go on; free some space, and those that wait are saved with the next ones"
+_KEPT = (StreamStarted, CaptionFinished, IntentDetected)
+"""Events that change more than the list of events."""
+
+
+class SessionFiles:
+    """A sink that writes the files of a session.
+
+    Args:
+        session: where.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._conversation = Conversation()
+        self._events = _EventFile()
+        self._texts = (
+            _TextFile("txt", lambda entries, _: text_blocks(entries)),
+            _TextFile("srt", lambda entries, before: srt_blocks(entries, before + 1)),
+            _TextFile("vtt", lambda entries, _: vtt_blocks(entries), VTT_HEAD),
+        )
+        self._failed: Failed | None = None
+        self._waiting = self._missing = 0
+        """Finals that are not in all files: for now, and for good."""
+        self._last = Event(channel="", at=0.0)
+
+    def write(self, event: Event) -> Iterable[Event]:
+        """Saves an event; one that only matters while it is new is left out."""
+        if isinstance(event, PASSING):
+            return ()
+        self._last = event
+        is_final = isinstance(event, CaptionFinished)
+        if self._failed and self._waiting >= WAITING:
+            self._missing += is_final
+        else:
+            self._waiting += is_final
+            self._events.add(event)
+            self._conversation.add(event)
+        if self._failed:  # a disk without room is not asked at every sound
+            return self._save(texts=True) if is_final or isinstance(event, StreamEnded) else ()
+        return self._save(texts=isinstance(event, _KEPT))
+
+    def close(self) -> Iterable[Event]:
+        """Saves what waits, and says what never was."""
+        said = self._save(texts=True) if self._last.channel else []
+        for file in (self._events, *self._texts):
+            with contextlib.suppress(OSError):  # what could not be written was said
+                file.close()
+        if self._failed:
+            what = (
+                f"{_finals(self._waiting + self._missing)} could not be saved in '{plain(str(self._session.folder))}'"
+            )
+            said.append(self._said(what, "They are in no file; what was said before them is"))
+        return said
+
+    def _save(self, *, texts: bool) -> list[Event]:
+        failure = self._written(texts=texts)
+        if failure and self._failed:
+            return []
+        if failure:
+            self._failed = self._said(*failure)
+            return [self._failed]
+        said = [self._recovered(self._failed)] if self._failed else []
+        self._failed, self._waiting, self._missing = None, 0, 0
+        self._settle()
+        return [*said]
+
+    def _written(self, *, texts: bool) -> tuple[str, str] | None:
+        """Brings the files up to date; gives what is to be said of the first that could not be, and the way out."""
+        failure = None
+        for file in (self._events, *self._texts) if texts else (self._events,):
+            try:
+                file.write(self._session, self._conversation.entries)
+            except OSError as error:
+                failure = failure or self._failure(file.kind, error)
+        return failure
+
+    def _failure(self, kind: str, error: OSError) -> tuple[str, str]:
+        minutes, seconds = divmod(int(self._last.at), 60)
+        shown = plain(str(self._session.folder))
+        where = f"'.{kind}' in the folder '{shown}' cannot be written ({error.strerror})"
+        return f"The file {where}: what is said from {minutes:02}:{seconds:02} on is not saved", _REMEDY
+
+    def _said(self, what: str, remedy: str) -> Failed:
+        cleaned = EdgeVoiceError(what, remedy)
+        return Failed(
+            channel=self._last.channel, at=self._last.at, what=cleaned.what, recoverable=True, remedy=cleaned.remedy
+        )
+
+    def _recovered(self, failed: Failed) -> Recovered:
+        waited = f"{_finals(self._waiting)} that had to wait {'is' if self._waiting == 1 else 'are'} saved"
+        missing = f"{_finals(self._missing)} missing" if self._missing else "none is missing"
+        where = plain(str(self._session.folder))
+        now = f"There is room again in '{where}': {waited}, {missing}"
+        return Recovered(channel=self._last.channel, at=self._last.at, what=failed.what, now=now)
+
+    def _settle(self) -> None:
+        if len(self._conversation.entries) > SETTLED_FROM:
+            settled = self._conversation.settle(SETTLED_FROM // 2)
+            for text in self._texts:
+                text.settle(settled)
+
+
+def _finals(count: int) -> str:
+    return f"{count} caption" if count == 1 else f"{count} captions"
+
+
+class _EventFile:
+    """All events, one JSON object a line, as `edgevoice transcribe --format jsonl` writes them."""
+
+    kind = EVENTS
+
+    def __init__(self) -> None:
+        self._file: GrowingFile | None = None
+        self._waiting: list[bytes] = []
+
+    def add(self, event: Event) -> None:
+        """Takes an event to be written."""
+        self._waiting.append(to_json(event).encode("utf-8", "replace") + b"\n")
+
+    def write(self, session: Session, _entries: Sequence[Entry]) -> None:
+        """Writes what waits.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self._file is None:
+            # the session made this file to take its name
+            self._file = GrowingFile(os.open(session.file(EVENTS), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC))
+        self._file.put(self._waiting)
+        self._file.settle(len(self._waiting))
+        self._waiting = []
+
+    def close(self) -> None:
+        """Closes the file.
+
+        Raises:
+            OSError: it cannot be brought onto the disk.
+        """
+        if self._file:
+            self._file.close()
+
+
+class _TextFile:
+    """Finals and intents in one format.
+
+    Args:
+        kind: ends the file's name.
+        blocks: gives the blocks of entries, and is told how many are settled before them.
+        head: what the file begins with.
+    """
+
+    def __init__(self, kind: str, blocks: Callable[[Sequence[Entry], int], list[Block]], head: str = "") -> None:
+        self.kind = kind
+        self._make, self._head = blocks, head.encode()
+        self._file: GrowingFile | None = None
+        self._before = 0
+
+    def write(self, session: Session, entries: Sequence[Entry]) -> None:
+        """Brings the file up to date.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self._file is None:
+            self._file = GrowingFile(new_file(session.file(self.kind)), self._head)
+        blocks = self._make(entries, self._before)
+        self._file.put([block.text.encode("utf-8", "replace") for block in blocks])
+
+    def settle(self, entries: Sequence[Entry]) -> None:
+        """These, the oldest, will not change any more."""
+        count = len(self._make(entries, 0))
+        if self._file:
+            self._file.settle(count)
+        self._before += count
+
+    def close(self) -> None:
+        """Closes the file.
+
+        Raises:
+            OSError: it cannot be brought onto the disk.
+        """
+        if self._file:
+            self._file.close()

@@ -1,0 +1,77 @@
+"""The file for OBS."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from edgevoice.errors import ConfigError
+from edgevoice.events import CaptionUpdated, Failed, Recovered
+from edgevoice.sinks.last_lines import LastLines
+from tests.sinks.test_session_files import final, limited, started
+
+
+def update(stable: str, tentative: str, channel: str = "mic") -> CaptionUpdated:
+    return CaptionUpdated(channel=channel, at=1.0, segment=1, stable=stable, tentative=tentative, latency=0.1)
+
+
+def test_it_holds_the_last_two_lines_and_what_is_being_said(tmp_path: Path) -> None:
+    file = tmp_path / "last.txt"
+    sink = LastLines(file)
+    assert file.read_text() == ""
+    sink.write(started("mic"))
+    sink.write(final("mic", 0, 1.0, "good morning"))
+    assert file.read_text() == "good morning\n"
+    sink.write(update("I have lost my card and", "I need another one"))
+    assert file.read_text() == "I have lost my card and I need another one\n".replace("I have", "good morning\nI have")
+    sink.write(update("I have lost my card and I need", "another one today"))
+    assert file.read_text() == "I have lost my card and I need another one\ntoday\n"
+    sink.write(final("mic", 1, 3.0, "I have lost my card"))
+    assert file.read_text() == "good morning\nI have lost my card\n"
+    assert [each.name for each in tmp_path.iterdir()] == ["last.txt"]
+
+
+def test_it_says_who_speaks_in_a_call(tmp_path: Path) -> None:
+    sink = LastLines(tmp_path / "last.txt")
+    for event in (started("mic"), started("call"), final("mic", 0, 1.0, "hello"), update("good", "day", "call")):
+        sink.write(event)
+    assert (tmp_path / "last.txt").read_text() == "you: hello\nthem: good day\n"
+
+
+def test_a_reader_never_sees_half_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "last.txt"
+    sink = LastLines(file)
+    seen, done = set(), threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(file.read_text())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    written = {f"{letter * 42}\n" * 2 for letter in "abcdefghij"}
+    for letter in "abcdefghij":
+        sink.write(update(f"{letter * 42} {letter * 42}", ""))
+    done.set()
+    reader.join()
+    assert seen <= written | {""}
+
+
+def test_a_full_disk_is_said_once_and_so_is_its_end(tmp_path: Path) -> None:
+    sink = LastLines(tmp_path / "last.txt")
+    with limited(3):
+        said = [*sink.write(final("mic", 0, 1.0, "hello")), *sink.write(final("mic", 1, 2.0, "there"))]
+    (failed,) = said
+    assert isinstance(failed, Failed)
+    (recovered,) = sink.write(final("mic", 2, 3.0, "again"))
+    assert isinstance(recovered, Recovered)
+    assert recovered.what == failed.what
+    assert (tmp_path / "last.txt").read_text() == "there\nagain\n"
+
+
+@pytest.mark.parametrize("name", ["missing/last.txt", "", "a\0b"])
+def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="last lines cannot be written"):
+        LastLines(tmp_path / name)

@@ -1,0 +1,286 @@
+"""The files of a session: complete after every final, whoever speaks when, and whatever the disk does."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import resource
+import subprocess
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pysubs2
+import pytest
+import webvtt
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgevoice.errors import ConfigError
+from edgevoice.events import (
+    CaptionFinished,
+    CaptionUpdated,
+    Event,
+    Failed,
+    IntentDetected,
+    Recovered,
+    SpeechStarted,
+    StreamStarted,
+    Word,
+    from_json,
+)
+from edgevoice.session import Session, started_at
+from edgevoice.sinks import session_files
+from edgevoice.sinks.session_files import SessionFiles
+from edgevoice.sinks.subtitles import to_srt, to_vtt
+from edgevoice.sinks.text import to_text
+
+START = datetime(2026, 3, 1, 14, 5, 33, tzinfo=UTC)
+NAME = "2026-03-01_14-05-33"
+
+
+def session(folder: Path) -> Session:
+    return Session(folder, lambda: START)
+
+
+def started(channel: str) -> StreamStarted:
+    return StreamStarted(channel=channel, at=0.0, source="a", sample_rate=16_000, model="m", provider="cpu")
+
+
+def final(channel: str, segment: int, start: float, text: str, per_word: float = 0.3) -> CaptionFinished:
+    words = tuple(
+        Word(word=word, start=start + index * per_word, end=start + (index + 1) * per_word, confidence=0.5)
+        for index, word in enumerate(text.split())
+    )
+    end = start + len(words) * per_word
+    return CaptionFinished(
+        channel=channel, at=end + 0.5, segment=segment, start=start, end=end, text=text, words=words, latency=0.5
+    )
+
+
+def intent(channel: str, segment: int, at: float, *, early: bool = False) -> IntentDetected:
+    return IntentDetected(
+        channel=channel, at=at, segment=segment, label="card_lost", score=0.914, runners_up=(), early=early, words=""
+    )
+
+
+@st.composite
+def talks(draw: st.DrawFn) -> list[Event]:
+    """One or two people in turn, or at once; finals come when they are over, so that one may overtake another."""
+    arriving: list[tuple[float, Event]] = []
+    channels = draw(st.sampled_from([["mic"], ["mic", "call"]]))
+    for channel in channels:
+        at = draw(st.floats(0, 5))
+        for segment in range(draw(st.integers(0, 12))):
+            text = " ".join(
+                draw(st.lists(st.sampled_from(["card", "-->", "<b>", "lost,", "漢字。", "é" * 50]), max_size=20))
+            )
+            said = final(channel, segment, at, text)
+            arriving.append((at, SpeechStarted(channel=channel, at=at, segment=segment, start=at)))
+            if draw(st.booleans()):
+                arriving.append((said.end, intent(channel, segment, said.end, early=True)))
+            arriving.append((said.at, said))
+            at = said.at + draw(st.floats(0, 3))
+    arriving.sort(key=lambda pair: pair[0])
+    return [*map(started, channels), *(event for _, event in arriving)]
+
+
+def written(folder: Path) -> dict[str, str]:
+    return {file.suffix[1:]: file.read_bytes().decode() for file in folder.iterdir()}
+
+
+def expected(events: Iterable[Event]) -> dict[str, str]:
+    events = list(events)
+    return {"srt": to_srt(events), "vtt": to_vtt(events), "txt": to_text(events)}
+
+
+@settings(max_examples=12, deadline=None)
+@given(talk=talks())
+def test_after_every_final_the_files_are_what_the_writers_give(
+    tmp_path_factory: pytest.TempPathFactory, talk: list[Event]
+) -> None:
+    folder = tmp_path_factory.mktemp("talk")
+    sink = SessionFiles(session(folder))
+    for count, event in enumerate(talk, 1):
+        assert list(sink.write(event)) == []
+        if isinstance(event, CaptionFinished):
+            files = written(folder)
+            assert [from_json(line) for line in files.pop("jsonl").splitlines()] == talk_as_saved(talk[:count])
+            assert files == expected(talk[:count])
+    assert list(sink.close()) == []
+    parse(folder)
+
+
+def talk_as_saved(events: Iterable[Event]) -> list[Event]:
+    """What rounding to a tenth of a millisecond makes of it."""
+    from edgevoice.events import to_json
+
+    return [from_json(to_json(event)) for event in events]
+
+
+def parse(folder: Path) -> None:
+    """Two well-kept readers agree that it is a file of subtitles."""
+    srt, vtt = folder / f"{NAME}.srt", folder / f"{NAME}.vtt"
+    count = srt.read_text().count(" --> ")
+    assert len(pysubs2.load(str(srt), encoding="utf-8", format_="srt")) == count
+    assert len(pysubs2.load(str(vtt), encoding="utf-8", format_="vtt")) == count
+    assert len(webvtt.read(vtt)) == count
+    if count:
+        assert len(webvtt.from_srt(srt)) == count
+
+
+def test_a_call_interleaves_in_time_with_labels_and_notes(tmp_path: Path) -> None:
+    sink = SessionFiles(session(tmp_path))
+    late = final("mic", 0, 1.0, "I lost my card and I am in Paris")
+    talk = [started("mic"), started("call"), final("call", 0, 2.0, "oh dear"), intent("mic", 0, 2.5, early=True), late]
+    for event in [SpeechStarted(channel="mic", at=1.4, segment=0, start=1.0), *talk]:
+        sink.write(event)
+    files = written(tmp_path)
+    assert files["txt"] == (
+        "you: I lost my card and I am in Paris\n[you: intent: card_lost (91 %, early)]\nthem: oh dear\n"
+    )
+    assert files["srt"] == (
+        "1\n00:00:01,000 --> 00:00:03,700\nyou: I lost my card and I am in Paris\n\n"
+        "2\n00:00:02,000 --> 00:00:03,000\nthem: oh dear\n\n"
+    )
+    assert files["vtt"].startswith(
+        "WEBVTT\n\nNOTE intent: card_lost (91 %, early)\n\n00:00:01.000 --> 00:00:03.700\nyou:"
+    )
+
+
+def test_what_is_old_is_settled_and_the_files_stay_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evening of talk keeps only its newest part in memory."""
+    monkeypatch.setattr(session_files, "SETTLED_FROM", 40)
+    sink = SessionFiles(session(tmp_path))
+    sides = itertools.cycle(["mic", "call", "call"])
+    talk: list[Event] = [started("mic"), started("call")]
+    for number, channel in zip(range(200), sides, strict=False):
+        start = number * 3.2 - 0.5 * (number % 4 == 1)
+        talk.append(final(channel, number, start, "one two three four five, six seven eight nine ten"))
+        if number % 3 == 0:
+            talk.append(intent(channel, number, start + 1))
+    talk.insert(-5, talk.pop(-1))
+    for event in talk:
+        assert list(sink.write(event)) == []
+    files = written(tmp_path)
+    assert files.pop("jsonl").count("\n") == len(talk)
+    assert files == expected(talk)
+    assert len(sink._conversation.entries) <= 41
+
+
+def test_events_that_pass_are_left_out(tmp_path: Path) -> None:
+    sink = SessionFiles(session(tmp_path))
+    sink.write(started("mic"))
+    sink.write(CaptionUpdated(channel="mic", at=1.0, segment=0, stable="a", tentative="b", latency=0.1))
+    assert written(tmp_path)["jsonl"].count("\n") == 1
+
+
+def test_two_sessions_of_one_second_do_not_meet(tmp_path: Path) -> None:
+    (tmp_path / f"{NAME}.jsonl").write_text("mine")
+    for _ in range(2):
+        sink = SessionFiles(session(tmp_path))
+        sink.write(started("mic"))
+        sink.close()
+    assert {file.stem for file in tmp_path.iterdir()} == {NAME, f"{NAME}-2", f"{NAME}-3"}
+    assert (tmp_path / f"{NAME}.jsonl").read_text() == "mine"
+    assert started_at(f"{NAME}-2") == datetime(2026, 3, 1, 14, 5, 33).astimezone()
+    assert started_at("holiday") is None
+
+
+@contextlib.contextmanager
+def limited(size: int) -> Iterator[None]:
+    """No file may grow beyond that many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_without_room_is_said_once_and_what_waited_is_saved_when_there_is(tmp_path: Path) -> None:
+    sink = SessionFiles(session(tmp_path))
+    talk = [started("mic"), *(final("mic", number, number * 5.0, f"sentence number {number}") for number in range(12))]
+    with limited(1500):
+        said = [answer for event in talk[:9] for answer in sink.write(event)]
+        (failed,) = said
+        assert isinstance(failed, Failed)
+        assert failed.recoverable
+        assert str(tmp_path) in failed.what
+        assert "File too large" in failed.what
+        assert "what is said from 00:" in failed.what
+        files = written(tmp_path)
+        heard = [from_json(line) for line in files.pop("jsonl").splitlines()]
+        assert len(heard) < 9, "whole lines, as many as there was room for"
+        parse(tmp_path)
+    (recovered,) = sink.write(talk[9])
+    assert isinstance(recovered, Recovered)
+    assert recovered.what == failed.what
+    waited = 10 - len(heard)
+    assert f"{waited} captions that had to wait are saved, none is missing" in recovered.now
+    for event in talk[10:]:
+        assert list(sink.write(event)) == []
+    files = written(tmp_path)
+    assert [from_json(line) for line in files.pop("jsonl").splitlines()] == talk_as_saved(talk)
+    assert files == expected(talk)
+
+
+def test_what_is_more_than_can_wait_is_counted_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_files, "WAITING", 3)
+    sink = SessionFiles(session(tmp_path))
+    sink.write(started("mic"))
+    with limited(300):
+        said = [answer for number in range(8) for answer in sink.write(final("mic", number, number * 5.0, "a b"))]
+        assert [type(answer) for answer in said] == [Failed]
+    (recovered,) = sink.write(final("mic", 9, 50.0, "c d"))
+    assert isinstance(recovered, Recovered)
+    assert "3 captions that had to wait are saved, 6 captions missing" in recovered.now
+    assert written(tmp_path)["txt"] == "a b\n" * 3
+
+
+def test_what_was_never_saved_is_said_at_the_end(tmp_path: Path) -> None:
+    sink = SessionFiles(session(tmp_path))
+    sink.write(started("mic"))
+    with limited(200):
+        assert len(list(sink.write(final("mic", 0, 1.0, "hello")))) == 1
+        (failed,) = sink.close()
+    assert isinstance(failed, Failed)
+    assert "1 caption could not be saved" in failed.what
+
+
+def test_a_full_file_system(tmp_path: Path) -> None:
+    """A real one, of 64 KiB."""
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("only root may mount a file system")
+    try:
+        sink = SessionFiles(session(tmp_path))
+        ballast = tmp_path / "ballast"
+        ballast.write_bytes(bytes(30_000))
+        talk: list[Event] = [started("mic")]
+        said = list(sink.write(talk[0]))
+        while not said:
+            talk.append(final("mic", len(talk), len(talk) * 5.0, f"sentence number {len(talk)}"))
+            said = list(sink.write(talk[-1]))
+        assert isinstance(said[0], Failed)
+        assert "No space left on device" in said[0].what
+        parse(tmp_path)
+        ballast.unlink()
+        talk.append(final("mic", len(talk), len(talk) * 5.0, "and there is room again"))
+        (recovered,) = sink.write(talk[-1])
+        assert isinstance(recovered, Recovered)
+        assert {kind: text for kind, text in written(tmp_path).items() if kind != "jsonl"} == expected(talk)
+        sink.close()
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "/proc/nothing/here", "a\0b"])
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="Nothing can be saved in the folder") as caught:
+        Session(tmp_path / name)
+    assert caught.value.remedy
+    assert (tmp_path / "file").read_text() == ""
