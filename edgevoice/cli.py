@@ -19,7 +19,19 @@ import typer
 from typer.core import TyperGroup
 
 from edgevoice import __version__
-from edgevoice.commands import classify, demo, devices, doctor, extensions, live, models, transcribe
+from edgevoice.commands import (
+    classify,
+    completion,
+    config,
+    demo,
+    devices,
+    doctor,
+    extensions,
+    live,
+    manual,
+    models,
+    transcribe,
+)
 from edgevoice.commands.output import provide_streams, quiet_stdout, say, unwritable
 from edgevoice.errors import EdgeVoiceError
 
@@ -39,6 +51,7 @@ app = typer.Typer(
     name="edgevoice",
     cls=_Group,
     no_args_is_help=True,
+    add_completion=False,  # `edgevoice completion` prints the script, and nobody's files are changed
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -69,13 +82,15 @@ def edgevoice(
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
 
 
-app.command("live")(live.live)
-app.command("demo")(demo.demo)
-app.command("transcribe")(transcribe.transcribe)
-app.command("classify")(classify.classify)
-app.command("devices")(devices.devices)
+app.command("live", epilog=manual.epilog("live"))(live.live)
+app.command("demo", epilog=manual.epilog("demo"))(demo.demo)
+app.command("transcribe", epilog=manual.epilog("transcribe"))(transcribe.transcribe)
+app.command("classify", epilog=manual.epilog("classify"))(classify.classify)
+app.command("devices", epilog=manual.epilog("devices"))(devices.devices)
 app.add_typer(models.app, name="models")
-app.command("doctor")(doctor.doctor)
+app.add_typer(config.app, name="config")
+app.command("doctor", epilog=manual.epilog("doctor"))(doctor.doctor)
+app.command("completion", epilog=manual.epilog("completion"))(completion.completion)
 extensions.add_to(app)
 
 
@@ -83,6 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line and returns its exit code. Every error becomes one sentence on stderr."""
     provide_streams()
     _stay_private()
+    completion.answer_quickly()
     _leave_on_signals()
     debug, arguments = _take_debug(list(sys.argv[1:] if argv is None else argv))
     try:
