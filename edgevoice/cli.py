@@ -31,6 +31,7 @@ from edgevoice.commands import (
     manual,
     models,
     transcribe,
+    welcome,
 )
 from edgevoice.commands.output import provide_streams, quiet_stdout, say, unwritable
 from edgevoice.errors import EdgeVoiceError
@@ -127,6 +128,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
+        if not arguments and welcome.has_somebody():
+            arguments, code = welcome.lead()
+            if not arguments:
+                return code
         if arguments and arguments[0] in extensions.EXTRAS:
             return extensions.run(arguments[0], arguments[1:])
         app(args=arguments, prog_name="edgevoice")

@@ -9,6 +9,8 @@ import pytest
 
 from edgevoice.config import Settings
 from edgevoice.config_file import RANGES, field_types, load_settings, variable
+from edgevoice.config_text import documented
+from edgevoice.config_values import as_toml
 from edgevoice.errors import ConfigError
 
 
@@ -44,13 +46,13 @@ def test_every_setting_can_be_set_in_the_environment(nowhere: Path) -> None:
     for name in names:
         section, _, key = name.rpartition(".")
         default = getattr(getattr(Settings(), section) if section else Settings(), key)
-        environment[variable(name)] = str(default)
+        environment[variable(name)] = default if isinstance(default, str) else as_toml(default)
     assert load_settings(environment=environment, file=nowhere) == Settings()
 
 
 def test_every_number_has_a_range() -> None:
     """A new number cannot be forgotten, and the defaults are in range."""
-    numbers = {name for name, annotation in field_types().items() if annotation in (int, float)}
+    numbers = {key.name for each in documented() for key in each.keys if key.annotation in (int, float)}
     assert numbers == set(RANGES)
 
 
@@ -71,7 +73,12 @@ def test_every_number_has_a_range() -> None:
         ("[asr]\nprovider = 'gpu'", "must be one of: auto, cuda, tensorrt, cpu"),
         ("[intent]\nearly = 'yes'", "must be true or false"),
         ("model = 3", "must be text"),
-        ("[vad", "cannot be read"),
+        ("[vad\n", "cannot be read.*line 1"),
+        ("# here\n\n[vad]\naggressiveness = 4", "line 4, is 4"),
+        ("\n[vad]\n\nagressiveness = 4", "line 4"),
+        ("model = 'x'\n[vad]\n[nothing]", "'nothing'.*line 3"),
+        ("[vad]\nthreshold = [1,\n2]", "line 2, is .1, 2., and it must be a number"),
+        ("[model]\nname = 'x'", "'model.name'.*line 2.*nearest name is 'model'"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, message: str) -> None:

@@ -27,6 +27,7 @@ from edgevoice.events import (
     CaptionUpdated,
     Event,
     Failed,
+    InputSilent,
     IntentDetected,
     IntentRejected,
     LevelMeasured,
@@ -843,3 +844,19 @@ def test_a_model_of_which_a_part_is_lost_says_so(bundles, on_gpu):
     gpu.lost = "/intent/"
     run(cut(call("one one")), model)
     assert model.provider == "cuda+cpu"
+
+
+def test_a_silent_microphone_is_pointed_out_and_taken_back(tiny):
+    """Once, after ten seconds, with the way out; captions go on."""
+    heard = run(cut(np.concatenate([np.zeros(12 * 16_000, np.float32), call("one one")])), tiny, name="Desk\x1b mic")
+    silent, back = of(heard, InputSilent)
+    assert (silent.silent, round(silent.at)) == (True, 10)
+    assert silent.what == "The microphone 'Desk mic' is silent: is it muted?"
+    assert "edgevoice devices" in silent.remedy
+    assert (back.silent, back.remedy) == (False, "")
+    assert [caption.text for caption in of(heard, CaptionFinished)] == ["one one"]
+
+
+def test_silence_in_a_recording_is_the_recordings(tiny):
+    """Nobody can unmute it."""
+    assert of(run(cut(np.zeros(12 * 16_000, np.float32)), tiny, channel="file"), InputSilent) == []

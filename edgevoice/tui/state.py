@@ -15,6 +15,7 @@ from edgevoice.events import (
     CaptionUpdated,
     Event,
     Failed,
+    InputSilent,
     IntentDetected,
     IntentRejected,
     LabelScore,
@@ -88,6 +89,8 @@ class ScreenState:
         self._lost: dict[str, float] = {}
         self._behind: dict[str, PaceChanged] = {}
         """Of the channels that cannot keep up."""
+        self._silent: dict[str, Problem] = {}
+        """What was said of the channels that are silent."""
         self._finished: dict[str, int] = {}
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._at = 0.0
@@ -253,10 +256,30 @@ class ScreenState:
             case AudioLost():
                 self._lost[channel] = self._lost.get(channel, 0.0) + finite(event.seconds)
                 return Part.STATUS
+            case _:
+                return self._trouble(channel, event)
+
+    def _trouble(self, channel: str, event: Event) -> Part:
+        match event:
+            case InputSilent():
+                return self._silence_changed(channel, event)
             case Failed():
                 return self.report(Problem(event.what, event.remedy, event.recoverable))
             case _:
                 return Part.NOTHING
+
+    def _silence_changed(self, channel: str, event: InputSilent) -> Part:
+        """The message stays for as long as it is true."""
+        before = self._silent.pop(channel, None)
+        if before in self.problems:
+            self.problems.remove(before)
+        if not event.silent:
+            return Part.BANNER
+        known = len(self.problems)
+        parts = self.report(Problem(event.what, event.remedy))
+        if len(self.problems) > known:
+            self._silent[channel] = self.problems[-1]
+        return parts
 
     def _heard(self, channel: str, event: LevelMeasured | SpeechStarted | SpeechEnded) -> Change:
         if not isinstance(event, LevelMeasured):
