@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,7 @@ FLOOR_DBFS = -60.0
 """Left end of the bar."""
 _BAR = 40
 _STEP_S = 0.1
+_INDENT = " " * 17
 _QUIET = (
     "Hardly anything was heard. Is the microphone muted, or is it another one? 'edgevoice devices' lists them, and "
     "'edgevoice config set audio.device NAME' chooses one."
@@ -112,9 +115,17 @@ def _shortly(settings: Settings) -> Choice:
 def _show(check: Check) -> Check:
     """A check on one line, and the way out below it."""
     mark = {"pass": "ok", "warn": "!", "fail": "✕"}[check.status]
-    remedy = f"{'':17}{check.remedy}\n" if check.remedy else ""
-    write_out(f"  {mark:2} {check.name:11} {check.detail}\n{remedy}")
+    lines = _wrapped(check.detail, first=f"  {mark:2} {check.name:11} ") + _wrapped(check.remedy, first=_INDENT)
+    write_out("".join(f"{line}\n" for line in lines))
     return check
+
+
+def _wrapped(text: str, first: str = "") -> list[str]:
+    return textwrap.wrap(text, _width(), initial_indent=first, subsequent_indent=_INDENT if first else "")
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns - 1
 
 
 def _asked(*choices: Choice) -> Choice:
@@ -152,7 +163,7 @@ def _listened(settings: Settings, choices: Sequence[Choice]) -> Choice | None:
     except AudioError as error:
         write_out(f"\r\x1b[K  {error}\n")
         return None
-    write_out(f"\n{'The microphone hears you.' if loudest >= HEARD_DBFS else _QUIET}\n")
+    write_out("\n" + "\n".join(_wrapped("The microphone hears you." if loudest >= HEARD_DBFS else _QUIET)) + "\n")
     return None
 
 
@@ -181,8 +192,9 @@ def _levels(settings: Settings) -> Iterator[float]:
 
 
 def _bar(dbfs: float) -> str:
-    filled = round(max(0.0, min(1.0, (dbfs - FLOOR_DBFS) / -FLOOR_DBFS)) * _BAR)
-    return "━" * filled + "─" * (_BAR - filled)
+    cells = min(_BAR, _width() - 11)  # beside the figure
+    filled = round(max(0.0, min(1.0, (dbfs - FLOOR_DBFS) / -FLOOR_DBFS)) * cells)
+    return "━" * filled + "─" * (cells - filled)
 
 
 @contextlib.contextmanager
