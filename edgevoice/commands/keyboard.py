@@ -23,19 +23,22 @@ class Keyboard:
 
     def pressed(self, seconds: float | None) -> str:
         """The next key, waited for so long, or for ever; "" for none. A key of several characters is as none."""
-        ready, _, _ = select.select([self._terminal], [], [], seconds)
-        if not ready:
+        if not self._waits(seconds):
             return ""
         try:
-            key = os.read(self._terminal, 64).decode("utf-8", "replace")
+            key = os.read(self._terminal, 1)
+            if key == b"\x1b" and self._waits(0):  # an arrow, or another key that begins with Escape
+                os.read(self._terminal, 32)
+                return ""
         except OSError:
             return LEFT
-        if not key:
-            return LEFT
-        return "" if key[0] == "\x1b" and len(key) > 1 else key[0]
+        return key.decode("utf-8", "replace") or LEFT
+
+    def _waits(self, seconds: float | None) -> bool:
+        return bool(select.select([self._terminal], [], [], seconds)[0])
 
     def __enter__(self) -> Self:
-        tty.setcbreak(self._terminal)
+        tty.setcbreak(self._terminal, termios.TCSADRAIN)  # what was typed before counts too
         return self
 
     def __exit__(

@@ -121,7 +121,9 @@ def _show(check: Check) -> Check:
 
 
 def _wrapped(text: str, first: str = "") -> list[str]:
-    return textwrap.wrap(text, _width(), initial_indent=first, subsequent_indent=_INDENT if first else "")
+    indents = {"initial_indent": first, "subsequent_indent": _INDENT if first else ""}
+    # paths and commands stay whole, to be copied
+    return textwrap.wrap(text, _width(), **indents, break_long_words=False, break_on_hyphens=False)
 
 
 def _width() -> int:
@@ -134,8 +136,8 @@ def _asked(*choices: Choice) -> Choice:
 
     # DEMO_FIRST has the key of DEMO as well
     shown = [each for each in choices if not (each is DEMO and DEMO_FIRST in choices)]
-    write_out("\n" + "".join(f"  {each.shown:6} {each.does}\n" for each in shown) + "\n")
     with Keyboard() as keyboard:
+        write_out("\n" + "".join(f"  {each.shown:6} {each.does}\n" for each in shown) + "\n")
         while True:
             choice = _chosen(keyboard.pressed(None), choices)
             if choice:
