@@ -74,7 +74,8 @@ def load_settings(
     for name, value in (flags or {}).items():
         if value is not None:
             values[name] = checked(field_types()[name], value, Named(flag(name)), name=name, ranges=RANGES)
-    return _build(Settings, values)
+    settings: Settings = _build(Settings, values)
+    return settings
 
 
 def explained() -> dict[str, Found]:

@@ -121,9 +121,14 @@ def _show(check: Check) -> Check:
 
 
 def _wrapped(text: str, first: str = "") -> list[str]:
-    indents = {"initial_indent": first, "subsequent_indent": _INDENT if first else ""}
-    # paths and commands stay whole, to be copied
-    return textwrap.wrap(text, _width(), **indents, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        text,
+        _width(),
+        initial_indent=first,
+        subsequent_indent=_INDENT if first else "",
+        break_long_words=False,  # paths and commands stay whole, to be copied
+        break_on_hyphens=False,
+    )
 
 
 def _width() -> int:
@@ -183,8 +188,8 @@ def _levels(settings: Settings) -> Iterator[float]:
     microphone = Microphone(settings.audio.device, settings.audio.queue_seconds)
     waiting: list[np.ndarray] = []
     left = round(LISTEN_S / _STEP_S)
-    with contextlib.closing(microphone.blocks()) as blocks:
-        for block in blocks:
+    with contextlib.closing(microphone):
+        for block in microphone.blocks():
             waiting.append(block.samples)
             if sum(map(len, waiting)) >= _STEP_S * microphone.sample_rate:
                 yield dbfs(np.concatenate(waiting))
