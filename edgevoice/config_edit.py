@@ -182,7 +182,8 @@ def _added(text: str, name: str, value: Any) -> str:
             owner[section] = tomlkit.table()
         owner = owner[section]
     owner[key] = tomlkit.parse(f"value = {as_toml(value)}")["value"]
-    return tomlkit.dumps(document)
+    changed = tomlkit.dumps(document)
+    return changed if changed.endswith("\n") else f"{changed}\n"
 
 
 def _removed(text: str, name: str) -> str:
