@@ -85,8 +85,7 @@ class Pipeline:
         self._style = _style(model.manifest, settings)
         self._before: LastPass | None = None  # of the last segment in which something was said
         self._level = Level(_LEVEL_SAMPLES)
-        # silence in a recording is the recording's, and nobody has to speak at the far end of a call
-        self._quiet = Quiet() if source.channel == "mic" else None
+        self._quiet = self._watch_for_silence()
         self._segment: _Segment | None = None
         self._ahead: _Ahead | None = None
         self._over: deque[_Over] = deque()
@@ -154,6 +153,16 @@ class Pipeline:
         self._pace.heard(self._clock() - self._arrived)
 
     def _losses(self, block: Block) -> Iterator[Event]:
+        if block.change:
+            change = block.change
+            self._quiet = self._watch_for_silence(waiting=change.waiting)
+            yield events.SourceChanged(
+                **self._place(),
+                source=plain(change.source),
+                waiting=change.waiting,
+                what=plain(change.what),
+                remedy=plain(change.remedy),
+            )
         if block.lost > 0:
             self._lost += block.lost
             yield events.AudioLost(**self._place(), seconds=block.lost, where=block.lost_where)
@@ -204,6 +213,11 @@ class Pipeline:
             yield from self._look_ahead(self._segment, self._segmenter.ending)
         elif self._segment and self._recogniser.due:
             yield from self._update(self._segment)
+
+    def _watch_for_silence(self, *, waiting: bool = False) -> Quiet | None:
+        # silence in a recording is the recording's, nobody has to speak at the far end of a call, and a device that is
+        # waited for has been told of
+        return Quiet() if self._source.channel == "mic" and not waiting else None
 
     def _silence(self, *, silent: bool) -> Event:
         name = plain(self._source.name)

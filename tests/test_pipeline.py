@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from edgevoice import pipeline as pipelines
 from edgevoice.asr import session as sessions
 from edgevoice.asr.decoder import greedy_decoder
-from edgevoice.asr.model import AcousticModel, Encoding, live_lengths, load_model
+from edgevoice.asr.model import AcousticModel, Encoding, load_model
+from edgevoice.asr.opening import live_lengths
 from edgevoice.asr.window_recogniser import WindowRecogniser
 from edgevoice.audio.file import FileSource
 from edgevoice.audio.pacing import PacedSource
-from edgevoice.audio.source import Block
+from edgevoice.audio.source import Block, SourceChange
 from edgevoice.config import AsrSettings, CaptionSettings, IntentSettings, Settings, VadSettings
 from edgevoice.errors import AudioError, ModelAwayError, ModelError
 from edgevoice.events import (
@@ -860,3 +861,14 @@ def test_a_silent_microphone_is_pointed_out_and_taken_back(tiny):
 def test_silence_in_a_recording_is_the_recordings(tiny):
     """Nobody can unmute it."""
     assert of(run(cut(np.zeros(12 * 16_000, np.float32)), tiny, channel="file"), InputSilent) == []
+
+
+def test_a_device_that_is_waited_for_is_not_called_silent(tiny):
+    """There is silence in its place, and it was told of."""
+    away = cut(np.zeros(15 * 16_000, np.float32))
+    away[0] = dataclasses.replace(away[0], change=SourceChange("desk", waiting=True, what="It has gone"))
+    back = cut(np.zeros(11 * 16_000, np.float32))
+    back[0] = dataclasses.replace(back[0], change=SourceChange("desk", waiting=False))
+    silent = of(run([*cut(call("one")), *away, *back], tiny), InputSilent)
+    assert [event.silent for event in silent] == [True]
+    assert silent[0].at > 25

@@ -74,10 +74,19 @@ def model_names(incomplete: str) -> Candidates:
 
 def microphones() -> Candidates:
     """Microphones by name, or by number where the name would have to be quoted."""
-    from edgevoice.audio.microphone import list_devices
+    return _devices(plays=False)
+
+
+def loudspeakers() -> Candidates:
+    """What loudspeakers play, in the same way."""
+    return _devices(plays=True)
+
+
+def _devices(*, plays: bool) -> Candidates:
+    from edgevoice.audio.devices import list_devices
 
     try:
-        devices = list_devices()
+        devices = [device for device in list_devices() if bool(device.plays) == plays]
     except EdgeVoiceError:
         return []
     easy = ((device, _EASY.fullmatch(device.name)) for device in devices)

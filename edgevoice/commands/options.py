@@ -126,6 +126,7 @@ def settings_for(
     device: str | None = None,
     remote: str | None = None,
     *,
+    call_device: str | None = None,
     hop: float | None = None,
     hotwords: str | None = None,
     language_model: str | None = None,
@@ -153,6 +154,7 @@ def settings_for(
         "captions.format": False if no_format else None,
         "vad.detector": vad,
         "audio.device": device,
+        "audio.call_device": call_device,
     }
     settings = load_settings(flags)
     Segmenter(settings.vad, _LONGEST_FRAME)  # said before a model is loaded, which takes its time

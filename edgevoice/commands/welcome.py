@@ -182,10 +182,11 @@ def _levels(settings: Settings) -> Iterator[float]:
     """
     import numpy as np
 
+    from edgevoice.audio.devices import find_device
     from edgevoice.audio.microphone import Microphone
     from edgevoice.recent import dbfs
 
-    microphone = Microphone(settings.audio.device, settings.audio.queue_seconds)
+    microphone = Microphone(find_device(settings.audio.device), settings.audio.queue_seconds)
     waiting: list[np.ndarray] = []
     left = round(LISTEN_S / _STEP_S)
     with contextlib.closing(microphone):

@@ -21,6 +21,7 @@ from edgevoice.events import (
     LabelScore,
     LevelMeasured,
     PaceChanged,
+    SourceChanged,
     SpeechEnded,
     SpeechStarted,
     StreamEnded,
@@ -89,8 +90,8 @@ class ScreenState:
         self._lost: dict[str, float] = {}
         self._behind: dict[str, PaceChanged] = {}
         """Of the channels that cannot keep up."""
-        self._silent: dict[str, Problem] = {}
-        """What was said of the channels that are silent."""
+        self._passing: dict[str, Problem] = {}
+        """What is said of the channels whose device is away or silent, for as long as it is."""
         self._finished: dict[str, int] = {}
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._at = 0.0
@@ -240,8 +241,8 @@ class ScreenState:
 
     def _run_changed(self, channel: str, event: Event) -> Part:
         match event:
-            case StreamStarted():
-                return self._stream_started(channel, event)
+            case StreamStarted() | SourceChanged():
+                return self._source_changed(channel, event)
             case StreamEnded():
                 self._ended.add(channel)
                 self._behind.pop(channel, None)
@@ -262,24 +263,23 @@ class ScreenState:
     def _trouble(self, channel: str, event: Event) -> Part:
         match event:
             case InputSilent():
-                return self._silence_changed(channel, event)
+                return self._pass(channel, Problem(event.what, event.remedy) if event.silent else None)
             case Failed():
                 return self.report(Problem(event.what, event.remedy, event.recoverable))
             case _:
                 return Part.NOTHING
 
-    def _silence_changed(self, channel: str, event: InputSilent) -> Part:
-        """The message stays for as long as it is true."""
-        before = self._silent.pop(channel, None)
+    def _pass(self, channel: str, problem: Problem | None) -> Part:
+        """Puts a message in the place of the one before, which is true no more; or none."""
+        before = self._passing.pop(channel, None)
         if before in self.problems:
             self.problems.remove(before)
-        if not event.silent:
-            return Part.BANNER
         known = len(self.problems)
-        parts = self.report(Problem(event.what, event.remedy))
+        if problem is not None:
+            self.report(problem)
         if len(self.problems) > known:
-            self._silent[channel] = self.problems[-1]
-        return parts
+            self._passing[channel] = self.problems[-1]
+        return Part.STATUS | Part.BANNER
 
     def _heard(self, channel: str, event: LevelMeasured | SpeechStarted | SpeechEnded) -> Change:
         if not isinstance(event, LevelMeasured):
@@ -287,13 +287,20 @@ class ScreenState:
         changed = self._tracker(channel).measure(finite(event.at), finite(event.dbfs, -120.0), event.peak)
         return Change(Part.LEVEL if changed else Part.NOTHING)
 
-    def _stream_started(self, channel: str, event: StreamStarted) -> Part:
+    def _source_changed(self, channel: str, event: StreamStarted | SourceChanged) -> Part:
+        if isinstance(event, SourceChanged):
+            return self._device_changed(channel, event)
         self.sources[channel] = event
         self._ended.discard(channel)
         parts = Part.HEADER | Part.STATUS
         if event.note:
             parts |= self.report(Problem(event.note, note=True))
         return parts
+
+    def _device_changed(self, channel: str, event: SourceChanged) -> Part:
+        if channel in self.sources:
+            self.sources[channel] = replace(self.sources[channel], source=event.source)
+        return Part.HEADER | self._pass(channel, Problem(event.what, event.remedy) if event.waiting else None)
 
     def _tracker(self, channel: str) -> LevelTracker:
         return self._levels.setdefault(channel, LevelTracker(channel))

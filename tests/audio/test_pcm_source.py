@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from edgevoice.audio.pipe import PcmSource
 from edgevoice.errors import AudioError
 
+pytestmark = pytest.mark.alone
+
 NOISE = np.random.default_rng(3).integers(-30_000, 30_000, 16_000).astype("<i2")
 
 
