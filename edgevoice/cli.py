@@ -21,15 +21,19 @@ from typer.core import TyperGroup
 from edgevoice.commands import (
     actions,
     classify,
+    completion,
+    config,
     demo,
     devices,
     doctor,
     extensions,
     live,
+    manual,
     models,
     replay,
     sessions,
     transcribe,
+    welcome,
 )
 from edgevoice.commands.output import provide_streams, quiet_stdout, say, unwritable
 from edgevoice.errors import EdgeVoiceError
@@ -51,6 +55,7 @@ app = typer.Typer(
     name="edgevoice",
     cls=_Group,
     no_args_is_help=True,
+    add_completion=False,  # `edgevoice completion` prints the script, and nobody's files are changed
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -81,16 +86,18 @@ def edgevoice(
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
 
 
-app.command("live")(live.live)
-app.command("demo")(demo.demo)
-app.command("transcribe")(transcribe.transcribe)
-app.command("replay")(replay.replay)
+app.command("live", epilog=manual.epilog("live"))(live.live)
+app.command("demo", epilog=manual.epilog("demo"))(demo.demo)
+app.command("transcribe", epilog=manual.epilog("transcribe"))(transcribe.transcribe)
+app.command("replay", epilog=manual.epilog("replay"))(replay.replay)
 app.add_typer(sessions.app, name="sessions")
-app.command("classify")(classify.classify)
-app.command("devices")(devices.devices)
+app.command("classify", epilog=manual.epilog("classify"))(classify.classify)
+app.command("devices", epilog=manual.epilog("devices"))(devices.devices)
 app.add_typer(models.app, name="models")
 app.add_typer(actions.app, name="actions")
-app.command("doctor")(doctor.doctor)
+app.add_typer(config.app, name="config")
+app.command("doctor", epilog=manual.epilog("doctor"))(doctor.doctor)
+app.command("completion", epilog=manual.epilog("completion"))(completion.completion)
 extensions.add_to(app)
 
 
@@ -98,6 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line and returns its exit code. Every error becomes one sentence on stderr."""
     provide_streams()
     _stay_private()
+    completion.answer_quickly()
     _leave_on_signals()
     debug, arguments = _take_debug(list(sys.argv[1:] if argv is None else argv))
     try:
@@ -126,6 +134,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
+        if not arguments and welcome.has_somebody():
+            arguments, code = welcome.lead()
+            if not arguments:
+                return code
         if arguments and arguments[0] in extensions.EXTRAS:
             return extensions.run(arguments[0], arguments[1:])
         app(args=arguments, prog_name="edgevoice")

@@ -51,6 +51,7 @@ class AsrSettings:
     """How captions are made."""
 
     provider: Provider = "auto"
+    """Where the model runs. "auto" takes a GPU that works, and says so where it cannot; a name never falls back."""
     remote: str = ""
     """grpc://HOST:PORT of a KServe v2 server that runs the model in place of this machine; empty for this machine."""
     remote_timeout_s: float = 10.0

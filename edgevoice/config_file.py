@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 import os
 import tomllib
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from edgevoice.config import ActionSettings, Settings
+from edgevoice.config import Settings
+from edgevoice.config_values import Named, checked, is_section, nearest, parsed
 from edgevoice.errors import ConfigError
 from edgevoice.paths import config_file
 from edgevoice.text import plain
@@ -24,7 +25,6 @@ NOT_SETTINGS = frozenset({"EDGEVOICE_CONFIG", "EDGEVOICE_DEBUG", *ACTION_VARIABL
 """Variables with the prefix that are read elsewhere."""
 _FLAGS = {"vad.detector": "--vad", "asr.hop_s": "--hop", "serve.address": "--serve", "save.folder": "--save"}
 """Flags that are not called as the setting behind them."""
-_BOOLEANS = {**dict.fromkeys(("1", "true", "yes", "on"), True), **dict.fromkeys(("0", "false", "no", "off"), False)}
 
 RANGES: dict[str, tuple[float, float]] = {
     "audio.queue_seconds": (0.5, 3600),
@@ -46,18 +46,24 @@ RANGES: dict[str, tuple[float, float]] = {
     "intent.threshold": (0, 1),
     "intent.cooldown_s": (0, 86400),
     "intent.actions_at_once": (1, 64),
-    "serve.history_s": (0, 86400),
-}
-"""Smallest and largest value of each number; outside of them something breaks."""
-TABLES: dict[str, type] = {"actions": ActionSettings}
-"""Arrays of tables, [[name]], and what each of their tables becomes."""
-TABLE_RANGES: dict[str, tuple[float, float]] = {
     "actions.minimum_score": (0, 1),
     "actions.cooldown_s": (0, 86400),
     "actions.timeout_s": (0.1, 3600),
     "actions.retries": (0, 20),
+    "serve.history_s": (0, 86400),
 }
-"""The same for the numbers in them."""
+"""Smallest and largest value of each number; outside of them something breaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The value of a setting, and where it comes from."""
+
+    value: Any
+    origin: str
+    """"default", "file" or "environment"."""
+    where: str = ""
+    """The file or the variable."""
 
 
 def load_settings(
@@ -75,8 +81,28 @@ def load_settings(
     values |= from_environment(os.environ if environment is None else environment)
     for name, value in (flags or {}).items():
         if value is not None:
-            values[name] = _checked(name, value, _flag(name))
-    return _build(values)
+            values[name] = checked(field_types()[name], value, Named(flag(name)), name=name, ranges=RANGES)
+    settings: Settings = _build(Settings, values)
+    return settings
+
+
+def explained() -> dict[str, Found]:
+    """Every setting as it is without flags, by its dotted name.
+
+    Raises:
+        ConfigError: as `load_settings`.
+    """
+    file = config_file()
+    in_file, in_environment = from_file(file), from_environment(os.environ)
+    found = {}
+    for name in field_types():
+        if name in in_environment:
+            found[name] = Found(in_environment[name], "environment", variable(name))
+        elif name in in_file:
+            found[name] = Found(in_file[name], "file", str(file))
+        else:
+            found[name] = Found(default(name), "default")
+    return found
 
 
 def field_types() -> dict[str, Any]:
@@ -84,32 +110,96 @@ def field_types() -> dict[str, Any]:
     return dict(_fields(Settings))
 
 
+def default(name: str) -> Any:
+    """What a setting is when nobody sets it."""
+    value: Any = Settings()
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting: `EDGEVOICE_VAD_AGGRESSIVENESS` for "vad.aggressiveness"."""
     return PREFIX + name.replace(".", "_").upper()
+
+
+def flag(name: str) -> str:
+    """What a setting is called on the command line."""
+    return _FLAGS.get(name) or f"--{name.rpartition('.')[2].replace('_', '-')}"
+
+
+def setting_from_text(name: str, text: str) -> Any:
+    """The value that an argument means for a setting.
+
+    Raises:
+        ConfigError: there is no such setting, or it cannot have this value.
+    """
+    annotation = type_of(name)
+    place = Named(f"'{name}'")
+    return checked(annotation, parsed(annotation, text, place), place, name=name, ranges=RANGES)
+
+
+def type_of(name: str) -> Any:
+    """The type of a setting.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    known = field_types()
+    if name not in known:
+        raise ConfigError(f"There is no setting '{plain(name)}'", f"The nearest name is '{nearest(name, known)}'")
+    return known[name]
 
 
 def from_file(file: Path) -> dict[str, Any]:
     """The settings in a TOML file; none if there is no file, unless `EDGEVOICE_CONFIG` asked for it.
 
     Raises:
-        ConfigError: it cannot be read or holds something wrong.
+        ConfigError: it cannot be read or holds something wrong; the line is named.
     """
-    where = plain(str(file))
+    text = read_text(file)
+    if text is None:
+        return {}
+    known = field_types()
+    sections = _sections(known)
+    values = {}
+    for name, value, place in _flatten(parsed_toml(text, file), sections, _InFile(file, text)):
+        if name in sections:
+            raise ConfigError(f"{place} is a section", f"Write [{name}] and its settings below it")
+        if name not in known:
+            what = f"There is no setting '{plain(name)}' (in {place.location})"
+            raise ConfigError(what, f"The nearest name is '{nearest(name, known)}'")
+        values[name] = checked(known[name], value, place, name=name, ranges=RANGES)
+    return values
+
+
+def read_text(file: Path) -> str | None:
+    """The text of the file of settings; None if there is none.
+
+    Raises:
+        ConfigError: it cannot be read, or `EDGEVOICE_CONFIG` names one that is not there.
+    """
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        return file.read_text(encoding="utf-8")
     except FileNotFoundError:
         if os.environ.get("EDGEVOICE_CONFIG"):
-            raise ConfigError(f"There is no {where}", "Correct or unset EDGEVOICE_CONFIG") from None
-        return {}
+            remedy = "Correct or unset EDGEVOICE_CONFIG, or make it: edgevoice config init"
+            raise ConfigError(f"There is no {plain(str(file))}", remedy) from None
+        return None
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{where} cannot be read: {plain(str(error))}", "Correct or remove the file") from None
-    known = field_types()
-    values = {name: _tables(name, tables.pop(name), where) for name in TABLES if name in tables}
-    for name, value in _flatten(tables, _sections(known), where):
-        _refuse_unknown(name, known, f"in {where}")
-        values[name] = _checked(name, value, f"'{name}' in {where}")
-    return values
+        raise _unreadable(file, error) from None
+
+
+def parsed_toml(text: str, file: Path) -> dict[str, Any]:
+    """The tables of a file of settings.
+
+    Raises:
+        ConfigError: it is no TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:
+        raise _unreadable(file, error) from None
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -118,66 +208,68 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         ConfigError: a variable that names no setting or has a wrong value.
     """
-    names = {variable(name): name for name in field_types()}
+    known = field_types()
+    names = {variable(name): name for name in known}
     values = {}
     for key, text in environment.items():
         if key not in names and _means_a_setting(key, names):
-            _refuse_unknown(key, names, "in the environment")
+            what = f"There is no setting '{plain(key)}' (in the environment)"
+            raise ConfigError(what, f"The nearest name is '{nearest(key, names)}'")
         if key in names:
-            values[names[key]] = _checked(names[key], _parsed(names[key], text, key), key)
+            name, place = names[key], Named(key)
+            value = parsed(known[name], text, place)
+            values[name] = checked(known[name], value, place, name=name, ranges=RANGES)
     return values
 
 
-def _flag(name: str) -> str:
-    """What a setting is called on the command line."""
-    return _FLAGS.get(name) or f"--{name.rpartition('.')[2].replace('_', '-')}"
+class _InFile:
+    """A value in the file of settings."""
+
+    def __init__(self, file: Path, text: str, path: tuple[str | int, ...] = ()) -> None:
+        self._file, self._text, self._path = file, text, path
+
+    @property
+    def location(self) -> str:
+        """File and, where it can be found, line."""
+        from edgevoice.config_edit import line_of  # an error may take its time; every start may not
+
+        line = line_of(self._text, self._path)
+        return plain(str(self._file)) + (f", line {line}" if line else "")
+
+    def __str__(self) -> str:
+        location = self.location
+        name = ".".join(plain(part) for part in self._path if isinstance(part, str))
+        return f"'{name}' in {location}" + ("," if ", line " in location else "")
+
+    def below(self, key: str | int) -> _InFile:
+        """A key of this table, or an item of this list."""
+        return _InFile(self._file, self._text, (*self._path, key))
 
 
 def _fields(owner: type, prefix: str = "") -> Iterable[tuple[str, Any]]:
     hints = typing.get_type_hints(owner)
     for field in dataclasses.fields(owner):
         annotation = hints[field.name]
-        if not prefix and field.name in TABLES:
-            continue
-        if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+        if is_section(annotation):
             yield from _fields(annotation, f"{prefix}{field.name}.")
         else:
             yield prefix + field.name, annotation
 
 
 def _sections(known: Iterable[str]) -> set[str]:
-    return {name.split(".")[0] for name in known if "." in name}
+    return {name.rpartition(".")[0] for name in known if "." in name}
 
 
-def _flatten(tables: Mapping[str, Any], sections: set[str], where: str) -> Iterable[tuple[str, Any]]:
-    for name, value in tables.items():
-        if name in sections and not isinstance(value, dict):
-            raise ConfigError(f"'{name}' in {where} is a section", f"Write [{name}] and its settings below it")
-        if isinstance(value, dict):
-            yield from ((f"{name}.{key}", item) for key, item in value.items())
+def _flatten(
+    tables: Mapping[str, Any], sections: set[str], place: _InFile, prefix: str = ""
+) -> Iterator[tuple[str, Any, _InFile]]:
+    """Dotted name, value and place of what the file says; tables that are no section as far as they can be named."""
+    for key, value in tables.items():
+        name, below = prefix + key, place.below(key)
+        if isinstance(value, dict) and (name in sections or (not prefix and value)):
+            yield from _flatten(value, sections, below, f"{name}.")
         else:
-            yield name, value
-
-
-def _tables(name: str, tables: Any, where: str) -> tuple[Any, ...]:
-    """The tables of an array, each as the dataclass it is."""
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise ConfigError(f"'{name}' in {where} is a list of tables", f"Write [[{name}]] and its settings below it")
-    one = name.removesuffix("s")
-    return tuple(_table(name, table, f"{one} {number} of {where}") for number, table in enumerate(tables, 1))
-
-
-def _table(name: str, table: Mapping[str, Any], where: str) -> Any:
-    hints = typing.get_type_hints(TABLES[name])
-    values = {}
-    for key, value in table.items():
-        _refuse_unknown(key, hints, f"in {where}")
-        values[key] = _valid(hints[key], value, f"'{key}' in {where}", TABLE_RANGES.get(f"{name}.{key}"))
-    needed = [each.name for each in dataclasses.fields(TABLES[name]) if each.default is dataclasses.MISSING]
-    missing = next((key for key in needed if key not in values), None)
-    if missing:
-        raise ConfigError(f"'{missing}' is missing in {where}", f"Write {missing} = and its value")
-    return TABLES[name](**values)
+            yield name, value, below
 
 
 def _means_a_setting(key: str, names: Iterable[str]) -> bool:
@@ -190,75 +282,18 @@ def _means_a_setting(key: str, names: Iterable[str]) -> bool:
     return bool(difflib.get_close_matches(key.removeprefix(PREFIX), known, n=1, cutoff=0.7))
 
 
-def _refuse_unknown(name: str, known: Iterable[str], where: str) -> None:
-    if name in known:
-        return
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)
-    raise ConfigError(f"There is no setting '{plain(name)}' ({where})", f"The nearest name is '{nearest[0]}'")
+def _unreadable(file: Path, error: Exception) -> ConfigError:
+    what = f"{plain(str(file))} cannot be read: {plain(str(error))}"
+    return ConfigError(what, "Correct it, or start anew: edgevoice config init --force")
 
 
-def _parsed(name: str, text: str, where: str) -> Any:
-    annotation = field_types()[name]
-    if annotation is bool:
-        if text.strip().lower() not in _BOOLEANS:
-            raise _wrong_type(where, text, annotation)
-        return _BOOLEANS[text.strip().lower()]
-    if annotation in (int, float):
-        try:
-            return annotation(text)
-        except ValueError:
-            raise _wrong_type(where, text, annotation) from None
-    return text
-
-
-def _checked(name: str, value: Any, where: str) -> Any:
-    return _valid(field_types()[name], value, where, RANGES.get(name))
-
-
-def _valid(annotation: Any, value: Any, where: str, limits: tuple[float, float] | None) -> Any:
-    if typing.get_origin(annotation) is Literal:
-        if value not in typing.get_args(annotation):
-            choices = ", ".join(typing.get_args(annotation))
-            raise ConfigError(f"{where} is {_shown(value)}, and it must be one of: {choices}")
-        return value
-    if annotation == tuple[str, ...]:
-        return _argv(value, where)
-    if annotation is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, annotation) or (isinstance(value, bool) and annotation is not bool):
-        raise _wrong_type(where, value, annotation)
-    if limits:
-        low, high = limits
-        if not (math.isfinite(value) and low <= value <= high):
-            raise ConfigError(f"{where} is {value:g}, and it must be between {low:g} and {high:g}")
-    return value
-
-
-def _argv(value: Any, where: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        remedy = "No shell reads it, so that what was said cannot become a command"
-        example = """["program", "argument"]"""
-        raise ConfigError(f"{where} is {_shown(value)}, and it must be a list of texts such as {example}", remedy)
-    return tuple(value)
-
-
-def _wrong_type(where: str, value: Any, annotation: Any) -> ConfigError:
-    kinds = {int: "a whole number", float: "a number", bool: "true or false", str: "text in quotation marks"}
-    return ConfigError(f"{where} is {_shown(value)}, and it must be {kinds[annotation]}")
-
-
-def _shown(value: Any) -> str:
-    return plain(repr(value) if not isinstance(value, bool) else str(value).lower())
-
-
-def _build(values: Mapping[str, Any]) -> Settings:
-    settings = Settings()
-    for name, value in values.items():
-        section, _, key = name.rpartition(".")
-        if section:
-            settings = dataclasses.replace(
-                settings, **{section: dataclasses.replace(getattr(settings, section), **{key: value})}
-            )
-        else:
-            settings = dataclasses.replace(settings, **{key: value})
-    return settings
+def _build(owner: type, values: Mapping[str, Any], prefix: str = "") -> Any:
+    parts: dict[str, Any] = {}
+    hints = typing.get_type_hints(owner)
+    for field in dataclasses.fields(owner):
+        name, annotation = prefix + field.name, hints[field.name]
+        if is_section(annotation):
+            parts[field.name] = _build(annotation, values, f"{name}.")
+        elif name in values:
+            parts[field.name] = values[name]
+    return owner(**parts)

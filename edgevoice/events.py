@@ -240,6 +240,18 @@ class PaceChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputSilent(Event):
+    """A microphone has been silent for a while, as if it were muted; or it is heard again, which takes that back."""
+
+    silent: bool
+    """Whether it is silent now."""
+    what: str
+    """The news in one sentence."""
+    remedy: str
+    """The way out; empty when there is nothing to do any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(Event):
     """Something went wrong, said in one sentence with the way out."""
 
@@ -273,6 +285,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     AudioLost,
     SourceChanged,
     PaceChanged,
+    InputSilent,
     Failed,
     Recovered,
 )

@@ -30,6 +30,11 @@ def models_folder() -> Path:
     return platformdirs.user_data_path(APP) / "models"
 
 
+def state_folder() -> Path:
+    """What edgevoice remembers from one run to the next: removing it loses nothing that was said."""
+    return platformdirs.user_state_path(APP)
+
+
 def cache_folder() -> Path:
     """What can be made again: removing it costs time and nothing else."""
     return platformdirs.user_cache_path(APP)

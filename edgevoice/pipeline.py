@@ -28,6 +28,7 @@ from edgevoice.errors import AudioError, EdgeVoiceError, ModelAwayError
 from edgevoice.events import Event, Word
 from edgevoice.formatting import Style, formatted, is_english
 from edgevoice.pace import Pace
+from edgevoice.quiet import Quiet
 from edgevoice.recent import Level, Ring
 from edgevoice.text import plain
 from edgevoice.vad.detector import Detector, make_detector
@@ -84,6 +85,7 @@ class Pipeline:
         self._style = _style(model.manifest, settings)
         self._before: LastPass | None = None  # of the last segment in which something was said
         self._level = Level(_LEVEL_SAMPLES)
+        self._quiet = self._watch_for_silence()
         self._segment: _Segment | None = None
         self._ahead: _Ahead | None = None
         self._over: deque[_Over] = deque()
@@ -153,6 +155,7 @@ class Pipeline:
     def _losses(self, block: Block) -> Iterator[Event]:
         if block.change:
             change = block.change
+            self._quiet = self._watch_for_silence(waiting=change.waiting)
             yield events.SourceChanged(
                 **self._place(),
                 source=plain(change.source),
@@ -199,6 +202,8 @@ class Pipeline:
         level = self._level.add(frame, probability)
         if level:
             yield events.LevelMeasured(**self._place(), dbfs=level[0], peak=level[1], speech=level[2])
+            if self._quiet and self._quiet.heard(self._at(), level[0]):
+                yield self._silence(silent=self._quiet.silent)
         for change in self._segmenter.feed(probability):
             yield from self._change(change)
         if self._over and self._ring.end >= self._retry:
@@ -208,6 +213,19 @@ class Pipeline:
             yield from self._look_ahead(self._segment, self._segmenter.ending)
         elif self._segment and self._recogniser.due:
             yield from self._update(self._segment)
+
+    def _watch_for_silence(self, *, waiting: bool = False) -> Quiet | None:
+        # silence in a recording is the recording's, nobody has to speak at the far end of a call, and a device that is
+        # waited for has been told of
+        return Quiet() if self._source.channel == "mic" and not waiting else None
+
+    def _silence(self, *, silent: bool) -> Event:
+        name = plain(self._source.name)
+        what = (
+            f"The microphone '{name}' is silent: is it muted?" if silent else f"The microphone '{name}' is heard again"
+        )
+        remedy = "Unmute it, turn its level up, or choose another one: edgevoice devices" if silent else ""
+        return events.InputSilent(**self._place(), silent=silent, what=what, remedy=remedy)
 
     def _change(self, change: SegmentOpened | SegmentClosed) -> Iterator[Event]:
         if isinstance(change, SegmentOpened):

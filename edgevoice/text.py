@@ -27,3 +27,8 @@ def plain(text: str) -> str:
     before it reaches a screen or a file."""
     text = _BIDIRECTIONAL.sub("", re.sub(r"[\t\r\n\v\f\u2028\u2029]+", " ", text))
     return "".join(char for char in text if unicodedata.category(char) not in ("Cc", "Cs"))
+
+
+def sentence(text: str) -> str:
+    """Text with a full stop at its end."""
+    return text if not text or text[-1] in ".!?…" else f"{text}."

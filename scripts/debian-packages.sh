@@ -7,7 +7,8 @@ set -euo pipefail
 
 goal=${1:-}
 runtime=(libportaudio2)
-tests=(pulseaudio pulseaudio-utils libasound2-plugins espeak-ng flite chromium chromium-driver dbus-daemon libnotify-bin)
+tests=(pulseaudio pulseaudio-utils libasound2-plugins espeak-ng flite zsh fish
+  chromium chromium-driver dbus-daemon libnotify-bin)
 case $goal in
   demo) wanted=("${runtime[@]}") ;;
   test) wanted=("${runtime[@]}" "${tests[@]}") ;;

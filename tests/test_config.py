@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from edgevoice.config import ActionSettings, Settings
-from edgevoice.config_file import ACTION_VARIABLES, RANGES, TABLE_RANGES, field_types, load_settings, variable
+from edgevoice.config_file import ACTION_VARIABLES, RANGES, field_types, load_settings, variable
+from edgevoice.config_text import documented
+from edgevoice.config_values import as_toml
 from edgevoice.errors import ConfigError
 
 RUN = "[[actions]]\nintent = 'a'\nrun = ['true']"
@@ -48,13 +50,13 @@ def test_every_setting_can_be_set_in_the_environment(nowhere: Path) -> None:
     for name in names:
         section, _, key = name.rpartition(".")
         default = getattr(getattr(Settings(), section) if section else Settings(), key)
-        environment[variable(name)] = str(default)
+        environment[variable(name)] = default if isinstance(default, str) else as_toml(default)
     assert load_settings(environment=environment, file=nowhere) == Settings()
 
 
 def test_every_number_has_a_range() -> None:
     """A new number cannot be forgotten, and the defaults are in range."""
-    numbers = {name for name, annotation in field_types().items() if annotation in (int, float)}
+    numbers = {key.name for each in documented() for key in each.keys if key.annotation in (int, float)}
     assert numbers == set(RANGES)
 
 
@@ -75,7 +77,6 @@ def test_every_number_has_a_range() -> None:
         ("[asr]\nprovider = 'gpu'", "must be one of: auto, cuda, tensorrt, cpu"),
         ("[intent]\nearly = 'yes'", "must be true or false"),
         ("model = 3", "must be text"),
-        ("[vad", "cannot be read"),
         ("actions = 3", r"'actions' .* is a list of tables\. Write \[\[actions\]\]"),
         ("[actions]\nintent = 'a'", r"Write \[\[actions\]\]"),
         ("actions = ['a']", "is a list of tables"),
@@ -87,6 +88,12 @@ def test_every_number_has_a_range() -> None:
         ("[[actions]]\nnotify = 'a'", "'intent' is missing in action 1 of"),
         ("[[actions]]\nintent = 'a'\nrun = 'say hello'", r"'run' in action 1 of .* list of texts such as \[\"program"),
         ("[[actions]]\nintent = 'a'\nrun = ['a', 1]", "must be a list of texts"),
+        ("[vad\n", "cannot be read.*line 1"),
+        ("# here\n\n[vad]\naggressiveness = 4", "line 4, is 4"),
+        ("\n[vad]\n\nagressiveness = 4", "line 4"),
+        ("model = 'x'\n[vad]\n[nothing]", "'nothing'.*line 3"),
+        ("[vad]\nthreshold = [1,\n2]", "line 2, is .1, 2., and it must be a number"),
+        ("[model]\nname = 'x'", "'model.name'.*line 2.*nearest name is 'model'"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -164,7 +171,7 @@ def test_actions_are_tables_in_the_order_of_the_file(tmp_path: Path) -> None:
 def test_every_number_of_an_action_has_a_range() -> None:
     """As for the other settings."""
     numbers = {name for name, kind in typing.get_type_hints(ActionSettings).items() if kind in (int, float)}
-    assert {f"actions.{name}" for name in numbers} == set(TABLE_RANGES)
+    assert {f"actions.{name}" for name in numbers} == {name for name in RANGES if name.startswith("actions.")}
 
 
 def test_what_an_action_is_told_is_no_setting(nowhere: Path) -> None:

@@ -19,7 +19,7 @@ from edgevoice.asr.opening import live_lengths
 from edgevoice.asr.window_recogniser import WindowRecogniser
 from edgevoice.audio.file import FileSource
 from edgevoice.audio.pacing import PacedSource
-from edgevoice.audio.source import Block
+from edgevoice.audio.source import Block, SourceChange
 from edgevoice.config import AsrSettings, CaptionSettings, IntentSettings, Settings, VadSettings
 from edgevoice.errors import AudioError, ModelAwayError, ModelError
 from edgevoice.events import (
@@ -28,6 +28,7 @@ from edgevoice.events import (
     CaptionUpdated,
     Event,
     Failed,
+    InputSilent,
     IntentDetected,
     IntentRejected,
     LevelMeasured,
@@ -844,3 +845,30 @@ def test_a_model_of_which_a_part_is_lost_says_so(bundles, on_gpu):
     gpu.lost = "/intent/"
     run(cut(call("one one")), model)
     assert model.provider == "cuda+cpu"
+
+
+def test_a_silent_microphone_is_pointed_out_and_taken_back(tiny):
+    """Once, after ten seconds, with the way out; captions go on."""
+    heard = run(cut(np.concatenate([np.zeros(12 * 16_000, np.float32), call("one one")])), tiny, name="Desk\x1b mic")
+    silent, back = of(heard, InputSilent)
+    assert (silent.silent, round(silent.at)) == (True, 10)
+    assert silent.what == "The microphone 'Desk mic' is silent: is it muted?"
+    assert "edgevoice devices" in silent.remedy
+    assert (back.silent, back.remedy) == (False, "")
+    assert [caption.text for caption in of(heard, CaptionFinished)] == ["one one"]
+
+
+def test_silence_in_a_recording_is_the_recordings(tiny):
+    """Nobody can unmute it."""
+    assert of(run(cut(np.zeros(12 * 16_000, np.float32)), tiny, channel="file"), InputSilent) == []
+
+
+def test_a_device_that_is_waited_for_is_not_called_silent(tiny):
+    """There is silence in its place, and it was told of."""
+    away = cut(np.zeros(15 * 16_000, np.float32))
+    away[0] = dataclasses.replace(away[0], change=SourceChange("desk", waiting=True, what="It has gone"))
+    back = cut(np.zeros(11 * 16_000, np.float32))
+    back[0] = dataclasses.replace(back[0], change=SourceChange("desk", waiting=False))
+    silent = of(run([*cut(call("one")), *away, *back], tiny), InputSilent)
+    assert [event.silent for event in silent] == [True]
+    assert silent[0].at > 25

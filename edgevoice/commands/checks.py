@@ -41,7 +41,7 @@ def check_all(model: str | None = None, provider: str | None = None) -> list[Che
         ("model", lambda: check_model(settings)),
         ("provider", lambda: check_provider(settings)),
     ]
-    return [configuration, *(_guarded(name, check) for name, check in checks)]
+    return [configuration, *(guarded(name, check) for name, check in checks)]
 
 
 def check_configuration(model: str | None, provider: str | None) -> tuple[Check, Settings]:
@@ -138,7 +138,8 @@ def check_provider(settings: Settings) -> Check:
     return Check("provider", "pass", detail)
 
 
-def _guarded(name: str, check: Callable[[], Check]) -> Check:
+def guarded(name: str, check: Callable[[], Check]) -> Check:
+    """A check that fails with the sentence of an error."""
     try:
         return check()
     except EdgeVoiceError as error:

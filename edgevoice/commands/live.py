@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgevoice.commands import options
+from edgevoice.commands.completion import loudspeakers
 from edgevoice.config import Settings
 from edgevoice.errors import UsageError
 
@@ -24,7 +25,10 @@ Call = Annotated[
 CallDevice = Annotated[
     str | None,
     typer.Option(
-        "--call-device", metavar="NAME|NUMBER", help="With --call: which loudspeaker, by number or part of its name."
+        "--call-device",
+        metavar="NAME|NUMBER",
+        help=options.of_setting("audio.call_device", "With --call: which loudspeaker, by number or part of its name."),
+        autocompletion=loudspeakers,
     ),
 ]
 ListDevices = Annotated[bool, typer.Option("--list-devices", help="As 'edgevoice devices', and leave.")]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgevoice.commands import options
+from edgevoice.commands import manual, options
+from edgevoice.commands.completion import model_names
 from edgevoice.commands.output import say, write_json, write_out
 from edgevoice.errors import ModelError, UsageError
 from edgevoice.paths import find_model, known_models
@@ -24,10 +25,15 @@ app = typer.Typer(
     help="Show, check, fetch and remove models.",
 )
 
-Name = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder or name; the bundled model when left out.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="BUNDLE", help="Folder or name; the bundled model when left out.", autocompletion=model_names
+    ),
+]
 
 
-@app.command("list")
+@app.command("list", epilog=manual.epilog("models"))
 def list_(as_json: options.Json = False) -> None:
     """List the models that can be named: the bundled one and those in the user's data folder.
 
@@ -46,7 +52,7 @@ def list_(as_json: options.Json = False) -> None:
         say("There is no model yet. Fetch one with 'edgevoice models pull OWNER/NAME', or name a folder with --model.")
 
 
-@app.command()
+@app.command(epilog=manual.epilog("models"))
 def info(bundle: Name = "", as_json: options.Json = False) -> None:
     """Show what a model is: kind, vocabulary, intents, precisions, figures and licence.
 
@@ -109,7 +115,7 @@ def _data(training: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(str(name) for record in records for name in record.get("data", ())))
 
 
-@app.command()
+@app.command(epilog=manual.epilog("models"))
 def verify(bundle: Name = "", as_json: options.Json = False) -> None:
     """Check every file of a model against its sha256; exit code 1 if one is missing or changed.
 
@@ -131,7 +137,7 @@ def verify(bundle: Name = "", as_json: options.Json = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=manual.epilog("models"))
 def pull(
     hub_id: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="A checkpoint of the Hugging Face hub.")],
     intent: Annotated[
@@ -170,7 +176,7 @@ def pull(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(epilog=manual.epilog("models"))
 def rm(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A model in the user's data folder; see 'models list'.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,

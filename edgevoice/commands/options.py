@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgevoice.commands.completion import choices_of, microphones, model_names
 from edgevoice.config import Settings
-from edgevoice.config_file import load_settings
+from edgevoice.config_file import default, load_settings
 from edgevoice.errors import UsageError
 from edgevoice.vad.segmenter import Segmenter
 
@@ -22,42 +23,97 @@ if TYPE_CHECKING:
 _LONGEST_FRAME = 512
 """Samples. No detector has longer frames."""
 
+
+def of_setting(name: str, text: str) -> str:
+    """The help of a flag that goes before a setting: what it does, the setting, and its default if it has one."""
+    value = default(name)
+    return f"{text} Setting {name}" + (f", default {value}." if value != "" else ".")
+
+
 Model = Annotated[
-    str | None, typer.Option("--model", metavar="BUNDLE", help="Folder or name of a model bundle; see 'models list'.")
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="BUNDLE",
+        help=of_setting("model", "Folder or name of a model bundle; see 'models list'. Not set: the bundled one."),
+        autocompletion=model_names,
+    ),
 ]
 IntentModel = Annotated[
-    str | None, typer.Option("--intent-model", metavar="BUNDLE", help="Take the intents from this second bundle.")
+    str | None,
+    typer.Option(
+        "--intent-model",
+        metavar="BUNDLE",
+        help=of_setting("intent_model", "Take the intents from this second bundle."),
+        autocompletion=model_names,
+    ),
 ]
 Provider = Annotated[
     str | None,
-    typer.Option("--provider", metavar="auto|cuda|tensorrt|cpu", help="Where the model runs; a name never falls back."),
+    typer.Option(
+        "--provider",
+        metavar="auto|cuda|tensorrt|cpu",
+        help=of_setting("asr.provider", "Where the model runs; a name never falls back."),
+        autocompletion=choices_of("asr.provider"),
+    ),
 ]
 Remote = Annotated[
     str | None,
-    typer.Option("--remote", metavar="grpc://HOST:PORT", help="A KServe v2 server, such as Triton, runs the model."),
+    typer.Option(
+        "--remote",
+        metavar="grpc://HOST:PORT",
+        help=of_setting("asr.remote", "A KServe v2 server, such as Triton, runs the model."),
+    ),
 ]
-Vad = Annotated[str | None, typer.Option("--vad", metavar="webrtc|silero", help="What tells speech from silence.")]
+Vad = Annotated[
+    str | None,
+    typer.Option(
+        "--vad",
+        metavar="webrtc|silero",
+        help=of_setting("vad.detector", "What tells speech from silence."),
+        autocompletion=choices_of("vad.detector"),
+    ),
+]
 Device = Annotated[
-    str | None, typer.Option("--device", "-d", metavar="NAME|NUMBER", help="Microphone, by number or part of its name.")
+    str | None,
+    typer.Option(
+        "--device",
+        "-d",
+        metavar="NAME|NUMBER",
+        help=of_setting("audio.device", "Microphone, by number or part of its name. Not set: the system's default."),
+        autocompletion=microphones,
+    ),
 ]
 Hop = Annotated[
     float | None,
-    typer.Option("--hop", metavar="SECONDS", help="Time from one update of a caption to the next, such as 0.16."),
+    typer.Option(
+        "--hop",
+        metavar="SECONDS",
+        help=of_setting("asr.hop_s", "Time from one update of a caption to the next, such as 0.16."),
+    ),
 ]
 Hotwords = Annotated[
     str | None,
     typer.Option(
-        "--hotwords", metavar="FILE", help="Words and phrases to expect, one a line, perhaps with ' :WEIGHT'."
+        "--hotwords",
+        metavar="FILE",
+        help=of_setting("asr.hotwords", "Words and phrases to expect, one a line, perhaps with ' :WEIGHT'."),
     ),
 ]
 LanguageModel = Annotated[
     str | None,
     typer.Option(
-        "--language-model", metavar="FILE", help="A word list, ARPA n-gram model or KenLM binary to write by."
+        "--language-model",
+        metavar="FILE",
+        help=of_setting("asr.language_model", "A word list, ARPA n-gram model or KenLM binary to write by."),
     ),
 ]
 NoFormat = Annotated[
-    bool, typer.Option("--no-format", help="Captions as recognised: no capitals, no line breaks at pauses.")
+    bool,
+    typer.Option(
+        "--no-format",
+        help="Captions as recognised: no capitals, no line breaks at pauses. Sets captions.format to false.",
+    ),
 ]
 Serve = Annotated[
     str | None,

@@ -13,9 +13,10 @@ from edgevoice.commands.options import open_model, open_pipeline
 from edgevoice.commands.output import full_disk_explained, has_screen, say
 from edgevoice.config import Settings
 from edgevoice.errors import EdgeVoiceError
-from edgevoice.events import Event, Failed, PaceChanged, Recovered, SourceChanged
+from edgevoice.events import Event, Failed, InputSilent, PaceChanged, Recovered, SourceChanged
 from edgevoice.sinks.delivery import Sink, delivered
 from edgevoice.sinks.jsonl import JsonLines
+from edgevoice.text import sentence
 
 if TYPE_CHECKING:
     from edgevoice.audio.pacing import PausableSource
@@ -130,6 +131,8 @@ def write_events(run: Run) -> int:
                 failed = failed or not event.recoverable
             if isinstance(event, Recovered):
                 say(str(EdgeVoiceError(event.now)))
+            if isinstance(event, InputSilent):
+                say(f"{sentence(event.what)} {sentence(event.remedy)}".strip())
             if isinstance(event, SourceChanged):
                 say(str(EdgeVoiceError(event.what, event.remedy)) if event.waiting else f"Listening to {event.source}.")
             if isinstance(event, PaceChanged):

@@ -1,4 +1,4 @@
-"""The level meter's memory: peak hold, clipping and the silence of a muted microphone, all on the sample clock."""
+"""The level meter's memory: peak hold and clipping, on the sample clock."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ STEP_S = 0.1
 HOLD_S = 1.5
 CLIP_S = 2.0
 CLIPPED = 0.999
-DEAD_DBFS = -90.0
-"""No room is this quiet: a microphone at or below it is muted or not connected."""
-DEAD_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +22,6 @@ class LevelView:
     hold: int = -120
     speaking: bool = False
     clipping: bool = False
-    dead: bool = False
-    """No sound at all for a while."""
 
 
 class LevelTracker:
@@ -38,18 +33,14 @@ class LevelTracker:
         self._loudest = -120.0
         self._held_at = float("-inf")
         self._clipped_at = float("-inf")
-        self._heard_at: float | None = None
 
     def measure(self, at: float, dbfs: float, peak: float) -> bool:
         """Takes one measurement in and says whether the meter changed."""
         if at < self._shown_at:  # the source began again
             self._shown_at = self._held_at = self._clipped_at = float("-inf")
-            self._heard_at = None
         self._loudest = max(self._loudest, dbfs)
         if peak >= CLIPPED:
             self._clipped_at = at
-        if self._heard_at is None or dbfs > DEAD_DBFS:
-            self._heard_at = at
         if at - self._shown_at < STEP_S:
             return False
         before = self.view
@@ -74,6 +65,5 @@ class LevelTracker:
             dbfs=level,
             hold=hold,
             clipping=at - self._clipped_at < CLIP_S,
-            dead=self._heard_at is not None and at - self._heard_at >= DEAD_S,
         )
         self._shown_at, self._loudest = at, -120.0

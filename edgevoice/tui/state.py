@@ -17,6 +17,7 @@ from edgevoice.events import (
     CaptionUpdated,
     Event,
     Failed,
+    InputSilent,
     IntentDetected,
     IntentRejected,
     LabelScore,
@@ -93,8 +94,8 @@ class ScreenState:
         self._behind: dict[str, PaceChanged] = {}
         """Of the channels that cannot keep up."""
         self._action = ""
-        self._waiting: dict[str, Problem] = {}
-        """What is said of the channels whose device is away."""
+        self._passing: dict[str, Problem] = {}
+        """What is said of the channels whose device is away or silent, for as long as it is."""
         self._finished: dict[str, int] = {}
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._at = 0.0
@@ -271,6 +272,13 @@ class ScreenState:
             case AudioLost():
                 self._lost[channel] = self._lost.get(channel, 0.0) + finite(event.seconds)
                 return Part.STATUS
+            case _:
+                return self._trouble(channel, event)
+
+    def _trouble(self, channel: str, event: Event) -> Part:
+        match event:
+            case InputSilent():
+                return self._pass(channel, Problem(event.what, event.remedy) if event.silent else None)
             case Failed() | Recovered():
                 return self._reported(event)
             case _:
@@ -286,6 +294,18 @@ class ScreenState:
             return Part.STATUS
         remedy = f"Try it with 'edgevoice actions test {short(event.label)}'"
         return self.report(Problem(f"The action {name} failed: {short(event.error, MESSAGE_LENGTH)}", remedy))
+
+    def _pass(self, channel: str, problem: Problem | None) -> Part:
+        """Puts a message in the place of the one before, which is true no more; or none."""
+        before = self._passing.pop(channel, None)
+        if before in self.problems:
+            self.problems.remove(before)
+        known = len(self.problems)
+        if problem is not None:
+            self.report(problem)
+        if len(self.problems) > known:
+            self._passing[channel] = self.problems[-1]
+        return Part.STATUS | Part.BANNER
 
     def _heard(self, channel: str, event: LevelMeasured | SpeechStarted | SpeechEnded) -> Change:
         if not isinstance(event, LevelMeasured):
@@ -306,13 +326,7 @@ class ScreenState:
     def _device_changed(self, channel: str, event: SourceChanged) -> Part:
         if channel in self.sources:
             self.sources[channel] = replace(self.sources[channel], source=event.source)
-        before = self._waiting.pop(channel, None)
-        if before in self.problems:
-            self.problems.remove(before)
-        if event.waiting:
-            self.report(Problem(event.what, event.remedy))
-            self._waiting[channel] = self.problems[-1]
-        return Part.HEADER | Part.STATUS | Part.BANNER
+        return Part.HEADER | self._pass(channel, Problem(event.what, event.remedy) if event.waiting else None)
 
     def _tracker(self, channel: str) -> LevelTracker:
         return self._levels.setdefault(channel, LevelTracker(channel))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from edgevoice.commands.streaming import write_events
-from edgevoice.events import Event, PaceChanged
+from edgevoice.events import Event, InputSilent, PaceChanged
 from tests.tui.scripted import ScriptedRun, ended, started
 
 
@@ -35,3 +35,12 @@ def test_a_machine_that_cannot_keep_up_is_one_line_and_so_is_its_recovery(
 def test_a_short_stall_is_an_event_and_no_line(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     told = [pace(0.7, 0.64), pace(0.7, 0.64, "call"), pace(0.0, 0.32, keeping_up=True)]
     assert list(notes(capfdbinary, *told, *told[:1])) == []
+
+
+def test_a_silent_microphone_is_one_line_and_so_is_its_return(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    silent = InputSilent(channel="mic", at=10.0, silent=True, what="It is silent: is it muted?", remedy="Unmute it")
+    back = InputSilent(channel="mic", at=12.0, silent=False, what="It is heard again", remedy="")
+    assert list(notes(capfdbinary, silent, back)) == [
+        "edgevoice: It is silent: is it muted? Unmute it.",
+        "edgevoice: It is heard again.",
+    ]

@@ -11,7 +11,16 @@ import pytest
 from textual.pilot import Pilot
 
 from edgevoice.errors import AudioError
-from edgevoice.events import AudioLost, Event, Failed, IntentDetected, IntentRejected, LabelScore, PaceChanged
+from edgevoice.events import (
+    AudioLost,
+    Event,
+    Failed,
+    InputSilent,
+    IntentDetected,
+    IntentRejected,
+    LabelScore,
+    PaceChanged,
+)
 from edgevoice.tui.app import CaptionApp
 from edgevoice.tui.messages import EventArrived
 from edgevoice.tui.themes import THEMES
@@ -118,7 +127,14 @@ class TestEvents:
             assert "━" in text
             assert "● speech" in text
             assert "○ silence" in await tell(pilot, silence(0))
-            assert "muted or unplugged" in await tell(pilot, *[level(float(s), -120, 0.0) for s in range(10, 20)])
+
+    async def test_a_silent_microphone_is_on_show_until_it_is_heard(self) -> None:
+        async with open_app() as (_, pilot, _run):
+            what, remedy = "The microphone 'desk' is silent: is it muted?", "Unmute it"
+            muted = InputSilent(channel=CHANNEL, at=10.0, silent=True, what=what, remedy=remedy)
+            assert f"{what} Unmute it." in await tell(pilot, muted)
+            back = InputSilent(channel=CHANNEL, at=12.0, silent=False, what="It is heard again", remedy="")
+            assert "muted" not in await tell(pilot, back)
 
     async def test_latency_and_lost_audio(self) -> None:
         async with open_app() as (_, pilot, _run):

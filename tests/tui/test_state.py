@@ -12,6 +12,7 @@ from edgevoice.events import (
     ActionStarted,
     AudioLost,
     Failed,
+    InputSilent,
     IntentDetected,
     IntentRejected,
     LabelScore,
@@ -209,6 +210,18 @@ class TestProblems:
             state.dismiss()
         assert seen == ["a hiccup", "a note"]
 
+    def test_a_silent_microphone_is_on_show_for_as_long_as_it_is_silent(self) -> None:
+        muted = InputSilent(channel=CHANNEL, at=10.0, silent=True, what="Is it muted?", remedy="Unmute it")
+        back = InputSilent(channel=CHANNEL, at=12.0, silent=False, what="It is heard again", remedy="")
+        state = fed(started(), muted)
+        assert state.problem == Problem("Is it muted?", "Unmute it")
+        assert state.apply(back).parts & Part.BANNER
+        assert state.problem is None
+        state.apply(muted)
+        state.dismiss()
+        assert state.apply(back).parts & Part.BANNER
+        assert state.problem is None
+
 
 class TestLevels:
     def test_it_moves_ten_times_a_second_with_the_loudest_of_each_step(self) -> None:
@@ -226,14 +239,6 @@ class TestLevels:
         assert tracker.view.hold == -10
         tracker.measure(2.0, -40, 0.1)
         assert tracker.view.hold == -40
-
-    def test_a_muted_microphone_is_noticed_and_forgiven(self) -> None:
-        tracker = LevelTracker("mic")
-        for second in range(7):
-            tracker.measure(float(second), -120, 0.0)
-        assert tracker.view.dead
-        tracker.measure(8.0, -50, 0.1)
-        assert not tracker.view.dead
 
     def test_too_loud_is_said_for_a_while(self) -> None:
         tracker = LevelTracker("mic")

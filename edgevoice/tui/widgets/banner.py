@@ -6,14 +6,10 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from edgevoice.text import sentence
 from edgevoice.tui.views import Problem
 
 DISMISS = "(Esc hides this)"
-
-
-def sentence(text: str) -> str:
-    """Text with a full stop at its end."""
-    return text if not text or text[-1] in ".!?…" else f"{text}."
 
 
 class Banner(Widget):

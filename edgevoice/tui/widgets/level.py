@@ -17,7 +17,6 @@ SILENCE = "○ silence"
 NAME = 8
 TAIL = 20
 """Cells for the figure and the word behind the bar."""
-WARN_DEAD = "no sound: is the microphone muted or unplugged?"
 
 
 def _share(dbfs: int) -> float:
@@ -48,8 +47,6 @@ class LevelMeter(Widget):
         voice = "level--speech" if view.speaking else "level--silence"
         name = Content.styled(f"{self.channel[: NAME - 1]:<{NAME}}", self._style("level--name"))
         word = Content.styled(SPEECH if view.speaking else SILENCE, self._style(voice))
-        if view.dead:
-            return name + Content.styled(WARN_DEAD, self._style("level--warning"))
         return name + self._bar(voice) + self._figure() + word
 
     def _bar(self, voice: str) -> Content:

@@ -1,0 +1,89 @@
+"""`edgevoice config`, as it is typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgevoice.config_text import template
+from tests.command_line import Cli, one_sentence
+
+
+@pytest.fixture
+def file(cli: Cli) -> Path:
+    """Where the settings are, if there are any."""
+    return cli.home / "config" / "edgevoice" / "config.toml"
+
+
+def test_a_file_is_made_changed_and_shown(cli: Cli, file: Path) -> None:
+    """init, path, set, get, show, unset: each does what it says, on one file."""
+    assert cli("config", "init").stdout.decode().strip() == str(file)
+    assert file.read_text(encoding="utf-8") == template()
+    assert cli("config", "path").stdout.decode().strip() == str(file)
+    assert cli("config", "set", "asr.word_bonus", "-0.5").returncode == 0
+    assert "\nword_bonus = -0.5\n" in file.read_text(encoding="utf-8")
+    assert cli("config", "get", "asr.word_bonus").stdout == b"-0.5\n"
+    cli.extra = {"EDGEVOICE_VAD_DETECTOR": "silero"}
+    shown = json.loads(cli("config", "show", "--json").stdout)
+    assert shown["asr.word_bonus"] == {"value": -0.5, "origin": "file", "where": str(file)}
+    assert shown["vad.detector"] == {"value": "silero", "origin": "environment", "where": "EDGEVOICE_VAD_DETECTOR"}
+    assert shown["asr.threads"] == {"value": 2, "origin": "default", "where": ""}
+    lines = cli("config", "show").stdout.decode().splitlines()
+    assert len(lines) == len(shown)
+    assert any(line.startswith("asr.word_bonus = -0.5 ") and line.endswith(f"# {file}") for line in lines)
+    assert cli("config", "unset", "asr.word_bonus").returncode == 0
+    assert file.read_text(encoding="utf-8") == template()
+    assert cli("config", "unset", "asr.word_bonus").returncode == 1
+
+
+def test_init_replaces_nothing_by_itself(cli: Cli, file: Path) -> None:
+    file.parent.mkdir(parents=True)
+    file.write_text("[asr]\nthreads = 9\n")
+    result = cli("config", "init")
+    assert result.returncode == 2
+    assert "--force" in one_sentence(result)
+    assert file.read_text() == "[asr]\nthreads = 9\n"
+    assert cli("config", "init", "--force").returncode == 0
+    assert file.read_text(encoding="utf-8") == template()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["set", "vad.agressiveness", "2"], "nearest name is 'vad.aggressiveness'"),
+        (["set", "vad.aggressiveness", "9"], "between 0 and 3"),
+        (["set", "vad.aggressiveness", "high"], "a whole number"),
+        (["set", "asr.provider", "gpu"], "one of: auto, cuda"),
+        (["get", "asr"], "There is no setting 'asr'"),
+    ],
+)
+def test_what_cannot_be_changes_nothing(cli: Cli, file: Path, arguments: list[str], message: str) -> None:
+    file.parent.mkdir(parents=True)
+    file.write_text("# mine\n")
+    result = cli("config", *arguments)
+    assert result.returncode == 2
+    assert message in one_sentence(result)
+    assert file.read_text() == "# mine\n"
+
+
+def test_a_wrong_value_in_the_file_can_be_set_right(cli: Cli, file: Path) -> None:
+    """The line is named, and `set` is a way out."""
+    file.parent.mkdir(parents=True)
+    file.write_text("[vad]\n# strict\naggressiveness = 9 # too strict\n")
+    assert f"'vad.aggressiveness' in {file}, line 3, is 9" in one_sentence(cli("config", "show"))
+    assert cli("config", "set", "vad.aggressiveness", "3").returncode == 0
+    assert file.read_text() == "[vad]\n# strict\naggressiveness = 3 # too strict\n"
+    file.write_text("[vad\n")
+    assert "line 1" in one_sentence(cli("config", "set", "vad.aggressiveness", "3"))
+    assert file.read_text() == "[vad\n"
+
+
+def test_a_file_of_ones_own_is_made(cli: Cli, tmp_path: Path) -> None:
+    """EDGEVOICE_CONFIG may name one that is still to be written."""
+    cli.extra = {"EDGEVOICE_CONFIG": str(tmp_path / "desk.toml"), "EDGEVOICE_MODEL": "other"}
+    result = cli("config", "set", "model", "des\x1bk")
+    assert (tmp_path / "desk.toml").read_text() == 'model = "des\\u001bk"\n'
+    assert b"\x1b" not in result.stdout
+    assert b"EDGEVOICE_MODEL is set as well" in result.stderr
