@@ -112,7 +112,12 @@ def field_types() -> dict[str, Any]:
 
 def default(name: str) -> Any:
     """What a setting is when nobody sets it."""
-    value: Any = Settings()
+    return value_of(Settings(), name)
+
+
+def value_of(settings: Settings, name: str) -> Any:
+    """One of the settings, by its dotted name."""
+    value: Any = settings
     for part in name.split("."):
         value = getattr(value, part)
     return value

@@ -19,6 +19,8 @@ _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: 
 
 Range = tuple[float, float]
 
+SECRET = "(set, not shown)"  # noqa: S105 - what stands in place of one
+
 
 class Place(Protocol):
     """Where a value stands; as text it begins a sentence about it, and is worked out only then."""
@@ -141,6 +143,19 @@ def as_toml(value: Any) -> str:
     return repr(value)
 
 
+def without_secrets(value: Any, *, secret: bool = False) -> Any:
+    """A value as it may be shown: of what is secret, as fields that are left out of `repr` are, only that it is set."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        kept = {
+            field.name: without_secrets(getattr(value, field.name), secret=not field.repr)
+            for field in dataclasses.fields(value)
+        }
+        return dataclasses.replace(value, **kept)
+    if isinstance(value, tuple):
+        return tuple(without_secrets(item, secret=secret) for item in value)
+    return SECRET if secret and value else value
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name that is most like this one."""
     return difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
@@ -153,7 +168,7 @@ def _table(owner: type, value: Any, place: Place, name: str, ranges: Mapping[str
     for key in value:
         if key not in hints:
             raise ConfigError(
-                f"There is no setting '{plain(key)}' ({place.below(key)})",
+                f"There is no setting '{plain(key)}' ({str(place.below(key)).rstrip(',')})",
                 f"The nearest name is '{nearest(key, hints)}'",
             )
     needed = [each.name for each in dataclasses.fields(owner) if _has_no_default(each) and each.name not in value]

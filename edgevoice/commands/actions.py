@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgevoice.commands import options
+from edgevoice.commands import manual, options
 from edgevoice.commands.output import say, write_json, write_out
 from edgevoice.config import ActionSettings, Settings
 from edgevoice.errors import ConfigError, EdgeVoiceError, UsageError
@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 
 
-@app.command("list")
+@app.command("list", epilog=manual.epilog("actions"))
 def list_(model: options.Model = None, as_json: options.Json = False) -> None:
     """List the actions of the settings, and what keeps any from running.
 
@@ -48,7 +48,7 @@ def list_(model: options.Model = None, as_json: options.Json = False) -> None:
         say(f"There are no actions. Write [[actions]] into {config_file()}; docs/actions.md has examples.")
 
 
-@app.command("test")
+@app.command("test", epilog=manual.epilog("actions"))
 def try_(
     intent: Annotated[str, typer.Argument(metavar="INTENT", help="A label of the model, or one that actions name.")],
     channel: Annotated[

@@ -66,6 +66,8 @@ def path() -> None:
 def show(as_json: options.Json = False) -> None:
     """Print every setting in force, and where it comes from: default, file or environment.
 
+    Of secrets only that they are set; 'config get' prints them.
+
     \b
     Examples:
       edgevoice config show
@@ -73,10 +75,11 @@ def show(as_json: options.Json = False) -> None:
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
     import dataclasses
 
-    from edgevoice.config_file import explained
-    from edgevoice.config_values import as_toml
+    from edgevoice.config_file import explained, load_settings, value_of
+    from edgevoice.config_values import as_toml, without_secrets
 
-    found = explained()
+    shown = without_secrets(load_settings())
+    found = {name: dataclasses.replace(each, value=value_of(shown, name)) for name, each in explained().items()}
     if as_json:
         # dataclasses among the values become objects too
         write_json({name: dataclasses.asdict(each) for name, each in found.items()})
