@@ -28,7 +28,7 @@ PATIENCE_S = 0.3
 AHEAD_S = 0.1
 """By how much what was played is given before its time. What a sound card delivers may be that much older than what it
 says, and an echo that seems to come before its sound cannot be removed. The microphone is late by as much."""
-SLACK_S = 0.04
+SLACK_S = 0.08
 """How far the two may drift apart, on the average, before one jumps; a jump costs the canceller some words."""
 _AVERAGED = 250
 """Pieces."""

@@ -58,6 +58,8 @@ class LastingSource:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._chosen = threading.Event()
+        self._wait = 0.0
+        """Before the next try to open the device."""
         self._line = _TimeLine(self.sample_rate, beginning or Beginning())
 
     @property
@@ -86,7 +88,7 @@ class LastingSource:
                     if away:
                         yield self._silence_before(block)
                     yield self._placed(self._back(block) if away else block)
-                    away = False
+                    away, self._wait = False, 0.0
             except AudioError as error:
                 if not self._line.begun:
                     raise
@@ -145,13 +147,13 @@ class LastingSource:
 
     def _reopened(self) -> Iterator[Block]:
         """Silence in real time until the device can be opened again, another one can, or nobody wants it any more."""
-        wait = 0.0
         while not self._closed.is_set():
-            end = self._clock() + wait
+            yield self._silence()
+            end = self._clock() + self._wait
             while self._clock() < end and not self._closed.is_set() and not self._chosen.is_set():
                 self._closed.wait(_SLICE_S)
                 yield self._silence()
-            wait = min(LONGEST_WAIT_S, max(FIRST_WAIT_S, 2 * wait))
+            self._wait = min(LONGEST_WAIT_S, max(FIRST_WAIT_S, 2 * self._wait))
             if self._try_to_open():
                 return
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edgevoice.audio.echo import AHEAD_S, PATIENCE_S, Canceller, EchoFreeSource, HeardSource, Played
+from edgevoice.audio.echo import AHEAD_S, PATIENCE_S, SLACK_S, Canceller, EchoFreeSource, HeardSource, Played
 from edgevoice.audio.source import Block
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.paths import sample_call
@@ -97,7 +97,7 @@ def test_what_was_played_is_found_by_its_time() -> None:
     np.testing.assert_array_equal(played.until(9.52 - 0.03 - AHEAD_S, 160), samples[8160:8320])
     for later in range(10):  # a difference that lasts is made up for
         piece = played.until(9.7 + later / 100 - AHEAD_S, 160)
-    assert piece[-1] == pytest.approx((9.79 - 9.0) * SAMPLE_RATE, abs=0.04 * SAMPLE_RATE)
+    assert piece[-1] == pytest.approx((9.79 - 9.0) * SAMPLE_RATE, abs=SLACK_S * SAMPLE_RATE)
     played.end()
     assert (played.until(30.0, 160) == 0).all()
 

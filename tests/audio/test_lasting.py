@@ -97,6 +97,17 @@ def test_tries_come_less_and_less_often() -> None:
     assert 0.5 + 1 + 2 + 4 + 4 + 4 < away < 17
 
 
+def test_one_that_opens_and_does_not_deliver_is_waited_for_all_the_same() -> None:
+    """As a sound server behaves whose microphone is stuck: there is silence meanwhile."""
+    clock = Clock()
+    stuck = [Device(clock, 0) for _ in range(4)]
+    source, _ = lasting(clock, Device(clock, 1), *stuck, Device(clock, 1, breaks=False))
+    blocks = list(source.blocks())
+    assert sum(bool(block.change) for block in blocks) == 2
+    assert 0.5 + 1 + 2 < sum(block.lost for block in blocks) < 12
+    assert sum(len(block.samples) for block in blocks) / RATE == pytest.approx(clock.now - 100, abs=0.1)
+
+
 def test_a_device_that_never_delivers_is_an_error() -> None:
     source, _ = lasting(Clock(), Device(Clock(), 0))
     with pytest.raises(AudioError, match="has gone"):
