@@ -208,7 +208,9 @@ class _TimeLine:
         self._position += samples
 
     def missing(self, now: float) -> int:
-        """Samples that should have come until now and have not."""
+        """Samples that should have come until now and have not; none before anything came."""
+        if not self.begun:
+            return 0
         return round((now - self._origin) * self._rate) - self._position
 
     def fill(self, samples: int) -> None:
