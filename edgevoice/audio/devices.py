@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 
 from edgevoice.audio.portaudio import OTHER_WAYS, default_input, load_sounddevice, refresh_devices
-from edgevoice.audio.sound_server import VARIABLE, NoSoundServerError, ServerSource, server_sources
+from edgevoice.audio.sound_server import VARIABLE, NoSoundServerError, server_sources
 from edgevoice.errors import AudioError, DeviceNotFoundError
 from edgevoice.text import plain
 
@@ -30,6 +30,8 @@ class Device:
     is_default: bool
     plays: str = ""
     """The loudspeaker whose sound it delivers; empty for a microphone."""
+    plays_default: bool = False
+    """Whether that is the default loudspeaker."""
     source: str = ""
     """What the sound server calls it; empty for a device that PortAudio knows by itself."""
     port: int = -1
@@ -83,16 +85,21 @@ def _with_sources(devices: list[Device], server: Device, first: int) -> list[Dev
             # nobody who asks for a microphone means what the loudspeakers play, unless the environment says so
             is_default=source.is_default and (not source.monitor_of or VARIABLE in os.environ),
             plays=source.monitor_of,
+            plays_default=source.is_default_monitor,
             source=source.name,
         )
         for number, source in enumerate(sources)
     ]
-    through = next((device for device in devices if device.is_default), server).name in (_SERVER, "default")
-    if not through:
+    if not _is_server(next((device for device in devices if device.is_default), server)):
         behind = [dataclasses.replace(device, is_default=False) for device in behind]
     elif any(device.is_default for device in behind):
         devices = [dataclasses.replace(device, is_default=False) for device in devices]
     return devices + behind
+
+
+def _is_server(device: Device) -> bool:
+    """Whether PortAudio reaches a sound server through it, whichever device that takes."""
+    return not device.source and device.name in (_SERVER, "default")
 
 
 def find_device(wanted: str = "", *, refresh: bool = False) -> Device:
@@ -123,7 +130,7 @@ def find_device(wanted: str = "", *, refresh: bool = False) -> Device:
 def _default(devices: list[Device]) -> Device:
     default = next((device for device in devices if device.is_default), devices[0])
     behind = [device for device in devices if device.source]
-    if default.source or not behind or VARIABLE in os.environ or default.name not in (_SERVER, "default"):
+    if not behind or VARIABLE in os.environ or not _is_server(default):
         return default
     # the server would record what a loudspeaker plays for want of a microphone
     for device in behind:
@@ -149,11 +156,8 @@ def find_loopback(wanted: str = "", *, refresh: bool = False) -> Device:
             if text in device.name.casefold() or text in device.plays.casefold() or text == str(device.index):
                 return device
         return find_device(wanted)
-    for device in monitors:
-        if device.source in {source.name for source in _sources() if source.is_default_monitor}:
-            return device
     if monitors:
-        return monitors[0]
+        return next((device for device in monitors if device.plays_default), monitors[0])
     raise AudioError("Nothing here offers what the loudspeakers play", _LOOPBACK.get(sys.platform, _LOOPBACK["linux"]))
 
 
@@ -163,10 +167,3 @@ _LOOPBACK = {
     "--call-device BlackHole",
     "win32": "Switch 'Stereo Mix' on in the sound settings, or install VB-CABLE, and name it with --call-device",
 }
-
-
-def _sources() -> list[ServerSource]:
-    try:
-        return server_sources()
-    except NoSoundServerError:
-        return []

@@ -18,6 +18,7 @@ from edgevoice.audio.pacing import Around
 from edgevoice.audio.resample import Resampler
 from edgevoice.audio.source import Block, Samples, Source
 from edgevoice.config import SAMPLE_RATE
+from edgevoice.recent import Ring
 
 FRAME = SAMPLE_RATE // 100
 """Samples that the canceller takes at a time."""
@@ -48,9 +49,7 @@ class Played:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._changed = threading.Condition()
-        self._samples = np.zeros(0, dtype=np.float32)
-        self._end = 0
-        """Position behind the newest sample."""
+        self._ring = Ring(round(KEPT_S * SAMPLE_RATE))
         self._arrived = -np.inf
         self._cursor = 0
         self._apart = _Average()
@@ -59,8 +58,7 @@ class Played:
     def add(self, samples: Samples, arrived: float) -> None:
         """Takes what was played until `arrived` (16 kHz)."""
         with self._changed:
-            self._samples = np.concatenate([self._samples, samples])[-round(KEPT_S * SAMPLE_RATE) :]
-            self._end += len(samples)
+            self._ring.add(samples)
             self._arrived = arrived
             self._changed.notify_all()
 
@@ -78,9 +76,9 @@ class Played:
             # until a moment of its own: whoever is stuck does not hold the other side up more and more
             left = arrived + PATIENCE_S - self._clock()
             self._changed.wait_for(lambda: self._over or self._arrived >= arrived, max(0.0, left))
-            if not self._end:
+            if not self._ring.end:
                 return np.zeros(count, dtype=np.float32)
-            due = self._end - (self._arrived - arrived) * SAMPLE_RATE - count
+            due = self._ring.end - (self._arrived - arrived) * SAMPLE_RATE - count
             # pieces come in bursts: only on the average do the times say where the two belong
             apart = self._apart.add(due - self._cursor)
             if abs(apart) > SLACK_S * SAMPLE_RATE:
@@ -91,11 +89,10 @@ class Played:
             return self._between(start, start + count)
 
     def _between(self, start: int, end: int) -> Samples:
-        first = self._end - len(self._samples)
+        first, known = self._ring.since(start)
+        known = known[: max(0, end - first)]
         wanted = np.zeros(end - start, dtype=np.float32)
-        low, high = max(start, first), min(end, self._end)
-        if low < high:
-            wanted[low - start : high - start] = self._samples[low - first : high - first]
+        wanted[first - start : first - start + len(known)] = known
         return wanted
 
 
@@ -129,10 +126,6 @@ class HeardSource(Around):
         finally:
             self._played.end()
 
-    def close(self) -> None:
-        """Ends `blocks` soon."""
-        self._source.close()
-
 
 class EchoFreeSource(Around):
     """A microphone without what the loudspeakers play, at 16 kHz."""
@@ -154,10 +147,6 @@ class EchoFreeSource(Around):
             near = resampler.process(block.samples)
             samples = canceller.process(near, self._played.until(arrived, len(near)))
             yield dataclasses.replace(block, samples=samples)
-
-    def close(self) -> None:
-        """Ends `blocks` soon."""
-        self._source.close()
 
 
 class Canceller:

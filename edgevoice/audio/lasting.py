@@ -87,7 +87,8 @@ class LastingSource:
                 for block in self._delivered():
                     if away:
                         yield self._silence_before(block)
-                    yield self._placed(self._back(block) if away else block)
+                    placed = self._placed(block)
+                    yield self._back(placed) if away else placed
                     away, self._wait = False, 0.0
             except AudioError as error:
                 if not self._line.begun:
@@ -121,7 +122,7 @@ class LastingSource:
     def _placed(self, block: Block) -> Block:
         """A block behind silence in place of what its device lost, or of what others of the same time had before."""
         missing = self._line.begin(len(block.samples), block.arrived)
-        missing += round(block.lost * self.sample_rate) if block.lost_where != _AWAY else 0
+        missing += round(block.lost * self.sample_rate)
         self._line.add(len(block.samples) + missing)
         return dataclasses.replace(block, samples=_after_silence(missing, block.samples)) if missing else block
 
@@ -207,7 +208,9 @@ class _TimeLine:
         self._position += samples
 
     def missing(self, now: float) -> int:
-        """Samples that should have come until now and have not."""
+        """Samples that should have come until now and have not; none before anything came."""
+        if not self.begun:
+            return 0
         return round((now - self._origin) * self._rate) - self._position
 
     def fill(self, samples: int) -> None:

@@ -32,6 +32,10 @@ class Around:
         """Hertz."""
         return self._source.sample_rate
 
+    def close(self) -> None:
+        """Ends `blocks` soon."""
+        self._source.close()
+
 
 class PacedSource(Around):
     """Another source in real time: each block comes when a microphone would have delivered it.

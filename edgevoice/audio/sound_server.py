@@ -19,7 +19,6 @@ from edgevoice.audio.patience import NoAnswerError, answer
 from edgevoice.text import plain
 
 VARIABLE = "PULSE_SOURCE"
-_CONNECT_S = 3.0
 _LISTEN_S = 0.5
 
 
@@ -158,7 +157,7 @@ def _connected() -> Iterator[Any]:
         raise NoSoundServerError from error
     pulse = pulsectl.Pulse("edgevoice", connect=False)
     try:
-        pulse.connect(timeout=_CONNECT_S)
+        pulse.connect()
     except _failures() as error:
         raise NoSoundServerError from error
     with pulse:

@@ -23,7 +23,7 @@ def devices(as_json: options.Json = False) -> None:
 
     found = list_devices()
     if as_json:
-        hidden = {"port", "source"}
+        hidden = {"port", "source", "plays_default"}
         write_json([{k: v for k, v in dataclasses.asdict(device).items() if k not in hidden} for device in found])
         return
     for device in found:

@@ -180,3 +180,13 @@ def test_streams_with_one_beginning_have_one_time_line() -> None:
     heard = np.concatenate([block.samples for block in blocks])
     assert np.flatnonzero(heard)[0] / RATE == pytest.approx(passed, abs=0.02)
     assert not any(block.lost for block in blocks)
+
+
+def test_another_that_is_chosen_before_the_first_delivered_begins_the_time() -> None:
+    """Nothing is missing before it: nobody has heard anything yet."""
+    clock = Clock()
+    source, _ = lasting(clock, Device(clock, 0, breaks=False), Device(clock, 2, name="Headset", breaks=False))
+    source.choose("headset")
+    blocks = list(source.blocks())
+    assert sum(len(block.samples) for block in blocks) == 200
+    assert not any(block.lost for block in blocks)

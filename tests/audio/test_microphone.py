@@ -60,9 +60,9 @@ def test_records_exactly_what_is_played(pulse: PulseRig, tmp_path: Path) -> None
 
 
 def test_records_what_is_written_to_the_pipe(pulse: PulseRig, tmp_path: Path) -> None:
-    samples = np.concatenate([np.zeros(16_000, np.int16), (chirp() * 32767).astype(np.int16)])
+    samples = np.concatenate([np.zeros(48_000, np.int16), (chirp() * 32767).astype(np.int16)])
     with pulse.feeder(samples):
-        result = finish(start(pulse.environment(PIPE), "", "4", str(tmp_path / "recorded.npy")))
+        result = finish(start(pulse.environment(PIPE), "", "6", str(tmp_path / "recorded.npy")))
     assert result["lost"] == 0
     assert best_correlation(at_16_khz(tmp_path / "recorded.npy", result["rate"]), chirp()) > 0.99
 

@@ -66,8 +66,12 @@ def test_the_bundled_model(tmp_path):
     assert [each["dims"] for each in warmed] == [[str(size) for size in shape[1:]] for shape in shapes]
     assert all(each["random_data"] for each in warmed)
     assert {each["batch_size"] for each in config["model_warmup"]} == {1}
-    served = tmp_path / "repository" / name / "1" / "model.onnx"
-    assert served.read_bytes() == bundle.file(graph, "fp32").read_bytes()
+    served = onnxruntime.InferenceSession(tmp_path / "repository" / name / "1" / "model.onnx")
+    clip = speak("one two three four")
+    ctc, intent = served.run(["ctc_logits", "intent_logits"], {"input_features": model_input(clip, graph.features)})
+    expected = AcousticModel(bundle, AsrSettings(provider="cpu")).encode(clip)
+    np.testing.assert_allclose(log_softmax(ctc[0]), expected.log_probs, atol=1e-4)
+    np.testing.assert_allclose(intent[0], expected.intent_logits, atol=1e-4)
     assert sorted(file.name for file in (tmp_path / "repository").rglob("*")) == sorted(
         [name, "config.pbtxt", "1", "model.onnx"]
     )
@@ -77,7 +81,8 @@ def test_a_batch_gives_each_desk_what_it_gets_alone(tmp_path):
     """What dynamic batching does, done by hand."""
     bundle = load_bundle(bundled_model())
     graph = bundle.manifest.graphs["shared"]
-    session = onnxruntime.InferenceSession(str(bundle.file(graph, "fp32")))
+    (name,) = write_repository(bundle, tmp_path / "repository")
+    session = onnxruntime.InferenceSession(tmp_path / "repository" / name / "1" / "model.onnx")
     clips = [model_input(speak(text)[:32_000], graph.features) for text in ("one two " * 9, "three four " * 9)]
     together = session.run(None, {graph.input: np.concatenate(clips)})
     for index, clip in enumerate(clips):
