@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import soundfile
 
-from edgevoice.audio.decode import WavFormat, check_format, decoded, reason, wav_format
+from edgevoice.audio.decode import WavFormat, check_format, decoded, mono, reason, wav_format
 from edgevoice.audio.source import Block, Samples
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import AudioError
@@ -102,7 +102,7 @@ class PcmSource:
             self._bytes.give_back(data[whole:])
             left = None if left is None else left - whole
             heard = True
-            yield self._wav.samples(data[:whole])
+            yield mono(self._wav.frames(data[:whole]))
         if not heard and not self._closed.is_set():
             raise AudioError("Standard input ended before any audio", _REMEDY)
 
@@ -122,7 +122,7 @@ class PcmSource:
 
     def _spooled(self, sound: soundfile.SoundFile) -> Iterator[Samples]:
         with sound:
-            yield from decoded(sound, _NAME)
+            yield from map(mono, decoded(sound, _NAME))
 
 
 class _Bytes:
