@@ -107,6 +107,19 @@ class IntentSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileSettings:
+    """How `transcribe` takes recordings."""
+
+    channels: Literal["auto", "mix", "split"] = "auto"
+    """"split" hears the two channels of a recording as two people, "mix" all channels as one; "auto" listens first
+    whether somebody else is on each."""
+    channel_names: str = "left,right"
+    """What the two channels are called, with a comma between."""
+    jobs: int = 1
+    """Recordings transcribed at once; on a Ray cluster, workers at most, where 1 means as many as it has room for."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All of it."""
 
@@ -119,3 +132,4 @@ class Settings:
     asr: AsrSettings = field(default_factory=AsrSettings)
     captions: CaptionSettings = field(default_factory=CaptionSettings)
     intent: IntentSettings = field(default_factory=IntentSettings)
+    files: FileSettings = field(default_factory=FileSettings)

@@ -90,7 +90,8 @@ class WavFormat:
 
     def frames(self, data: bytes) -> Frames:
         """Samples -1..1 from whole frames of interleaved little-endian bytes."""
-        return _as_float(data, self.sample_bytes, floating=self.floating).reshape(-1, self.channels)
+        samples: Frames = _as_float(data, self.sample_bytes, floating=self.floating).astype(np.float32, copy=False)
+        return samples.reshape(-1, self.channels)
 
 
 def wav_format(read: Callable[[int], bytes], name: str) -> WavFormat:
@@ -147,7 +148,7 @@ def _checked(fields: bytes, data_bytes: int | None, name: str) -> WavFormat:
     )
 
 
-def _as_float(data: bytes, sample_bytes: int, *, floating: bool) -> npt.NDArray[np.float32]:
+def _as_float(data: bytes, sample_bytes: int, *, floating: bool) -> np.ndarray:
     if floating:
         with np.errstate(over="ignore"):
             return np.frombuffer(data, f"<f{sample_bytes}").astype(np.float32)

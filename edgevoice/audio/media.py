@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from av.container.input import InputContainer
 
 SUFFIXES = frozenset(
-    ".m4a .m4b .mp4 .m4v .mov .3gp .3g2 .aac .mka .mkv .webm .wma .wmv .asf .amr .avi .flv .mpg .mpeg .ts .m2ts .mts "
+    ".m4a .m4b .mp4 .m4v .mov .3gp .3g2 .aac .mka .mkv .webm .wma .wmv .asf .amr .avi .flv .mpg .mpeg .m2ts .mts "
     ".vob .ac3 .eac3 .dts .ape .wv .tta .mpc .ra .rm".split()
 )
 """How such files are called."""
@@ -107,9 +107,9 @@ class Media:
 
         try:
             # a stream and not a name: names of files may look like addresses to FFmpeg
-            with self._path.open("rb") as stream, av.open(stream, options=_OPTIONS, metadata_errors="replace") as it:
+            with self._path.open("rb") as file, av.open(file, "r", options=_OPTIONS, metadata_errors="replace") as it:
                 track = it.streams.best("audio")
-                if track is None:
+                if not isinstance(track, av.AudioStream):
                     kind = AudioError if it.streams.video else NotMediaError
                     raise kind(f"'{self._shown}' has no audio track", "Choose a file with sound")
                 yield it, track

@@ -10,11 +10,15 @@ from typing import Protocol
 
 import soundfile
 
+from edgevoice.audio import media
 from edgevoice.audio.decode import BLOCK_S, CONVERT, Frames, check_format, decoded, reason, wav_format
-from edgevoice.audio.media import SUFFIXES, Media, NotMediaError
 from edgevoice.errors import AudioError
 from edgevoice.text import plain
 
+SUFFIXES = media.SUFFIXES | frozenset(
+    ".wav .wave .w64 .rf64 .flac .mp3 .ogg .oga .opus .aif .aiff .aifc .au .snd .caf .sph".split()
+)
+"""How recordings are called, in lower case."""
 _UNKNOWN = 1 << 60  # libsndfile: as many frames as nobody counted
 _UNFINISHED = "Check that the recording was finished"
 
@@ -58,11 +62,11 @@ def open_recording(path: Path) -> Recording:
         return _Sound(path, shown)
     except _UnknownFormatError as unknown:
         try:
-            return Media(path, shown)
-        except NotMediaError:
+            return media.Media(path, shown)
+        except media.NotMediaError:
             raise unknown from None
         except ImportError:
-            if path.suffix.lower() not in SUFFIXES:
+            if path.suffix.lower() not in media.SUFFIXES:
                 raise unknown from None
             remedy = "Install what reads such files: pip install 'edgevoice[media]'"
             raise AudioError(unknown.what, remedy) from None
@@ -127,11 +131,11 @@ def _check_regular(path: Path, shown: str) -> None:
         raise AudioError(f"'{shown}' does not exist", "Check the path") from None
     except (OSError, ValueError) as error:
         raise AudioError(f"'{shown}' cannot be opened ({getattr(error, 'strerror', None) or error})") from error
+    if not os.access(path, os.R_OK):
+        raise AudioError(f"'{shown}' may not be read", "Check its permissions")
     if stat.S_ISDIR(status.st_mode):
         raise AudioError(f"'{shown}' is a folder", "Name the audio files in it")
     if not stat.S_ISREG(status.st_mode):
         raise AudioError(f"'{shown}' is no regular file", "Pipe it in: edgevoice transcribe - < FILE")
     if status.st_size == 0:
         raise AudioError(f"'{shown}' is empty", _UNFINISHED)
-    if not os.access(path, os.R_OK):
-        raise AudioError(f"'{shown}' may not be read", "Check its permissions")

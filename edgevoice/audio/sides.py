@@ -55,7 +55,7 @@ def _levels(recording: Recording) -> Iterator[npt.NDArray[np.float32]]:
 
 
 def _decibels(steps: Frames) -> npt.NDArray[np.float32]:
-    """[steps, samples, 2] -> [steps, 2]"""
+    """[steps, samples, 2] -> [steps, 2]."""
     power = np.square(np.clip(np.nan_to_num(steps), -1, 1)).mean(axis=1)
     return np.asarray(np.maximum(10 * np.log10(np.maximum(power, 1e-12)), _FLOOR_DB), dtype=np.float32)
 

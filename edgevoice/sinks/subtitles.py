@@ -7,7 +7,7 @@ take for times and tags; the tests read the files back with two of those librari
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgevoice.events import CaptionFinished
 from edgevoice.text import plain
@@ -40,24 +40,34 @@ class _Piece:
     end: float
 
 
-def to_srt(captions: Iterable[CaptionFinished]) -> str:
-    """Captions as SubRip: numbered cues, a comma before the milliseconds."""
+def to_srt(captions: Iterable[CaptionFinished], *, labelled: bool = False) -> str:
+    """Captions as SubRip: numbered cues, a comma before the milliseconds; `labelled` ones say whose words they are."""
     return "".join(
         f"{number}\n{_time(cue.start, ',')} --> {_time(cue.end, ',')}\n{_for_srt(cue.lines)}\n\n"
-        for number, cue in enumerate(cues(captions), 1)
+        for number, cue in enumerate(cues(captions, labelled=labelled), 1)
     )
 
 
-def to_vtt(captions: Iterable[CaptionFinished]) -> str:
-    """Captions as WebVTT: a header, a point before the milliseconds, `&`, `<` and `>` escaped."""
+def to_vtt(captions: Iterable[CaptionFinished], *, labelled: bool = False) -> str:
+    """Captions as WebVTT: a header, a point before the milliseconds, `&`, `<` and `>` escaped; as `to_srt`."""
     return "WEBVTT\n\n" + "".join(
-        f"{_time(cue.start, '.')} --> {_time(cue.end, '.')}\n{_for_vtt(cue.lines)}\n\n" for cue in cues(captions)
+        f"{_time(cue.start, '.')} --> {_time(cue.end, '.')}\n{_for_vtt(cue.lines)}\n\n"
+        for cue in cues(captions, labelled=labelled)
     )
 
 
-def cues(captions: Iterable[CaptionFinished]) -> list[Cue]:
-    """Captions as cues of at most two short lines, in order of time and without overlap."""
-    groups = [group for caption in captions for group in _groups(_pieces(caption))]
+def cues(captions: Iterable[CaptionFinished], *, labelled: bool = False) -> list[Cue]:
+    """Captions as cues of at most two short lines, in order of time. Those of one channel never overlap; two people who
+    speak at once are on screen at once."""
+    sides: dict[str, list[CaptionFinished]] = {}
+    for caption in captions:
+        sides.setdefault(caption.channel, []).append(caption)
+    said = (_in_turn(side, f"{plain(channel)}: " if labelled else "") for channel, side in sides.items())
+    return sorted((cue for each in said for cue in each), key=lambda cue: cue.start)
+
+
+def _in_turn(captions: Iterable[CaptionFinished], label: str) -> list[Cue]:
+    groups = [group for caption in captions for group in _groups(_pieces(caption), label)]
     groups.sort(key=lambda group: group[0].start)
     made: list[Cue] = []
     for index, group in enumerate(groups):
@@ -93,7 +103,7 @@ def _short(word: _Piece) -> Iterator[_Piece]:
     return iter([word]) if len(parts) == 1 else _spread(parts, word.start, word.end)
 
 
-def _groups(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
+def _groups(pieces: Sequence[_Piece], label: str) -> Iterator[list[_Piece]]:
     group: list[_Piece] = []
     for piece in pieces:
         if group and (
@@ -103,7 +113,7 @@ def _groups(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
         ):
             yield group
             group = []
-        group.append(piece)
+        group.append(piece if group else replace(piece, text=label + piece.text))
     if group:
         yield group
 
