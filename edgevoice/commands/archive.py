@@ -15,6 +15,8 @@ from edgevoice.commands.transcribe import Format
 from edgevoice.commands.transcript import Transcriber, Transcript, rendered, write_file
 from edgevoice.config import Settings
 
+_WORKERS = 64
+"""Of a cluster, for which enough transcripts may wait."""
 _AHEAD = 4
 """Transcripts for each recording that runs, at most, that may wait for one that must be printed before them."""
 
@@ -60,19 +62,29 @@ class Archive:
 
     def _done(self, meter: Meter) -> Generator[tuple[int, Transcript], None, None]:
         """The transcripts as they are done, with the numbers of their recordings."""
-        jobs = min(self._settings.files.jobs, len(self._files))
-        ahead = _AHEAD * jobs if self._printed else len(self._files)
+        with closing(self._on_cluster(self._cluster) if self._cluster else self._here(meter)) as done:
+            for number, result in done:
+                meter.finish(result.file, result.seconds)
+                yield number, result
+
+    def _here(self, meter: Meter) -> Generator[tuple[int, Transcript], None, None]:
+        from edgevoice.commands.at_once import at_once
+
         model = open_model(self._settings)
         if model.note:
             with meter.aside():
                 say(model.note)
-        from edgevoice.commands.at_once import at_once
-
+        jobs = min(self._settings.files.jobs, len(self._files))
         transcriber = Transcriber(model, self._settings, meter.heard)
-        with closing(at_once(self._files, transcriber, jobs=jobs, ahead=ahead)) as done:
-            for number, result in done:
-                meter.finish(result.file, result.seconds)
-                yield number, result
+        return at_once(self._files, transcriber, jobs=jobs, ahead=self._ahead(jobs))
+
+    def _on_cluster(self, address: str) -> Generator[tuple[int, Transcript], None, None]:
+        from edgevoice.commands.cluster import on_cluster
+
+        return on_cluster(self._files, self._settings, address=address, ahead=self._ahead(_WORKERS))
+
+    def _ahead(self, jobs: int) -> int:
+        return _AHEAD * jobs if self._printed else len(self._files)
 
     def _write(self, result: Transcript, target: Path, meter: Meter) -> None:
         messages = [message for message in (result.error, *result.warnings) if message]

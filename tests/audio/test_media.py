@@ -37,7 +37,9 @@ def tone(pitch: float, seconds: float = 1.0, rate: int = RATE) -> np.ndarray:
     return (0.4 * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
 
 
-def encode(path: Path, codec: str, *channels: np.ndarray, rate: int = RATE, picture_s: float = 0, at: float = 0) -> Path:
+def encode(
+    path: Path, codec: str, *channels: np.ndarray, rate: int = RATE, picture_s: float = 0, at: float = 0
+) -> Path:
     """A file with these channels, which begin at that second, perhaps beside a picture of so many seconds."""
     layout = "mono" if len(channels) == 1 else "stereo"
     with av.open(path, "w") as container:
