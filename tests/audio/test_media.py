@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -70,6 +71,17 @@ def heard(source: FileSource) -> np.ndarray:
     return np.concatenate([block.samples for block in source.blocks()])
 
 
+def until_it_breaks(source: FileSource) -> tuple[int, str]:
+    """Samples heard, and what was said in the end."""
+    count = 0
+    try:
+        for block in source.blocks():
+            count += len(block.samples)
+    except AudioError as error:
+        return count, str(error)
+    return count, ""
+
+
 def pitch(samples: np.ndarray, rate: int) -> float:
     return float(np.abs(np.fft.rfft(samples)).argmax() * rate / len(samples))
 
@@ -136,12 +148,8 @@ def test_a_file_that_was_cut_off(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
     whole = encode(tmp_path / "whole.aac", "aac", tone(440, 4)).read_bytes()
     (tmp_path / "cut.aac").write_bytes(whole[: len(whole) // 2])
-    count = 0
-    try:
-        for block in FileSource(tmp_path / "cut.aac").blocks():
-            count += len(block.samples)
-    except AudioError as error:
-        assert "cannot be decoded after" in str(error)
+    count, said = until_it_breaks(FileSource(tmp_path / "cut.aac"))
+    assert not said or "cannot be decoded after" in said
     assert count == pytest.approx(2 * RATE, abs=0.3 * RATE)
 
 
@@ -150,10 +158,8 @@ def test_damage_in_the_middle_is_said_and_the_rest_is_heard(tmp_path: Path) -> N
     start = data.index(b"mdat") + len(data) // 3
     data[start : start + 400] = bytes(400)
     (tmp_path / "a.m4a").write_bytes(data)
-    count = 0
-    with pytest.raises(AudioError, match=r"cannot be decoded after [12]\.\d s"):
-        for block in FileSource(tmp_path / "a.m4a").blocks():
-            count += len(block.samples)
+    count, said = until_it_breaks(FileSource(tmp_path / "a.m4a"))
+    assert re.search(r"cannot be decoded after [12]\.\d s", said)
     assert count > 3.5 * RATE
 
 

@@ -208,15 +208,15 @@ class TestProgress:
     def test_a_terminal_gets_a_bar_and_a_clean_transcript(self, cli: Cli, recording: Path) -> None:
         """Files, seconds, speed; names of files are shown plainly; the bar is away when the text is printed."""
         named = cli.home / "call[red] 1.wav"
-        named.write_bytes(recording.read_bytes())
+        samples, rate = soundfile.read(recording)
+        soundfile.write(named, np.tile(samples, 40), rate)
         with terminal(100, 24) as (ours, inner):
             process = cli.in_terminal(inner, "transcribe", named, recording)
-            shown = read_until(ours, b"2/2 files", 60) + read_until(ours, b"\x00", 1.5)
+            shown = read_until(ours, b"2/2 files", 60) + read_until(ours, b"never", 1.5)
             assert process.wait(60) == 0
         assert b"of audio" in shown
-        assert b"x" in shown
         assert b"call[red] 1.wav" in shown
-        assert shown.count(b"one one one\r\n") == 2
+        assert shown.count(b"one one one\r\n") == 41
 
     def test_nobody_else_does(self, cli: Cli, recording: Path) -> None:
         """Nothing on a pipe, and nothing with --quiet."""
