@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -122,7 +123,8 @@ def _column(meter: Meter, *, names: bool = False) -> ProgressColumn:
 
         def render(self, task: Task) -> Text:  # noqa: ARG002 - what rich calls
             # a Text and not a str, in which brackets of a file name would be markup
-            return Text(plain(meter.newest) if names else told(meter), no_wrap=True, overflow="ellipsis")
+            text = plain(Path(meter.newest).name) if names else told(meter)
+            return Text(text, no_wrap=True, overflow="ellipsis")
 
     return Told()
 
