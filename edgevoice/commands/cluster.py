@@ -7,13 +7,15 @@ to read. A recording that one of them cannot read, or dies of, is tried once mor
 from __future__ import annotations
 
 import dataclasses
+import io
 import logging
 import os
 import signal
+import sys
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO
 
 from edgevoice import __version__
 from edgevoice.commands.agenda import Agenda
@@ -244,9 +246,20 @@ def _connected(address: str) -> Iterator[Any]:
     try:
         for number, handler in before.items():  # ray has handlers of its own, which know nothing of exit codes
             signal.signal(number, handler)
-        yield ray
+        with redirect_stdout(_BytesOnly(sys.stdout)):
+            yield ray
     finally:
         ray.shutdown()
+
+
+class _BytesOnly(io.TextIOBase):
+    """Standard output for results, which are written as bytes; what ray prints there, as text, is dropped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.buffer = stream.buffer
+
+    def write(self, text: str) -> int:
+        return len(text)
 
 
 def _first_line(error: BaseException) -> str:
