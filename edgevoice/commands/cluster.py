@@ -11,6 +11,7 @@ import io
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -28,6 +29,7 @@ from edgevoice.errors import EdgeVoiceError, MissingExtraError, UsageError
 from edgevoice.text import plain
 
 _SLICE_S = 1.0
+_ANSWER_S = 10.0
 _PATIENCE = 30
 """Slices in which nothing is said of a cluster without a free place."""
 
@@ -236,20 +238,42 @@ def _connected(address: str) -> Iterator[Any]:
         import ray
     except ImportError:
         raise MissingExtraError("transcribe --ray", "ray") from None
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in numbers}
-    try:
-        ray.init(address, logging_level=logging.ERROR, log_to_driver=False, configure_logging=False)
-    except Exception as error:  # noqa: BLE001 - ray's exceptions for this share no base class
-        what = f"The Ray cluster '{plain(address)}' cannot be reached ({_first_line(error)})"
-        raise EdgeVoiceError(what, "Start one with 'ray start --head --disable-usage-stats', or check --ray") from None
-    try:
-        for number, handler in before.items():  # ray has handlers of its own, which know nothing of exit codes
-            signal.signal(number, handler)
-        with redirect_stdout(_BytesOnly(sys.stdout)):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with redirect_stdout(_BytesOnly(sys.stdout)):
+        try:
+            _check_answers(ray, address)
+            ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
+        except Exception as error:  # noqa: BLE001 - ray's exceptions for this share no base class
+            what = f"The Ray cluster '{plain(address)}' cannot be reached ({_first_line(error)})"
+            remedy = "Start one with 'ray start --head --disable-usage-stats', or check --ray"
+            raise EdgeVoiceError(what, remedy) from None
+        try:
+            for number, handler in before.items():  # ray has handlers of its own, which know nothing of exit codes
+                signal.signal(number, handler)
             yield ray
-    finally:
-        ray.shutdown()
+        finally:
+            ray.shutdown()
+
+
+def _check_answers(ray: Any, address: str) -> None:
+    """Ray itself would wait for minutes where nobody is.
+
+    Raises:
+        OSError: nobody answers at this address.
+    """
+    host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if not separator or not port.isdigit():
+        return
+    # a cluster of this machine listens at its address in the network, whatever it is called here
+    hosts = [host, ray.util.get_node_ip_address()] if host in ("127.0.0.1", "localhost") else [host]
+    for each in hosts:
+        try:
+            socket.create_connection((each, int(port)), _ANSWER_S).close()
+        except OSError as error:
+            if each is hosts[-1]:
+                raise OSError(error.strerror or "no answer") from None
+        else:
+            return
 
 
 class _BytesOnly(io.TextIOBase):

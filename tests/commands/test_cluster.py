@@ -152,10 +152,11 @@ def test_what_a_cluster_cannot_do(cli: Cli, recording: Path) -> None:
     result = cli("transcribe", recording, "-", "--ray", "auto")
     assert result.returncode == 2
     assert "pipe" in one_sentence(result)
-    cli.extra = {"RAY_TMPDIR": str(cli.home)}  # where a cluster of somebody else's would be found
-    result = cli("transcribe", recording, "--ray", "auto")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        nobody = f"127.0.0.1:{other.getsockname()[1]}"
+    result = cli("transcribe", recording, "--ray", nobody)
     assert result.returncode == 1
-    assert "'auto' cannot be reached" in one_sentence(result)
+    assert f"'{nobody}' cannot be reached" in one_sentence(result)
     assert "ray start --head" in one_sentence(result)
 
 
