@@ -1,6 +1,7 @@
 # Needs Python 3.11 or newer, make and a C compiler. Another Python: make PYTHON=python3.12 test
 PYTHON ?= $(or $(shell for name in python3.11 python3.12 python3.13 python3; do $$name -c '' 2>&- && echo $$name && break; done),python3)
 RUN = .venv/bin
+JOBS ?= 2
 
 .PHONY: help demo live test setup-demo setup-test lint model clean
 
@@ -14,7 +15,8 @@ live: setup-demo ## set up the runtime, then caption the microphone
 	@$(RUN)/edgevoice live
 
 test: lint ## set up everything, then check the code and run all tests
-	$(RUN)/python -m pytest
+	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n $(JOBS) --dist loadfile -m "not alone and not sound"
+	$(RUN)/python -m pytest -m "alone or sound"
 
 lint: setup-test ## ruff, mypy and the import contracts
 	$(RUN)/ruff check

@@ -166,7 +166,7 @@ def _announced(model: Model, clip: Clip) -> Announced:
     if first is None or not first.early:
         label = first.label if first else ""
         return Announced(clip.intent, label, early=False, final=final.label if final else "")
-    start, end = _spoken(events, first.segment)
+    start, end = _spoken(events)
     share = (first.at - start) / max(1e-9, end - start)
     return Announced(
         clip.intent, first.label, True, final.label if final else "", min(1.0, max(0.0, share)), end - first.at
@@ -182,15 +182,12 @@ def _first(events: Iterable[Event]) -> IntentDetected | None:
     return next((event for event in events if isinstance(event, IntentDetected)), None)
 
 
-def _spoken(events: Iterable[Event], segment: int) -> tuple[float, float]:
-    """Where the first word of a segment begins and the last one ends; where the segment does if it has none."""
-    spans = [(0.0, 0.0)]
-    for event in events:
-        if isinstance(event, SpeechEnded) and event.segment == segment:
-            spans.append((event.start, event.end))
-        if isinstance(event, CaptionFinished) and event.segment == segment and event.words:
-            spans.append((event.words[0].start, event.words[-1].end))
-    return spans[-1]
+def _spoken(events: Sequence[Event]) -> tuple[float, float]:
+    """Where the first word of a clip begins and the last one ends, whatever pauses there are between them; where its
+    speech does if it has none."""
+    said = [(word.start, word.end) for event in events if isinstance(event, CaptionFinished) for word in event.words]
+    spans = said or [(event.start, event.end) for event in events if isinstance(event, SpeechEnded)]
+    return spans[0][0], spans[-1][1]
 
 
 def _share(hits: Iterable[bool]) -> float:

@@ -6,7 +6,7 @@ python -m bench.gpu measure runs/gpu --output docs/benchmarks/gpu.md      where 
 Weights are drawn at random where the graphs are measured; no speed depends on them. Every way of running takes its turn
 in every round. PyTorch, where it is installed, tells how fast the GPU multiplies and copies, and so what the floor is.
 Windows of 2, 4 and 8 s are compared; live captions decode whole hops instead, 0.32 to 3.84 s with the default settings
-(`edgevoice.asr.model.live_lengths`).
+(`edgevoice.asr.opening.live_lengths`).
 """
 
 from __future__ import annotations

@@ -17,6 +17,11 @@ class AudioSettings:
 
     device: str = ""
     """Input device by number or part of its name; empty for the system's default."""
+    call_device: str = ""
+    """With --call: the loudspeaker whose sound is the other side, or a device that loops it back, by part of its name;
+    empty for the system's default loudspeaker."""
+    echo_cancellation: bool = True
+    """With --call: take out of the microphone what the loudspeakers play. Not needed with headphones."""
     queue_seconds: float = 30.0
     """How much audio may wait for the engine before the oldest is dropped and counted as lost."""
 

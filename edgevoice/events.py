@@ -179,7 +179,21 @@ class AudioLost(Event):
 
     seconds: float
     where: str
-    """"device overflow", "queue full" or "device lost"."""
+    """"device overflow", "queue full" or "device away"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceChanged(Event):
+    """The device went away and is waited for, or the stream goes on from it or from another one. Until it does there is
+    silence, so that times stay those of the clock."""
+
+    source: str
+    """The device that delivers from now on, or that is waited for."""
+    waiting: bool
+    """Whether nothing is heard until it is back."""
+    what: str = ""
+    """Why it is waited for."""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +228,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     IntentDetected,
     IntentRejected,
     AudioLost,
+    SourceChanged,
     PaceChanged,
     Failed,
 )

@@ -151,6 +151,15 @@ class Pipeline:
         self._pace.heard(self._clock() - self._arrived)
 
     def _losses(self, block: Block) -> Iterator[Event]:
+        if block.change:
+            change = block.change
+            yield events.SourceChanged(
+                **self._place(),
+                source=plain(change.source),
+                waiting=change.waiting,
+                what=plain(change.what),
+                remedy=plain(change.remedy),
+            )
         if block.lost > 0:
             self._lost += block.lost
             yield events.AudioLost(**self._place(), seconds=block.lost, where=block.lost_where)

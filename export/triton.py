@@ -19,7 +19,7 @@ import onnx
 from edgevoice.asr.bundle import Bundle, Graph
 from edgevoice.asr.features import model_input
 from edgevoice.asr.graph_file import references
-from edgevoice.asr.model import live_lengths
+from edgevoice.asr.opening import live_lengths
 from edgevoice.asr.remote import served_name
 from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import UsageError

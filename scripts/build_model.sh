@@ -14,13 +14,19 @@ if [[ ! -f $DATA/speechocean762/manifest.csv ]]; then
 fi
 
 $edgevoice train synthesise --sentences training/banking_en/sentences.csv --output corpus/banking-en --hours 20 --seed 1
+# first the sounds, hearing whole sentences, which is learnt faster; then to hear in chunks, which is what runs live
 $edgevoice train joint --config training/configs/banking-en.toml --output runs/banking-en
-$edgevoice train calibrate runs/banking-en --data corpus/banking-en/manifest.csv --false-accept-rate 0.02
+$edgevoice train joint --config training/configs/banking-en.toml --streaming --model runs/banking-en \
+  --output runs/banking-en-streaming --set trainer.max_steps=4000 --set trainer.learning_rate=5e-4 \
+  --set trainer.warmup_steps=150 --set trainer.evaluate_every=250 \
+  --set data.lead_s=0.4 --set data.tail_s=0.5 --set data.cut_others=0.15
+$edgevoice train calibrate runs/banking-en-streaming --data corpus/banking-en/manifest.csv --false-accept-rate 0.02
 
 mkdir -p runs/extras
 $python -m training.sample_call --voice "$VOICE" --output runs/extras/sample_call.flac
-$edgevoice export runs/banking-en --output models/banking-en --extras runs/extras --precision fp32,int8 --licence Apache-2.0 --language en --force
-$edgevoice bench accuracy models/banking-en --live 100 --output runs/accuracy.json \
+$edgevoice export runs/banking-en-streaming --output models/banking-en --extras runs/extras --precision fp32 --licence Apache-2.0 --language en --force
+$python -m training.confidence models/banking-en --data corpus/banking-en/manifest.csv --write
+$edgevoice bench accuracy models/banking-en --live 400 --output runs/accuracy.json \
   --data corpus/banking-en/manifest.csv \
   --data "$DATA/speechocean762/manifest.csv" \
   --data "$DATA/librispeech-test-other/manifest.csv" \

@@ -77,9 +77,9 @@ class PulseRig:
             "PULSE_SINK": SINK,
         }
 
-    def play(self, wav: str | os.PathLike[str]) -> None:
-        """Plays a file to the sink, in real time, to its end."""
-        subprocess.run(["paplay", "-d", SINK, os.fspath(wav)], env=self.environment(), check=True, timeout=120)
+    def play(self, wav: str | os.PathLike[str], sink: str = SINK) -> None:
+        """Plays a file to a sink, in real time, to its end."""
+        subprocess.run(["paplay", "-d", sink, os.fspath(wav)], env=self.environment(), check=True, timeout=120)
 
     def pactl(self, *arguments: str) -> str:
         """What `pactl` answers, for example to `pactl("suspend-source", MICROPHONE, "1")`."""
@@ -91,9 +91,45 @@ class PulseRig:
         """Somebody who speaks into `PIPE`: a context manager."""
         return PipeFeeder(self.fifo, np.zeros(0, np.int16) if samples is None else samples)
 
+    @contextlib.contextmanager
+    def plugged(self, name: str, description: str, hears: str = SINK) -> Iterator[None]:
+        """A microphone more, which delivers what is played to a sink, until the context ends."""
+        properties = f"source_properties='device.description=\"{description}\"'"
+        with self._module("module-remap-source", f"master={hears}.monitor", f"source_name={name}", properties):
+            yield
+
+    @contextlib.contextmanager
+    def room(self, name: str) -> Iterator[None]:
+        """A sink more."""
+        with self._module("module-null-sink", f"sink_name={name}", f"rate={RATE}", "channels=1"):
+            yield
+
+    @contextlib.contextmanager
+    def echo(self, room: str) -> Iterator[None]:
+        """What the loudspeaker plays is heard in a room too, a little later."""
+        options = [f"source={SINK}.monitor", f"sink={room}", "latency_msec=60", "adjust_time=0"]
+        with self._module("module-loopback", *options):
+            yield
+
+    @contextlib.contextmanager
+    def _module(self, *arguments: str) -> Iterator[None]:
+        number = self.pactl("load-module", *arguments)
+        try:
+            yield
+        finally:
+            self.pactl("unload-module", number)
+
     def kill(self) -> None:
         """Ends the server without a word to its clients."""
         self._server.kill()
+        self._server.wait(5)
+        for rest in (self._runtime / "pulse").glob("*"):
+            rest.unlink()
+
+    def restart(self) -> None:
+        """A server again in place of the one that was killed."""
+        self._processes.clear()
+        self._start_server()
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:

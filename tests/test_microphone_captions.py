@@ -22,6 +22,7 @@ noise, so it does not matter how much of it was heard.
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import signal
 from collections.abc import Sequence
@@ -42,6 +43,7 @@ from edgevoice.events import (
     Failed,
     IntentDetected,
     LevelMeasured,
+    SourceChanged,
     StreamEnded,
     StreamStarted,
 )
@@ -108,22 +110,56 @@ class TestTrouble:
             assert listener.end() == 1
         assert_failed(listener, "delivers no audio")
 
-    def test_a_device_that_stops_delivering(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
-        """What was said until then is captioned."""
-        said = (speak("one one one") * 32767).astype(np.int16)
+    def test_a_device_that_stops_delivering_is_waited_for(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
+        """What was said until then is captioned, and so is what is said after it is back."""
+        said = (np.concatenate([np.zeros(5 * SAMPLE_RATE), speak("one one one")]) * 32767).astype(np.int16)
         with listening(pulse, PIPE, model, tmp_path) as listener:
             with pulse.feeder(said):
                 listener.wait_for(lambda heard: of(heard, CaptionUpdated), "the first words")
-            assert listener.end() == 1
-        assert_failed(listener, "delivers no audio")
-        assert text(listener.events).startswith("one")
+            listener.wait_for(lambda heard: of(heard, CaptionFinished), "the words before it went away")
+            assert_waiting(listener, "delivers no audio")
+            with pulse.feeder(said):
+                listener.wait_for(lambda heard: len(of(heard, CaptionFinished)) > 1, "words after it came back")
+                listener.send(signal.SIGINT)
+                assert listener.end() == 130
+        assert_came_back(listener)
+        assert all(caption.text.lower().startswith("one") for caption in of(listener.events, CaptionFinished))
 
-    def test_a_server_that_is_killed(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
+    def test_a_server_that_is_killed_is_waited_for(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
         with listening(pulse, MONITOR, model, tmp_path) as listener:
             listener.wait_for(lambda heard: of(heard, LevelMeasured), "the microphone delivers")
             pulse.kill()
-            assert listener.end() == 1
-        assert_failed(listener, "has gone")
+            listener.wait_for(lambda heard: of(heard, SourceChanged), "it is known to be away")
+            assert_waiting(listener, "has gone")
+            pulse.restart()
+            listener.wait_for(lambda heard: len(of(heard, SourceChanged)) > 1, "it is back")
+            listener.send(signal.SIGINT)
+            assert listener.end() == 130
+        assert_came_back(listener)
+
+    def test_a_microphone_that_is_unplugged_is_waited_for(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
+        """The sound server moves the stream to another source in silence, here to what the loudspeaker plays; what is
+        heard there is none of our business."""
+        soundfile.write(tmp_path / "secret.wav", speak("two two two"), SAMPLE_RATE)
+        soundfile.write(tmp_path / "said.wav", speak("one one one"), SAMPLE_RATE)
+        plug = functools.partial(pulse.plugged, "ev_usb", "USB Headset", hears="ev_room")
+        with pulse.room("ev_room"):
+            with plug():
+                listener = listening(pulse, "", model, tmp_path, device="USB Headset")
+                listener.wait_for(lambda heard: of(heard, LevelMeasured), "the microphone delivers")
+            with listener:
+                listener.wait_for(lambda heard: of(heard, SourceChanged), "it is known to be away")
+                assert_waiting(listener, "'USB Headset' has gone")
+                pulse.play(tmp_path / "secret.wav")
+                with plug():
+                    listener.wait_for(lambda heard: len(of(heard, SourceChanged)) > 1, "it is back")
+                    pulse.play(tmp_path / "said.wav", "ev_room")
+                    listener.wait_for(lambda heard: of(heard, CaptionFinished), "what is said into it")
+                    listener.send(signal.SIGINT)
+                    assert listener.end() == 130
+        assert_came_back(listener)
+        assert of(listener.events, StreamStarted)[0].source == "USB Headset"
+        assert text(listener.events) == "one one one"
 
     def test_a_signal_while_nothing_is_delivered(self, pulse: PulseRig, model: Path, tmp_path: Path) -> None:
         with listening(pulse, PIPE, model, tmp_path) as listener:
@@ -213,6 +249,24 @@ def assert_nothing_lost(heard: Sequence[Event]) -> None:
     assert ended.lost == 0
     assert ended.words == len(text(heard).split())
     assert ended.intents == len(intents(heard))
+
+
+def assert_waiting(listener: Listener, what: str) -> None:
+    """An event says so, and a sentence on stderr."""
+    (changed,) = of(listener.events, SourceChanged)
+    assert changed.waiting
+    assert what in changed.what
+    sentence = f"edgevoice: {changed.what}. {changed.remedy}."
+    listener.wait_for(lambda _: sentence in listener.error.splitlines(), "it is said")
+
+
+def assert_came_back(listener: Listener) -> None:
+    """What was missed is told."""
+    away, back = of(listener.events, SourceChanged)
+    assert not back.waiting
+    (lost,) = of(listener.events, AudioLost)
+    assert (lost.where, lost.seconds) == ("device away", pytest.approx(back.at - away.at, abs=0.5))
+    assert isinstance(listener.events[-1], StreamEnded)
 
 
 def assert_failed(listener: Listener, what: str) -> None:

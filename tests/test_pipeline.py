@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from edgevoice import pipeline as pipelines
 from edgevoice.asr import session as sessions
 from edgevoice.asr.decoder import greedy_decoder
-from edgevoice.asr.model import AcousticModel, Encoding, live_lengths, load_model
+from edgevoice.asr.model import AcousticModel, Encoding, load_model
+from edgevoice.asr.opening import live_lengths
 from edgevoice.asr.window_recogniser import WindowRecogniser
 from edgevoice.audio.file import FileSource
 from edgevoice.audio.pacing import PacedSource

@@ -223,9 +223,10 @@ def calibrate_run(
 
 
 def _beginnings(checkpoint: Checkpoint, samples: Array) -> Array:
-    """Intent logits after every hop of a clip, as far as the longest window sees all of it: [updates, labels]."""
+    """Intent logits after every hop of a clip, as far as the live path remembers all of it, in chunks or in the longest
+    window: [updates, labels]."""
     hop, longest = round(AsrSettings().hop_s * SAMPLE_RATE), round(max(WINDOWS_S) * SAMPLE_RATE)
-    ends = range(hop, min(len(samples), longest), hop)
+    ends = range(hop, len(samples) if checkpoint.chunking else min(len(samples), longest), hop)
     rows = [checkpoint.encode(samples[:end]).intent_logits for end in ends]
     return np.array(rows, dtype=np.float32).reshape(-1, len(checkpoint.labels))
 

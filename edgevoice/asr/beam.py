@@ -120,11 +120,6 @@ class Beams:
             heads = {each.cut(level) for each in heads}
         return level
 
-    def settle(self, count: int) -> None:
-        """Drops the hypotheses that differ from the best in its first `count` tokens, so that those are settled."""
-        wanted = self._best(final=False).cut(count)
-        self._keep(self._beam, [each for each in self._beam if each.cut(count) is wanted])
-
     def fork(self) -> Beams:
         """The same stream again: what the one hears does not change the other."""
         twins: dict[_Hypothesis, _Hypothesis] = {}

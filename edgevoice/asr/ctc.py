@@ -94,9 +94,6 @@ class GreedyTokens:
         """All tokens: at most the last one gets longer."""
         return len(self._tokens)
 
-    def settle(self, count: int) -> None:
-        """Nothing to do."""
-
     def fork(self) -> GreedyTokens:
         """The same stream again: what the one hears does not change the other."""
         twin = copy.copy(self)

@@ -54,10 +54,6 @@ class Tokens(Protocol):
         """How many of them no frame to come can change."""
         ...
 
-    def settle(self, count: int) -> None:
-        """Lets nothing change the first `count` of them."""
-        ...
-
     def fork(self) -> Tokens:
         """The same stream again: what the one hears does not change the other."""
         ...
@@ -140,11 +136,6 @@ class GrowingWords:
     def settled(self) -> int:
         """How many of `words` are whole, and can be changed by no frame to come."""
         return len(_closings(self._tokens.tokens()[: self._tokens.settled()]))
-
-    def settle(self, count: int) -> None:
-        """Lets nothing change the first `count` of `words`. They must be whole: something follows them."""
-        if count:
-            self._tokens.settle(_closings(self._tokens.tokens())[count - 1] + 1)
 
 
 def make_decoder(bundle: Bundle, settings: AsrSettings) -> Decoder:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr.bundle import Manifest
-from edgevoice.asr.model import Encoding, live_lengths, log_softmax
+from edgevoice.asr.model import Encoding, log_softmax
+from edgevoice.asr.opening import live_lengths
 from edgevoice.asr.recogniser import Final, Model, Partial, promised_before
 from edgevoice.asr.stable import StablePrefix
 from edgevoice.config import SAMPLE_RATE, AsrSettings
@@ -83,14 +84,6 @@ class WindowRecogniser:
         self._prefix.update(words, self._seconds(now))
         logits = self._intents.add(encoding.intent_logits, from_start=start == 0)
         return Partial(tuple(self._prefix.stable), tuple(self._prefix.tentative), logits)
-
-    def finish(self, end_sample: int) -> Final:
-        """Decodes the whole segment up to `end_sample` (stream's clock) in one pass; stable words stay as they are.
-
-        Raises:
-            ModelError: the model failed; `words` still holds the words so far.
-        """
-        return self.end(end_sample).run()
 
     def end(self, end_sample: int) -> LastPass:
         """The last pass of the segment, up to `end_sample` (stream's clock), to be run now or when it can be."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edgevoice.audio.decode import Frames, mono
-from edgevoice.audio.recording import Recording, open_recording
+from edgevoice.audio.formats import Recording, open_recording
 from edgevoice.audio.source import Block, Samples
 from edgevoice.text import plain
 
@@ -20,7 +20,7 @@ class FileSource:
     """A recording, as fast as it is asked for: all its channels as one, or one of them.
 
     Args:
-        path: the file; see `edgevoice.audio.recording.open_recording`.
+        path: the file; see `edgevoice.audio.formats.open_recording`.
         channel: see `Source.channel`.
         side: the channel of the recording to hear, from 0; None for the mean of all.
         recording: the file, where it was opened before.

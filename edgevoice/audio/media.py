@@ -42,7 +42,7 @@ class NotMediaError(AudioError):
 
 
 class Media:
-    """The audio track of a media file; see `edgevoice.audio.recording.Recording`.
+    """The audio track of a media file; see `edgevoice.audio.formats.Recording`.
 
     Raises:
         NotMediaError: it is none.

@@ -1,15 +1,9 @@
-"""The microphone, and the only place that knows sounddevice.
-
-sounddevice is imported inside functions: without the PortAudio library its import fails, and everything that needs no
-microphone must work all the same.
-"""
+"""The microphone: an input device as a source."""
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import math
-import os
 import threading
 import time
 from collections import deque
@@ -20,77 +14,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgevoice.audio import patience
+from edgevoice.audio.devices import Device, find_device
 from edgevoice.audio.loss import LossWatch
+from edgevoice.audio.portaudio import OTHER_WAYS, load_sounddevice, no_answer, open_streams
+from edgevoice.audio.sound_server import SourceWatch, pointed_at
 from edgevoice.audio.source import Block
-from edgevoice.errors import AudioError, DeviceNotFoundError, PortAudioMissingError
+from edgevoice.errors import AudioError
 from edgevoice.text import plain
 
 _BLOCK_S = 0.02
 _WAIT_S = 0.25
-_ANSWER_S = 10.0  # a headset that has to be woken takes seconds
 _CLOSE_S = 1.0
-_OTHER_WAYS = "see 'edgevoice devices', or read audio from a file or a pipe with --input"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
-    """An input device."""
-
-    index: int
-    name: str
-    host_api: str
-    channels: int
-    sample_rate: int
-    """Hertz, what the device uses by itself."""
-    is_default: bool
-
-
-def list_devices() -> list[Device]:
-    """All input devices PortAudio sees, the system's default marked; empty if there are none.
-
-    Raises:
-        PortAudioMissingError: the library is not installed.
-    """
-    sounddevice = _sounddevice()
-    hosts = sounddevice.query_hostapis()
-    default = _default_index(sounddevice)
-    return [
-        Device(
-            index=index,
-            name=plain(str(found["name"])),
-            host_api=plain(str(hosts[found["hostapi"]]["name"])),
-            channels=int(found["max_input_channels"]),
-            sample_rate=round(found["default_samplerate"]),
-            is_default=index == default,
-        )
-        for index, found in enumerate(sounddevice.query_devices())
-        if found["max_input_channels"] > 0
-    ]
-
-
-def find_device(wanted: str = "") -> Device:
-    """The input device of that number, or whose name contains that text; the system's default for "".
-
-    An exact name wins, then the host API of the default device, then the order of `list_devices`.
-
-    Raises:
-        AudioError: there is no input device at all.
-        DeviceNotFoundError: none of them fits.
-    """
-    devices = list_devices()
-    if not devices:
-        raise AudioError("There is no microphone", f"Connect one and start again; {_OTHER_WAYS}")
-    default = next((device for device in devices if device.is_default), devices[0])
-    wanted = plain(wanted).strip().casefold()
-    if not wanted:
-        return default
-    by_number = [device for device in devices if str(device.index) == wanted]
-    by_name = [device for device in devices if wanted in device.name.casefold()]
-    by_name.sort(key=lambda device: (device.name.casefold() != wanted, device.host_api != default.host_api))
-    for device in by_number + by_name:
-        return device
-    available = ", ".join(f"{device.index} '{device.name}'" for device in devices)
-    raise DeviceNotFoundError(f"No input device is called '{wanted}'", f"Choose one of these: {available}")
+_JUST_NOW_S = 0.05
 
 
 class Microphone:
@@ -99,7 +35,7 @@ class Microphone:
     What waits for its reader when it is closed was still said before, and is delivered.
 
     Args:
-        device: number or part of a name; empty for the system's default.
+        device: one of `list_devices`, or the number or part of the name of one; empty for the system's default.
         queue_seconds: audio that may wait for its reader; then the oldest is dropped and reported as lost.
         channel: see `Source.channel`.
         stall_s: seconds without any audio after which the microphone counts as broken.
@@ -109,9 +45,9 @@ class Microphone:
     """
 
     def __init__(
-        self, device: str = "", queue_seconds: float = 30.0, channel: str = "mic", *, stall_s: float = 2.0
+        self, device: str | Device = "", queue_seconds: float = 30.0, channel: str = "mic", *, stall_s: float = 2.0
     ) -> None:
-        self.device = find_device(device)
+        self.device = device if isinstance(device, Device) else find_device(device)
         self.name = self.device.name
         self.channel = channel
         self.sample_rate = self.device.sample_rate
@@ -152,18 +88,25 @@ class Microphone:
 
     def _keep_open(self, inbox: _Inbox) -> None:
         """Opens the device, and closes it when the reader has left."""
-        sounddevice = _sounddevice()
+        sounddevice = load_sounddevice()
+        source = self.device.source
         try:
-            stream = self._open(sounddevice, inbox)
-            # NB: never `stop()`, which the context manager of the stream calls too: it hangs for ever when the device
-            # has stopped delivering. `abort()` does not.
-            try:
-                stream.start()
-                inbox.opened()
-                inbox.left.wait()
-            finally:
-                stream.abort()
-                stream.close()
+            with open_streams.one():
+                with pointed_at(source):
+                    stream = self._open(sounddevice, inbox)
+                watch = None
+                # NB: never `stop()`, which the context manager of the stream calls too: it hangs for ever when the
+                # device has stopped delivering. `abort()` does not.
+                try:
+                    stream.start()
+                    watch = SourceWatch(source, lambda: inbox.lose(self._gone())) if source else None
+                    inbox.opened()
+                    inbox.left.wait()
+                finally:
+                    if watch:
+                        watch.end()
+                    stream.abort()
+                    stream.close()
         except sounddevice.PortAudioError as error:
             raise self._unusable(error) from error
 
@@ -178,7 +121,7 @@ class Microphone:
 
     def _stream(self, sounddevice: Any, inbox: _Inbox, channels: int) -> Any:
         return sounddevice.InputStream(
-            device=self.device.index,
+            device=self.device.port,
             channels=channels,
             samplerate=self.sample_rate,
             blocksize=round(self.sample_rate * _BLOCK_S),
@@ -211,13 +154,12 @@ class Microphone:
             if inbox.error:
                 raise inbox.error
             if inbox.finished and not self._closed.is_set():
-                what = f"The microphone '{self.name}' has gone"
-                raise AudioError(what, f"Connect it again or choose another one; {_OTHER_WAYS}")
-            if not inbox.open and waited >= _ANSWER_S:
-                raise _no_answer()
+                raise self._gone()
+            if not inbox.open and waited >= patience.ANSWER_S:
+                raise no_answer()
             if inbox.open and waited >= self._stall_s:
                 what = f"The microphone '{self.name}' delivers no audio"
-                raise AudioError(what, f"Check that it is connected and not suspended; {_OTHER_WAYS}")
+                raise AudioError(what, f"Check that it is connected and not suspended; {OTHER_WAYS}")
             # Waiting in slices counts only time in which this process ran: Ctrl-Z for an hour is no stall.
             wait = min(_WAIT_S, self._stall_s)
             if inbox.wake.wait(wait):
@@ -227,10 +169,15 @@ class Microphone:
                 waited += wait
         return None
 
+    def _gone(self) -> AudioError:
+        return AudioError(
+            f"The microphone '{self.name}' has gone", f"Connect it again or choose another one; {OTHER_WAYS}"
+        )
+
     def _unusable(self, error: Exception) -> AudioError:
         reason = plain(str(error.args[0] if error.args else error)).strip().rstrip(".")
         what = f"The microphone '{self.name}' cannot be opened ({reason})"
-        return AudioError(what, f"Close other programs that use it or choose another one; {_OTHER_WAYS}")
+        return AudioError(what, f"Close other programs that use it or choose another one; {OTHER_WAYS}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,12 +201,14 @@ class _Inbox:
         self.wake = threading.Event()
         self.left = threading.Event()
         """The reader needs no more."""
-        self.open = self.finished = False
+        self.open = self.finished = self.closed = False
         self.error: Exception | None = None
         self._received = 0
 
     def put(self, frames: npt.NDArray[np.float32], count: int, _time: object, status: Any) -> None:
         """The audio callback: copies, counts and wakes the reader, nothing else."""
+        if self.closed:
+            return
         self.pieces.append(_Piece(self._received, frames.copy(), time.monotonic(), bool(status.input_overflow)))
         self._received += count
         self.wake.set()
@@ -274,70 +223,16 @@ class _Inbox:
         self.error = error
         self.wake.set()
 
+    def lose(self, error: AudioError) -> None:
+        """The sound server delivers something else in place of the device, which must not be heard."""
+        self.error = error
+        with contextlib.suppress(IndexError):
+            while self.pieces and self.pieces[-1].arrived > time.monotonic() - _JUST_NOW_S:
+                self.pieces.pop()
+        self.closed = True
+        self.wake.set()
+
     def finish(self) -> None:
         """PortAudio gave the stream up, or it was aborted."""
         self.finished = True
         self.wake.set()
-
-
-def _sounddevice() -> Any:
-    """The library. Loading it asks the sound server for its devices, which may take for ever.
-
-    Raises:
-        AudioError: the sound server does not answer.
-        PortAudioMissingError: the library is not installed.
-    """
-    loaded: list[Any] = []
-    loader = threading.Thread(target=_load, args=(loaded,), name="edgevoice-portaudio", daemon=True)
-    with _kept_stderr():
-        loader.start()
-        # in slices, since a signal that comes just before a wait is handled only after it
-        for _ in range(round(_ANSWER_S / _WAIT_S)):
-            loader.join(_WAIT_S)
-    if not loaded:
-        raise _no_answer()
-    if isinstance(loaded[0], OSError):
-        raise PortAudioMissingError from loaded[0]
-    if isinstance(loaded[0], BaseException):
-        raise loaded[0]
-    return loaded[0]
-
-
-def _load(loaded: list[Any]) -> None:
-    try:
-        import sounddevice
-
-        # what it does at exit may take for ever too, and the end of the process closes every device
-        if at_exit := getattr(sounddevice, "_exit_handler", None):
-            atexit.unregister(at_exit)
-        loaded.append(sounddevice)
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the caller raises it
-        loaded.append(error)
-
-
-@contextlib.contextmanager
-def _kept_stderr() -> Iterator[None]:
-    """Puts file descriptor 2 back, which sounddevice points at nothing while it is being loaded."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is none
-        yield
-        return
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def _no_answer() -> AudioError:
-    remedy = "Restart it, for example: systemctl --user restart pipewire pipewire-pulse, or: pulseaudio --kill"
-    return AudioError("The sound system does not answer", f"{remedy}; {_OTHER_WAYS}")
-
-
-def _default_index(sounddevice: Any) -> int:
-    """Number of the system's default input device, -1 for none."""
-    try:
-        return int(sounddevice.query_devices(kind="input")["index"])
-    except (sounddevice.PortAudioError, ValueError):
-        return -1

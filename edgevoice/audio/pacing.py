@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from edgevoice.audio.source import Block, Source
 
 
-class _Around:
-    """What both have of the source inside."""
+class Around:
+    """What sources around another one have of it."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -33,7 +33,7 @@ class _Around:
         return self._source.sample_rate
 
 
-class PacedSource(_Around):
+class PacedSource(Around):
     """Another source in real time: each block comes when a microphone would have delivered it.
 
     Due times follow from the count of samples, so that they never drift; a reader who is late gets the overdue
@@ -125,7 +125,7 @@ class PacedSource(_Around):
             self._changed.acquire()
 
 
-class PausableSource(_Around):
+class PausableSource(Around):
     """Another source with a pause button that any thread may press.
 
     Args:

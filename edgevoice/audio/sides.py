@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgevoice.audio.decode import Frames
-from edgevoice.audio.recording import Recording
+from edgevoice.audio.formats import Recording
 from edgevoice.errors import AudioError
 
 HEARD_S = 600.0

@@ -12,6 +12,20 @@ import numpy.typing as npt
 Samples = npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class SourceChange:
+    """What became of the device behind a source."""
+
+    source: str
+    """The device that delivers from now on, or that is waited for."""
+    waiting: bool
+    """Whether nothing is delivered until it is back."""
+    what: str = ""
+    """Why; one sentence without its full stop."""
+    remedy: str = ""
+    """What the user can do."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """A piece of mono audio at the source's sample rate."""
@@ -26,6 +40,8 @@ class Block:
     """As in `edgevoice.events.AudioLost.where`."""
     pause: bool = False
     """Whether what was said ends here, because the audio after this block is left out on purpose."""
+    change: SourceChange | None = None
+    """What became of the device before this block."""
 
 
 class Source(Protocol):

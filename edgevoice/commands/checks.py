@@ -57,7 +57,7 @@ def check_configuration(model: str | None, provider: str | None) -> tuple[Check,
 
 def check_portaudio() -> Check:
     """The library that reaches the microphone."""
-    from edgevoice.audio.microphone import list_devices
+    from edgevoice.audio.devices import list_devices
 
     try:
         devices = list_devices()
@@ -68,7 +68,7 @@ def check_portaudio() -> Check:
 
 def check_microphone(settings: Settings) -> Check:
     """The input device that `edgevoice live` would open."""
-    from edgevoice.audio.microphone import find_device
+    from edgevoice.audio.devices import find_device
 
     try:
         device = find_device(settings.audio.device)

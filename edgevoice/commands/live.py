@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,12 +18,25 @@ Input = Annotated[
     str | None,
     typer.Option("--input", "-i", metavar="FILE|-", help="A recording or a pipe in place of the microphone."),
 ]
+Call = Annotated[
+    bool, typer.Option("--call", help="Both sides of a call: the microphone, and what the loudspeaker plays.")
+]
+CallDevice = Annotated[
+    str | None,
+    typer.Option(
+        "--call-device", metavar="NAME|NUMBER", help="With --call: which loudspeaker, by number or part of its name."
+    ),
+]
+ListDevices = Annotated[bool, typer.Option("--list-devices", help="As 'edgevoice devices', and leave.")]
 
 
 def live(
     input_: Input = None,
     fast: options.Fast = False,
+    call: Call = False,
     device: options.Device = None,
+    call_device: CallDevice = None,
+    list_devices: ListDevices = False,
     model: options.Model = None,
     intent_model: options.IntentModel = None,
     provider: options.Provider = None,
@@ -43,32 +57,50 @@ def live(
     Examples:
       edgevoice live
       edgevoice live --device "USB" --model models/mine
+      edgevoice live --call
       edgevoice live --hotwords names.txt
       edgevoice live --remote grpc://gpu-server:8001
       edgevoice live --input call.wav --fast --json | jq -r 'select(.event == "caption_finished").text'
       arecord -q -f S16_LE -r 16000 -c 1 -t raw | edgevoice live --input -
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
+    from edgevoice.commands.devices import devices
     from edgevoice.commands.streaming import show
 
+    if list_devices:
+        devices(as_json=as_json)
+        return
     if fast and (input_ is None or input_ == "-"):
         raise UsageError("--fast is for recordings, and this one comes as it is spoken", "Add --input FILE")
     if device is not None and input_ is not None:
         raise UsageError("--device names a microphone, and --input a recording", "Leave one of them out")
+    if call and input_ is not None:
+        raise UsageError("--call listens to the microphone and the loudspeaker", "Leave --input out")
+    if call_device is not None and not call:
+        raise UsageError("--call-device is the other side of a call", "Add --call")
     words = {"hotwords": hotwords, "language_model": language_model}
     settings = options.settings_for(
-        model, intent_model, provider, vad, device, remote, **words, hop=hop, no_format=no_format
+        model,
+        intent_model,
+        provider,
+        vad,
+        device,
+        remote,
+        **words,
+        call_device=call_device,
+        hop=hop,
+        no_format=no_format,
     )
-    raise typer.Exit(show([_source(input_, settings, fast=fast)], settings, as_json=as_json))
+    raise typer.Exit(show(_sources(input_, settings, call=call, fast=fast), settings, as_json=as_json))
 
 
-def _source(input_: str | None, settings: Settings, *, fast: bool) -> Source:
+def _sources(input_: str | None, settings: Settings, *, call: bool, fast: bool) -> Sequence[Source]:
     if input_ is None:
-        from edgevoice.audio.microphone import Microphone
+        from edgevoice.audio import call as sides
 
-        return Microphone(settings.audio.device, settings.audio.queue_seconds)
+        return sides.call(settings.audio) if call else [sides.microphone(settings.audio)]
     recording = options.open_recording(input_)
     if fast or input_ == "-":
-        return recording
+        return [recording]
     from edgevoice.audio.pacing import PacedSource
 
-    return PacedSource(recording)
+    return [PacedSource(recording)]

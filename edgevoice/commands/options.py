@@ -71,6 +71,7 @@ def settings_for(
     device: str | None = None,
     remote: str | None = None,
     *,
+    call_device: str | None = None,
     hop: float | None = None,
     hotwords: str | None = None,
     language_model: str | None = None,
@@ -99,6 +100,7 @@ def settings_for(
         "captions.format": False if no_format else None,
         "vad.detector": vad,
         "audio.device": device,
+        "audio.call_device": call_device,
         **(more or {}),
     }
     settings = load_settings(flags)
@@ -168,11 +170,11 @@ def open_sides(name: str, files: FileSettings) -> list[Source]:
         return [open_recording(name)]
     from pathlib import Path
 
-    from edgevoice.audio import recording
+    from edgevoice.audio import formats
     from edgevoice.audio.file import FileSource
     from edgevoice.audio.sides import two_sides
 
-    opened = recording.open_recording(Path(name))
+    opened = formats.open_recording(Path(name))
     if files.channels == "split" and opened.channels > 2:
         what = f"'{plain(name)}' has {opened.channels} channels, and only two can be heard apart"
         raise AudioError(what, "Use --channels mix")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgevoice.audio.recording import SUFFIXES
+from edgevoice.audio.formats import SUFFIXES
 from edgevoice.errors import UsageError
 from edgevoice.text import plain
 

@@ -13,7 +13,7 @@ from edgevoice.commands.options import open_model, open_pipeline
 from edgevoice.commands.output import full_disk_explained, has_screen, say
 from edgevoice.config import Settings
 from edgevoice.errors import EdgeVoiceError
-from edgevoice.events import Event, Failed, PaceChanged
+from edgevoice.events import Event, Failed, PaceChanged, SourceChanged
 from edgevoice.sinks.delivery import Sink, delivered
 from edgevoice.sinks.jsonl import JsonLines
 
@@ -109,6 +109,8 @@ def write_events(run: Run) -> int:
             if isinstance(event, Failed):
                 say(str(EdgeVoiceError(event.what, event.remedy)))
                 failed = failed or not event.recoverable
+            if isinstance(event, SourceChanged):
+                say(str(EdgeVoiceError(event.what, event.remedy)) if event.waiting else f"Listening to {event.source}.")
             if isinstance(event, PaceChanged):
                 pace.write(event)
     return 128 + caught[0] if caught else int(failed)

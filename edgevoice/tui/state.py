@@ -20,6 +20,7 @@ from edgevoice.events import (
     LabelScore,
     LevelMeasured,
     PaceChanged,
+    SourceChanged,
     SpeechEnded,
     SpeechStarted,
     StreamEnded,
@@ -88,6 +89,8 @@ class ScreenState:
         self._lost: dict[str, float] = {}
         self._behind: dict[str, PaceChanged] = {}
         """Of the channels that cannot keep up."""
+        self._waiting: dict[str, Problem] = {}
+        """What is said of the channels whose device is away."""
         self._finished: dict[str, int] = {}
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._at = 0.0
@@ -237,8 +240,8 @@ class ScreenState:
 
     def _run_changed(self, channel: str, event: Event) -> Part:
         match event:
-            case StreamStarted():
-                return self._stream_started(channel, event)
+            case StreamStarted() | SourceChanged():
+                return self._source_changed(channel, event)
             case StreamEnded():
                 self._ended.add(channel)
                 self._behind.pop(channel, None)
@@ -264,13 +267,26 @@ class ScreenState:
         changed = self._tracker(channel).measure(finite(event.at), finite(event.dbfs, -120.0), event.peak)
         return Change(Part.LEVEL if changed else Part.NOTHING)
 
-    def _stream_started(self, channel: str, event: StreamStarted) -> Part:
+    def _source_changed(self, channel: str, event: StreamStarted | SourceChanged) -> Part:
+        if isinstance(event, SourceChanged):
+            return self._device_changed(channel, event)
         self.sources[channel] = event
         self._ended.discard(channel)
         parts = Part.HEADER | Part.STATUS
         if event.note:
             parts |= self.report(Problem(event.note, note=True))
         return parts
+
+    def _device_changed(self, channel: str, event: SourceChanged) -> Part:
+        if channel in self.sources:
+            self.sources[channel] = replace(self.sources[channel], source=event.source)
+        before = self._waiting.pop(channel, None)
+        if before in self.problems:
+            self.problems.remove(before)
+        if event.waiting:
+            self.report(Problem(event.what, event.remedy))
+            self._waiting[channel] = self.problems[-1]
+        return Part.HEADER | Part.STATUS | Part.BANNER
 
     def _tracker(self, channel: str) -> LevelTracker:
         return self._levels.setdefault(channel, LevelTracker(channel))

@@ -90,16 +90,6 @@ class Segmenter:
         return self._position
 
     @property
-    def in_speech(self) -> bool:
-        """A segment is open."""
-        return self._start is not None
-
-    @property
-    def in_silence_run(self) -> bool:
-        """A segment is open, but its last frame was silent: the hangover is running."""
-        return self._start is not None and not self._active
-
-    @property
     def speech_end(self) -> int:
         """End of the last frame of speech, in samples."""
         return self._speech_end

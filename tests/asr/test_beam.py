@@ -158,19 +158,6 @@ def test_what_is_settled_never_changes(seed, frames, cut):
     assert [token.text for token in beams.tokens(final=True)][: len(settled)] == settled
 
 
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6), frames=st.integers(2, 40), cut=st.integers(1, 39), count=st.integers(0, 10))
-def test_tokens_can_be_settled_on_purpose(seed, frames, cut, count):
-    log_probs = rows(seed, frames, len(LETTERS), 1.0)
-    beams = BeamSearch(LETTERS, 0, Likes()).open()
-    beams.feed(log_probs[:cut])
-    promised = [token.text for token in beams.tokens()[:count]]
-    beams.settle(len(promised))
-    assert beams.settled() >= len(promised)
-    beams.feed(log_probs[cut:])
-    assert [token.text for token in beams.tokens(final=True)][: len(promised)] == promised
-
-
 def test_a_sum_of_paths_beats_the_best_path():
     """The classical case in which greedy is wrong: no single path of "a" is the best, all of them together are."""
     log_probs = np.log(np.array([[0.6, 0.4], [0.6, 0.4]], dtype=np.float32))

@@ -64,20 +64,6 @@ def test_settled_words_are_a_promise(vocabulary, search, seed, sizes):
     assert [word.word for word in words.words(final=True)][: len(promised)] == promised
 
 
-@pytest.mark.parametrize("vocabulary", [LETTERS, PIECES])
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6), at=st.integers(5, 35))
-def test_words_can_be_settled_on_purpose(vocabulary, seed, at):
-    log_probs = rows(seed, 40, len(vocabulary), 1.0)
-    words = Decoder(BeamSearch(vocabulary, 0), ConfidenceMap()).open(0.02, 0.0)
-    words.feed(log_probs[:at])
-    whole = [word.word for word in words.words()][:-1]
-    words.settle(len(whole))
-    assert words.settled() >= len(whole)
-    words.feed(log_probs[at:])
-    assert [word.word for word in words.words(final=True)][: len(whole)] == whole
-
-
 def test_words_have_their_place_on_the_streams_clock():
     log_probs = log_softmax(np.eye(5, dtype=np.float32)[[0, 1, 1, 3, 2, 0]] * 12)
     for search in (GreedySearch(LETTERS, 0), BeamSearch(LETTERS, 0)):

@@ -8,14 +8,8 @@ import pytest
 from edgevoice.asr import session as sessions
 from edgevoice.asr.bundle import Bundle, FeatureSettings, Graph, Manifest
 from edgevoice.asr.ctc import greedy, words
-from edgevoice.asr.model import (
-    AcousticModel,
-    choose_precision,
-    combined_manifest,
-    live_lengths,
-    load_model,
-    log_softmax,
-)
+from edgevoice.asr.model import AcousticModel, combined_manifest, load_model, log_softmax
+from edgevoice.asr.opening import live_lengths, precisions
 from edgevoice.config import AsrSettings
 from edgevoice.errors import ModelError, ProviderError
 from tests.pretended_gpu import CPU as CPU_PROVIDER
@@ -97,7 +91,7 @@ def test_the_precision_by_table(provider, wanted, variants, chosen):
         minimum_samples=400,
         variants=dict.fromkeys(variants, "file"),
     )
-    assert choose_precision(graph, provider, wanted) == chosen
+    assert precisions(graph, provider, wanted)[0] == chosen
 
 
 @pytest.mark.parametrize("precision", ["int8", "auto"])

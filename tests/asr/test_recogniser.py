@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from edgevoice.asr.bundle import Manifest
 from edgevoice.asr.decoder import greedy_decoder
-from edgevoice.asr.model import AcousticModel, Encoding, live_lengths, log_softmax
+from edgevoice.asr.model import AcousticModel, Encoding, log_softmax
+from edgevoice.asr.opening import live_lengths
 from edgevoice.asr.window_recogniser import WindowRecogniser
 from edgevoice.config import AsrSettings
 from tests.tiny import VOCABULARY, WORDS, silence, speak, tiny_bundle
@@ -146,7 +147,7 @@ def test_the_final_pass_hears_the_whole_segment_up_to_its_end():
     model = ScriptedModel(SPOKEN)
     recogniser = WindowRecogniser(model, SETTINGS, MANIFEST)
     stream(recogniser, 7.2)
-    final = recogniser.finish(7 * 16000)
+    final = recogniser.end(7 * 16000).run()
     assert model.windows[-1] == (0, 7 * 16000)
     assert texts(final.words) == [word for word, _, end in SPOKEN if end <= 7]
 
@@ -155,7 +156,7 @@ def test_words_promised_beyond_a_cut_are_not_said_again():
     model = ScriptedModel(SPOKEN)
     recogniser = WindowRecogniser(model, SETTINGS, MANIFEST)
     stream(recogniser, 6.0)
-    first = recogniser.finish(4 * 16000)
+    first = recogniser.end(4 * 16000).run()
     second = stream(recogniser, 9.0, start=4.0)[-1]
     assert first.words[-1].end > 4
     assert texts(first.words + second.stable + second.tentative) == [word for word, _, _ in SPOKEN]
@@ -168,7 +169,7 @@ def test_a_failing_final_pass_keeps_the_promise_beyond_the_cut():
     first = recogniser.words
     encode, model.encode = model.encode, lambda _: 1 / 0
     with pytest.raises(ZeroDivisionError):
-        recogniser.finish(4 * 16000)
+        recogniser.end(4 * 16000).run()
     model.encode = encode
     second = stream(recogniser, 9.0, start=4.0)[-1]
     assert first[-1].end > 4
@@ -180,7 +181,7 @@ def test_the_final_words_begin_with_the_stable_ones_even_if_the_final_pass_disag
     recogniser = WindowRecogniser(model, SETTINGS, MANIFEST)
     stable = stream(recogniser, 4.0)[-1].stable
     model.script = [("three", start, end) for _, start, end in SPOKEN]
-    final = recogniser.finish(4 * 16000)
+    final = recogniser.end(4 * 16000).run()
     assert final.words[: len(stable)] == stable
     assert set(texts(final.words[len(stable) :])) == {"three"}
 
@@ -215,7 +216,7 @@ def test_a_segment_longer_than_expected_is_kept_whole():
     model = ScriptedModel(SPOKEN)
     recogniser = WindowRecogniser(model, SETTINGS, MANIFEST)
     stream(recogniser, 30.0, step=0.1)
-    recogniser.finish(30 * 16000)
+    recogniser.end(30 * 16000).run()
     assert model.windows[-1] == (0, 30 * 16000)
 
 
@@ -224,7 +225,7 @@ def test_an_intent_model_makes_no_captions(tmp_path):
     recogniser = WindowRecogniser(model, SETTINGS, model.manifest)
     recogniser.open(0, speak("one one one"))
     assert recogniser.update().tentative == ()
-    final = recogniser.finish(16000)
+    final = recogniser.end(16000).run()
     assert final.words == ()
     assert final.intent_logits.argmax() == 0
 
@@ -234,7 +235,7 @@ def test_a_caption_model_has_no_intents(tmp_path):
     recogniser = WindowRecogniser(model, SETTINGS, model.manifest)
     recogniser.open(0, speak("one two"))
     assert recogniser.update().intent_logits is None
-    assert texts(recogniser.finish(16000).words) == ["one", "two"]
+    assert texts(recogniser.end(16000).run().words) == ["one", "two"]
 
 
 @pytest.fixture(scope="module")
@@ -259,4 +260,4 @@ def test_the_live_path_hears_what_the_offline_path_hears(tiny, spoken, word_s, g
             partial = recogniser.update()
             assert partial.stable[: len(stable)] == stable
             stable = partial.stable
-    assert texts(recogniser.finish(len(samples)).words) == spoken
+    assert texts(recogniser.end(len(samples)).run().words) == spoken

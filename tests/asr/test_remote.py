@@ -30,7 +30,7 @@ from tests.inference_server import InferenceServer, server_python
 from tests.tiny import silence, speak, tiny_bundle
 
 # the first run makes MLServer's environment
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(600)]
 
 HERE = AsrSettings(provider="cpu", threads=1)
 

@@ -13,7 +13,8 @@ import time
 
 import numpy as np
 
-from edgevoice.audio.microphone import Microphone, list_devices
+from edgevoice.audio.devices import list_devices
+from edgevoice.audio.microphone import Microphone
 from edgevoice.errors import EdgeVoiceError
 
 

@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgevoice.audio.microphone import Device, Microphone, find_device, list_devices
+from edgevoice.audio.devices import Device, find_device, list_devices
+from edgevoice.audio.microphone import Microphone
 from edgevoice.errors import AudioError, DeviceNotFoundError, PortAudioMissingError
+
+pytestmark = pytest.mark.alone
 
 HOSTS = [{"name": "ALSA"}, {"name": "JACK"}]
 
@@ -89,7 +92,7 @@ def sound(monkeypatch: pytest.MonkeyPatch) -> FakeSoundDevice:
 def test_devices_are_listed_with_harmless_names(sound: FakeSoundDevice) -> None:
     assert [(found.index, found.name) for found in list_devices()] == [(1, "HDA Mic"), (2, "USB Mic"), (3, "mic[2J")]
     assert list_devices()[1] == Device(
-        index=2, name="USB Mic", host_api="JACK", channels=1, sample_rate=48_000, is_default=True
+        index=2, name="USB Mic", host_api="JACK", channels=1, sample_rate=48_000, is_default=True, port=2
     )
 
 
@@ -221,7 +224,7 @@ def test_a_device_that_cannot_be_opened(sound: FakeSoundDevice) -> None:
 
 def test_a_device_that_never_opens(sound: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     """If it does open after all, it is closed at once: nobody listens."""
-    monkeypatch.setattr("edgevoice.audio.microphone._ANSWER_S", 0.25)
+    monkeypatch.setattr("edgevoice.audio.patience.ANSWER_S", 0.25)
     monkeypatch.setattr("edgevoice.audio.microphone._CLOSE_S", 0.1)
     sound.hanging["start"] = threading.Event()
     with pytest.raises(AudioError, match="The sound system does not answer"):
@@ -274,7 +277,7 @@ def test_portaudio_that_hangs_while_it_is_loaded(monkeypatch: pytest.MonkeyPatch
             raise OSError("PortAudio library not found")
         return real(name, *rest)
 
-    monkeypatch.setattr("edgevoice.audio.microphone._ANSWER_S", 0.25)
+    monkeypatch.setattr("edgevoice.audio.patience.ANSWER_S", 0.25)
     monkeypatch.setattr(builtins, "__import__", hanging)
     with pytest.raises(AudioError, match="The sound system does not answer"):
         list_devices()

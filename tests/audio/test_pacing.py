@@ -12,6 +12,8 @@ import pytest
 from edgevoice.audio.pacing import PacedSource, PausableSource
 from edgevoice.audio.source import Block
 
+pytestmark = pytest.mark.alone
+
 
 class Clock:
     """Time that passes only where somebody sleeps; each sleep takes a little longer than asked."""

@@ -19,6 +19,8 @@ from edgevoice.audio.intake import ROOM
 from edgevoice.audio.pipe import PcmSource
 from edgevoice.errors import AudioError
 
+pytestmark = pytest.mark.alone
+
 NOISE = np.random.default_rng(3).integers(-30_000, 30_000, 16_000).astype("<i2")
 
 

@@ -17,6 +17,7 @@ from bench.phrases import said_by_people
 from bench.recipes import digits
 from bench.training import compare, table
 from edgevoice.errors import ModelError, UsageError
+from edgevoice.events import CaptionFinished, SpeechEnded, Word
 from export.parity import CLIPS
 from tests.tiny import silence, speak, tiny_bundle
 from training.manifest import read_manifest
@@ -104,6 +105,14 @@ def test_figures_of_early_intents_by_hand() -> None:
     assert (found.clips, found.early, found.share_heard, found.before_end_s) == (4, 2, 0.5, 0.75)
     assert (found.right_early, found.right_final, found.accuracy, found.accuracy_final) == (0.5, 1.0, 0.5, 0.75)
     assert early.figures([early.Announced("pay", "", False, "pay")]).share_heard is None
+
+
+def test_a_clip_with_a_pause_in_it_is_heard_from_its_first_word_to_its_last() -> None:
+    words = [(Word(word="stop", start=start, end=start + 0.5, confidence=0.9),) for start in (1.0, 4.0)]
+    place = {"channel": "file", "at": 5.0, "end": 5.0, "start": 0.5, "segment": 1}
+    finals = [CaptionFinished(**place, text="stop", words=each, latency=0.0) for each in words]
+    assert early._spoken([SpeechEnded(**place), *finals]) == (1.0, 4.5)
+    assert early._spoken([SpeechEnded(**place)]) == (0.5, 5.0)
 
 
 def test_people_who_say_a_command_word_for_word(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from export.parity import CLIPS
 from tests.checkpoints import captions, intents
 from tests.tiny import silence, speak, tiny_bundle
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.parametrize(
     ("before", "after", "count", "longer"),

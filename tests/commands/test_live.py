@@ -15,6 +15,8 @@ import soundfile
 from edgevoice.events import SpeechEnded, StreamEnded, StreamStarted
 from tests.command_line import ENTRY, Cli, events, finals, one_sentence, read_until, terminal, wait_for
 
+pytestmark = pytest.mark.alone
+
 
 class TestLive:
     """`edgevoice live` as JSON lines."""

@@ -19,7 +19,7 @@ from tests.command_line import Cli, events, finals, one_sentence
 from tests.inference_server import InferenceServer
 from tests.tiny import silence, speak
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ import pytest
 
 from edgevoice.asr.bundle import Graph, load_bundle, sha256, write_manifest
 from edgevoice.asr.features import model_input
-from edgevoice.asr.model import AcousticModel, live_lengths, log_softmax
+from edgevoice.asr.model import AcousticModel, log_softmax
+from edgevoice.asr.opening import live_lengths
 from edgevoice.asr.remote import served_name
 from edgevoice.config import AsrSettings
 from edgevoice.errors import UsageError

@@ -59,16 +59,6 @@ def test_opened_as_soon_as_it_is_certain_and_closed_after_the_hangover() -> None
     assert seen == [(22, SegmentOpened(1, 150)), (34, SegmentClosed(1, 150, 350, 250, forced=False))]
 
 
-def test_states_on_the_way() -> None:
-    segmenter = Segmenter(SETTINGS, FRAME, RATE)
-    seen = ""
-    for probability in speech("3- 5# 3- 2# 12-"):
-        segmenter.feed(probability)
-        seen += "s" if segmenter.in_silence_run else "S" if segmenter.in_speech else "."
-    assert seen == ".....SSSsssSSsssssssss..."
-    assert (segmenter.speech_end, segmenter.position) == (130, 250)
-
-
 def test_where_a_segment_will_end_is_known_before_it_does() -> None:
     """As soon as all that belongs to it was heard, and until somebody speaks again."""
     vad = VadSettings(preroll_s=0, minimum_speech_s=0.03, hangover_s=0.3, maximum_s=5.0)
