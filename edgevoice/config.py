@@ -174,6 +174,19 @@ class SaveSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileSettings:
+    """How `transcribe` takes recordings."""
+
+    channels: Literal["auto", "mix", "split"] = "auto"
+    """"split" hears the two channels of a recording as two people, "mix" all channels as one; "auto" listens first
+    whether somebody else is on each."""
+    channel_names: str = "left,right"
+    """What the two channels are called, with a comma between."""
+    jobs: int = 1
+    """Recordings transcribed at once; on a Ray cluster, workers at most, where 1 means as many as it has room for."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All of it."""
 
@@ -190,3 +203,4 @@ class Settings:
     """Tables [[actions]] of the file; in the order in which they stand there."""
     serve: ServeSettings = field(default_factory=ServeSettings)
     save: SaveSettings = field(default_factory=SaveSettings)
+    files: FileSettings = field(default_factory=FileSettings)

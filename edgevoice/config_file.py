@@ -51,6 +51,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "actions.timeout_s": (0.1, 3600),
     "actions.retries": (0, 20),
     "serve.history_s": (0, 86400),
+    "files.jobs": (1, 256),
 }
 """Smallest and largest value of each number; outside of them something breaks."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 OLDEST = (3, 11)
-EXTRAS = {"demo": ["serve"], "test": ["train", "export", "remote", "serve", "dev"]}
+EXTRAS = {"demo": ["media", "serve"], "test": ["media", "ray", "serve", "train", "export", "remote", "dev"]}
 """Goal -> extras besides onnxruntime."""
 TOO_OLD = (
     "edgevoice needs Python 3.11 or newer, and '{name}' is {version}. "

@@ -1,4 +1,4 @@
-"""Samples out of files: libsndfile for everything it can seek in, and a WAV reader for streams whose header lies."""
+"""Samples out of bytes: libsndfile for everything it can seek in, and a WAV reader for streams whose header lies."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 
 from edgevoice.audio.source import Samples
 from edgevoice.errors import AudioError
 
+Frames = npt.NDArray[np.float32]
+"""[frames, channels]"""
+
 RATES = range(1_000, 768_001)
 """Sample rates worth believing, in hertz."""
 MAX_CHANNELS = 64
-_BLOCK_S = 0.1
+BLOCK_S = 0.1
+"""Of the pieces in which recordings are read, at most."""
+CONVERT = "Convert it first, for example: ffmpeg -i INPUT -ar 16000 -ac 1 output.wav"
 _ENDLESS = 0x7FFF_0000  # sox, arecord and ffmpeg write a data size from here up when they do not know it
-_CONVERT = "Convert it first, for example: ffmpeg -i INPUT -ar 16000 -ac 1 output.wav"
 
 
-def mono(frames: np.ndarray) -> Samples:
+def mono(frames: Frames) -> Samples:
     """The mean of all channels: [frames, channels] -> float32 [frames]."""
     if frames.shape[1] == 1:
         return np.asarray(frames[:, 0], dtype=np.float32)
@@ -35,13 +40,13 @@ def check_format(name: str, sample_rate: int, channels: int) -> None:
         AudioError: the rate or the number of channels is absurd.
     """
     if sample_rate not in RATES:
-        raise AudioError(f"'{name}' claims a sample rate of {sample_rate} Hz, so its header is damaged", _CONVERT)
+        raise AudioError(f"'{name}' claims a sample rate of {sample_rate} Hz, so its header is damaged", CONVERT)
     if not 1 <= channels <= MAX_CHANNELS:
-        raise AudioError(f"'{name}' claims {channels} channels, so its header is damaged", _CONVERT)
+        raise AudioError(f"'{name}' claims {channels} channels, so its header is damaged", CONVERT)
 
 
-def decoded(sound: soundfile.SoundFile, name: str) -> Iterator[Samples]:
-    """Mono float32 pieces of at most 0.1 s; the readable part of a truncated file, then its end.
+def decoded(sound: soundfile.SoundFile, name: str) -> Iterator[Frames]:
+    """Pieces of at most 0.1 s; the readable part of a truncated file, then its end.
 
     Raises:
         AudioError: the file is damaged at this point, or holds no audio at all.
@@ -49,14 +54,14 @@ def decoded(sound: soundfile.SoundFile, name: str) -> Iterator[Samples]:
     heard = 0
     while True:
         try:
-            frames = sound.read(int(sound.samplerate * _BLOCK_S), dtype="float32", always_2d=True)
+            frames = sound.read(int(sound.samplerate * BLOCK_S), dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, RuntimeError) as error:
             position = f"after {heard / sound.samplerate:.1f} s " if heard else ""
-            raise AudioError(f"'{name}' cannot be decoded {position}({reason(error)})", _CONVERT) from error
+            raise AudioError(f"'{name}' cannot be decoded {position}({reason(error)})", CONVERT) from error
         if not len(frames):
             break
         heard += len(frames)
-        yield mono(frames)
+        yield frames
     if not heard:
         raise AudioError(f"'{name}' contains no audio", "Check that the recording was finished")
 
@@ -83,9 +88,10 @@ class WavFormat:
         """Bytes of one sample of every channel."""
         return self.channels * self.sample_bytes
 
-    def samples(self, data: bytes) -> Samples:
-        """Mono float32 -1..1 from whole frames of interleaved little-endian bytes."""
-        return mono(_as_float(data, self.sample_bytes, floating=self.floating).reshape(-1, self.channels))
+    def frames(self, data: bytes) -> Frames:
+        """Samples -1..1 from whole frames of interleaved little-endian bytes."""
+        samples: Frames = _as_float(data, self.sample_bytes, floating=self.floating).astype(np.float32, copy=False)
+        return samples.reshape(-1, self.channels)
 
 
 def wav_format(read: Callable[[int], bytes], name: str) -> WavFormat:
@@ -100,13 +106,13 @@ def wav_format(read: Callable[[int], bytes], name: str) -> WavFormat:
     """
     riff = read(12)
     if len(riff) < 12 or riff[8:] != b"WAVE":
-        raise AudioError(f"'{name}' begins like a WAV file but is none", _CONVERT)
+        raise AudioError(f"'{name}' begins like a WAV file but is none", CONVERT)
     riff_bytes = struct.unpack("<I", riff[4:8])[0]
     fields, position = b"", 12
     while True:
         header = read(8)
         if len(header) < 8:
-            raise AudioError(f"'{name}' is a WAV file that ends before its audio", _CONVERT)
+            raise AudioError(f"'{name}' is a WAV file that ends before its audio", CONVERT)
         kind, size = struct.unpack("<4sI", header)
         position += 8
         if kind == b"data":
@@ -129,14 +135,14 @@ def _data_bytes(size: int, riff_bytes: int, position: int) -> int | None:
 
 def _checked(fields: bytes, data_bytes: int | None, name: str) -> WavFormat:
     if len(fields) < 16:
-        raise AudioError(f"'{name}' is a WAV file without a description of its format", _CONVERT)
+        raise AudioError(f"'{name}' is a WAV file without a description of its format", CONVERT)
     tag, channels, sample_rate, _, _, bits = struct.unpack("<HHIIHH", fields[:16])
     if tag == 0xFFFE and len(fields) >= 26:
         tag = struct.unpack("<H", fields[24:26])[0]
     check_format(name, sample_rate, channels)
     if (tag, bits) not in {(1, 8), (1, 16), (1, 24), (1, 32), (3, 32), (3, 64)}:
         what = f"'{name}' is a WAV stream of a kind that cannot be piped (format {tag}, {bits} bits)"
-        raise AudioError(what, _CONVERT)
+        raise AudioError(what, CONVERT)
     return WavFormat(
         sample_rate=sample_rate, channels=channels, sample_bytes=bits // 8, floating=tag == 3, data_bytes=data_bytes
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import select
 import tempfile
 import threading
 import time
@@ -13,7 +12,8 @@ from typing import BinaryIO
 
 import soundfile
 
-from edgevoice.audio.decode import WavFormat, check_format, decoded, reason, wav_format
+from edgevoice.audio.decode import WavFormat, check_format, decoded, mono, reason, wav_format
+from edgevoice.audio.intake import Intake
 from edgevoice.audio.source import Block, Samples
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import AudioError
@@ -53,7 +53,8 @@ class PcmSource:
         return self._spool.samplerate if self._spool is not None else self._wav.sample_rate
 
     def blocks(self) -> Iterator[Block]:
-        """Blocks of 20 to 100 ms, as they arrive, until the stream ends.
+        """Blocks of 20 to 100 ms, as they arrive, until the stream ends. Those of a writer that waits for us arrive
+        when they are asked for.
 
         Raises:
             AudioError: the stream is damaged, or ended before any audio.
@@ -62,13 +63,16 @@ class PcmSource:
         if self._failed:
             raise self._failed
         for samples in self._spooled(self._spool) if self._spool is not None else self._streamed():
-            yield Block(samples, arrived=time.monotonic())
-            if self._closed.is_set():
+            waits = self._spool is not None or self._bytes.waits(self._wav.sample_rate * self._wav.frame_bytes)
+            yield Block(samples, arrived=time.monotonic() if waits else self._bytes.arrived)
+            if self._closed.is_set() and waits:
                 return
 
     def close(self) -> None:
-        """Ends `blocks` within a quarter of a second, also while the writer is silent."""
+        """Ends `blocks` soon, also while the writer is silent. What was said and taken in before is still given; what
+        waits for us in a file is not."""
         self._closed.set()
+        self._bytes.close()
 
     def _begin(self) -> None:
         """Looks at the first four bytes, once."""
@@ -102,7 +106,7 @@ class PcmSource:
             self._bytes.give_back(data[whole:])
             left = None if left is None else left - whole
             heard = True
-            yield self._wav.samples(data[:whole])
+            yield mono(self._wav.frames(data[:whole]))
         if not heard and not self._closed.is_set():
             raise AudioError("Standard input ended before any audio", _REMEDY)
 
@@ -122,16 +126,20 @@ class PcmSource:
 
     def _spooled(self, sound: soundfile.SoundFile) -> Iterator[Samples]:
         with sound:
-            yield from decoded(sound, _NAME)
+            yield from map(mono, decoded(sound, _NAME))
 
 
 class _Bytes:
-    """Bytes of a stream, with waits that `closed` ends."""
+    """Bytes of a stream, with waits that `close` ends."""
 
     def __init__(self, stream: BinaryIO, closed: threading.Event) -> None:
         self._stream = stream
         self._closed = closed
         self._kept = b""
+        self.arrived = 0.0
+        """`time.monotonic()` when the newest byte that was given came."""
+        self._intake: Intake | None = None
+        self._opening = threading.Lock()
         try:
             self._descriptor: int | None = stream.fileno()
         except (OSError, AttributeError, io.UnsupportedOperation):
@@ -157,15 +165,31 @@ class _Bytes:
         """Puts bytes of an unfinished frame back in front."""
         self._kept = data + self._kept
 
+    def waits(self, bytes_per_second: int) -> bool:
+        """Whether the writer waits for us; see `Intake.waits`."""
+        return self._intake is None or self._intake.waits(bytes_per_second)
+
+    def close(self) -> None:
+        """Ends the waits."""
+        with self._opening:
+            if self._intake:
+                self._intake.close()
+
     def _some(self, most: int) -> bytes:
         """What the stream has, after waiting for the first byte; empty at the end or once closed."""
         try:
             if self._descriptor is None:
                 return b"" if self._closed.is_set() else self._stream.read(most)
-            while not self._closed.is_set():
-                # A quarter of a second bounds how long `close` takes; data ends the wait at once.
-                if select.select([self._descriptor], [], [], 0.25)[0]:
-                    return os.read(self._descriptor, most)
+            data, self.arrived = self._taken_in(self._descriptor).read(most)
         except (OSError, ValueError) as error:
             raise AudioError(f"Standard input cannot be read ({reason(error)})", _REMEDY) from error
-        return b""
+        return data
+
+    def _taken_in(self, descriptor: int) -> Intake:
+        """Not before somebody reads: a model that loads for seconds makes nobody late."""
+        with self._opening:
+            if self._intake is None:
+                self._intake = Intake(descriptor)
+                if self._closed.is_set():
+                    self._intake.close()
+            return self._intake

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import typer
 
 from edgevoice.commands import options
@@ -48,13 +50,9 @@ def demo(
         language_model="",
         hop=hop,
         no_format=no_format,
-        save=save,
-        record=record,
-        last_lines=last_lines,
-        serve=serve or "",
-        token=token,
-        no_actions=True,
+        more=options.outputs(serve or "", token, save, last_lines, record=record),
     )
+    settings = dataclasses.replace(settings, actions=())
     recording: Source = FileSource(sample_call())
     source = recording if fast else PacedSource(recording)
     raise typer.Exit(show([source], settings, as_json=as_json, sinks=open_sinks(settings)))

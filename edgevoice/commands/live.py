@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,6 +92,7 @@ def live(
         raise UsageError("--call listens to the microphone and the loudspeaker", "Leave --input out")
     if call_device is not None and not call:
         raise UsageError("--call-device is the other side of a call", "Add --call")
+    outputs = options.outputs(serve, token, save, last_lines, record=record)
     settings = options.settings_for(
         model,
         intent_model,
@@ -103,14 +105,10 @@ def live(
         hotwords=hotwords,
         language_model=language_model,
         no_format=no_format,
-        serve=serve,
-        token=token,
-        no_actions=no_actions,
-        dry_run_actions=dry_run_actions,
-        save=save,
-        record=record,
-        last_lines=last_lines,
+        more=outputs | {"intent.dry_run_actions": dry_run_actions or None},
     )
+    if no_actions:
+        settings = dataclasses.replace(settings, actions=())
     sources = _sources(input_, settings, call=call, fast=fast)
     raise typer.Exit(show(sources, settings, as_json=as_json, sinks=open_sinks(settings)))
 

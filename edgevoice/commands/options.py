@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgevoice.commands.completion import choices_of, microphones, model_names
-from edgevoice.config import Settings
+from edgevoice.config import FileSettings, Settings
 from edgevoice.config_file import default, load_settings
-from edgevoice.errors import UsageError
+from edgevoice.errors import AudioError, ConfigError, UsageError
+from edgevoice.text import plain
 from edgevoice.vad.segmenter import Segmenter
 
 if TYPE_CHECKING:
@@ -150,16 +150,10 @@ def settings_for(
     hotwords: str | None = None,
     language_model: str | None = None,
     no_format: bool = False,
-    serve: str | None = None,
-    token: str | None = None,
-    no_actions: bool = False,
-    dry_run_actions: bool = False,
-    save: str | None = None,
-    record: bool = False,
-    last_lines: str | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Settings:
     """File, environment and the flags given, as settings. A provider named by a flag means this machine, whatever
-    server the file or the environment names.
+    server the file or the environment names. `more` are flags of one command: a mapping from the names of settings.
 
     Raises:
         ConfigError: one of them is wrong.
@@ -180,21 +174,28 @@ def settings_for(
         "captions.format": False if no_format else None,
         "vad.detector": vad,
         "audio.device": device,
+        "audio.call_device": call_device,
+        **(more or {}),
+    }
+    settings = load_settings(flags)
+    if flags.get("serve.token") is not None and not settings.serve.address:
+        raise UsageError("--token is for the readers of --serve", "Add --serve HOST:PORT")
+    _side_names(settings.files)
+    Segmenter(settings.vad, _LONGEST_FRAME)  # said before a model is loaded, which takes its time
+    return settings
+
+
+def outputs(
+    serve: str | None, token: str | None, save: str | None, last_lines: str | None, *, record: bool
+) -> dict[str, Any]:
+    """The flags that say where what is heard goes besides the screen, as settings."""
+    return {
         "serve.address": serve,
         "serve.token": token,
-        "intent.dry_run_actions": True if dry_run_actions else None,
         "save.folder": save,
         "save.record": record or None,
         "save.last_lines": last_lines,
-        "audio.call_device": call_device,
     }
-    settings = load_settings(flags)
-    if token is not None and not settings.serve.address:
-        raise UsageError("--token is for the readers of --serve", "Add --serve HOST:PORT")
-    if no_actions:
-        settings = dataclasses.replace(settings, actions=())
-    Segmenter(settings.vad, _LONGEST_FRAME)  # said before a model is loaded, which takes its time
-    return settings
 
 
 def open_model(settings: Settings) -> AcousticModel:
@@ -245,3 +246,36 @@ def open_recording(name: str) -> Source:
     from edgevoice.audio.pipe import PcmSource
 
     return PcmSource(sys.stdin.buffer)
+
+
+def open_sides(name: str, files: FileSettings) -> list[Source]:
+    """A recording as its two channels, if they are to be heard apart, otherwise as one source; "-" is a pipe.
+
+    Raises:
+        AudioError: it cannot be read, or has no two channels to hear apart.
+        UsageError: "-" without a pipe.
+    """
+    if name == "-":
+        return [open_recording(name)]
+    from pathlib import Path
+
+    from edgevoice.audio import formats
+    from edgevoice.audio.file import FileSource
+    from edgevoice.audio.sides import two_sides
+
+    opened = formats.open_recording(Path(name))
+    if files.channels == "split" and opened.channels > 2:
+        what = f"'{plain(name)}' has {opened.channels} channels, and only two can be heard apart"
+        raise AudioError(what, "Use --channels mix")
+    if files.channels == "mix" or opened.channels != 2 or (files.channels == "auto" and not two_sides(opened)):
+        return [FileSource(name, recording=opened)]
+    names = _side_names(files)
+    return [FileSource(name, channel, side=side, recording=opened) for side, channel in enumerate(names)]
+
+
+def _side_names(files: FileSettings) -> tuple[str, str]:
+    names = [plain(name).strip() for name in files.channel_names.split(",")]
+    if len(names) != 2 or not all(names) or names[0] == names[1]:
+        what = f"--channel-names is '{plain(files.channel_names)}', and it must be two different names"
+        raise ConfigError(what, "Write a comma between them, for example: you,them")
+    return names[0], names[1]

@@ -149,6 +149,19 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
         FileSource(tmp_path / "samples.raw")
 
 
+def test_what_is_only_called_mp3_is_one_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """And its decoder keeps its notes to itself; one that is an MP3 is read whatever it begins with."""
+    (tmp_path / "a.mp3").write_bytes(b"nothing here" * 100)
+    with pytest.raises(AudioError, match="Format not recognised"):
+        FileSource(tmp_path / "a.mp3")
+    assert capfd.readouterr() == ("", "")
+    soundfile.write(tmp_path / "b.mp3", noise(1, 16_000, 1), 16_000)
+    tag = b"ID3\x04\0\0\0\0\x07\x76" + bytes(1014)
+    (tmp_path / "c.mp3").write_bytes(tag + (tmp_path / "b.mp3").read_bytes())
+    for name in ("b.mp3", "c.mp3"):
+        assert len(heard(FileSource(tmp_path / name))) == pytest.approx(16_000, abs=2500)
+
+
 def test_control_characters_of_a_name_are_not_shown(tmp_path: Path) -> None:
     path = tmp_path / "a\x1b[31m\nb.wav"
     with pytest.raises(AudioError) as caught:

@@ -15,6 +15,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgevoice.audio.intake import ROOM
 from edgevoice.audio.pipe import PcmSource
 from edgevoice.errors import AudioError
 
@@ -174,3 +175,76 @@ def test_a_live_pipe_is_not_held_back() -> None:
         while count < 800 - 319:
             count += len(next(blocks).samples)
         source.close()
+
+
+class Writer:
+    """A real pipe whose other end the test writes to."""
+
+    def __init__(self) -> None:
+        reading, self._writing = os.pipe()
+        self.stream: BinaryIO = os.fdopen(reading, "rb")
+
+    def write(self, seconds: float) -> float:
+        """So much audio at 16 kHz; gives the time when it was written."""
+        os.write(self._writing, bytes(2 * round(16_000 * seconds)))
+        return time.monotonic()
+
+    def end(self) -> None:
+        os.close(self._writing)
+
+
+def test_what_is_said_while_we_are_busy_is_known_to_be_late() -> None:
+    """Each block carries the time when it came, not the one when somebody had time for it."""
+    writer = Writer()
+    source = PcmSource(writer.stream)
+    writer.write(0.1)
+    blocks = source.blocks()
+    next(blocks)
+    written = [writer.write(0.1), (time.sleep(0.6), writer.write(0.1))[1]]
+    time.sleep(0.5)
+    now = time.monotonic()
+    heard = [next(blocks) for _ in range(2)]
+    assert [block.arrived for block in heard] == pytest.approx(written, abs=0.5)
+    assert now - heard[0].arrived > 0.9
+    source.close()
+    writer.end()
+
+
+@pytest.mark.parametrize("seconds", [1.5, 30.0, 200.0])
+def test_a_file_that_is_piped_in_is_never_late(seconds: float) -> None:
+    """Its writer waits for us, in the pipe or with all of it written; nothing is lost, and little of it in memory."""
+    data = np.arange(round(16_000 * seconds), dtype="<u2").tobytes()
+    with Piped(data, 60_000) as stream:
+        source = PcmSource(stream)
+        count = 0
+        for number, block in enumerate(source.blocks()):
+            if 0 < number <= 2:  # what a slow machine takes for each
+                assert time.monotonic() - block.arrived < 0.3
+                time.sleep(0.8)
+            count += len(block.samples)
+    assert count == len(data) // 2
+
+
+def test_memory_for_a_pipe_is_bounded() -> None:
+    """Beyond it the writer waits, as it did without a thread."""
+    with Piped(bytes(3 * ROOM), 60_000) as stream:
+        source = PcmSource(stream)
+        blocks = source.blocks()
+        first = len(next(blocks).samples)
+        time.sleep(0.5)
+        assert source._bytes._intake._held <= ROOM
+        assert first + sum(len(block.samples) for block in blocks) == 3 * ROOM // 2
+
+
+def test_what_was_said_before_close_is_heard() -> None:
+    """Somebody who ends a stream that is behind loses nothing that was said."""
+    writer = Writer()
+    source = PcmSource(writer.stream)
+    writer.write(0.1)
+    blocks = source.blocks()
+    heard = len(next(blocks).samples)
+    writer.write(0.5)
+    time.sleep(0.5)
+    source.close()
+    assert heard + sum(len(block.samples) for block in blocks) == pytest.approx(0.6 * 16_000, abs=320)
+    writer.end()
