@@ -38,6 +38,9 @@ class RecordedRun:
     def resume(self) -> None:
         """Nothing to resume."""
 
+    def set_threshold(self, label: str, value: float) -> None:
+        """Nothing to decide."""
+
 
 async def picture(events: list[Event], size: tuple[int, int], theme: str, keys: list[str], *, large: bool) -> str:
     """The screen after the events and the keys, as SVG."""
