@@ -107,6 +107,17 @@ class IntentSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScreenSettings:
+    """How the screen looks when it opens; keys change it."""
+
+    theme: Literal["dark", "light", "contrast"] = "dark"
+    large: bool = False
+    """Begin with large letters, for reading across a room."""
+    line_length: int = 42
+    """Cells in a line of a caption at most; broadcasters take 37 to 42."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All of it."""
 
@@ -119,3 +130,4 @@ class Settings:
     asr: AsrSettings = field(default_factory=AsrSettings)
     captions: CaptionSettings = field(default_factory=CaptionSettings)
     intent: IntentSettings = field(default_factory=IntentSettings)
+    screen: ScreenSettings = field(default_factory=ScreenSettings)

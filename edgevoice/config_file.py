@@ -43,6 +43,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "captions.pause_s": (0.1, 60),
     "intent.threshold": (0, 1),
     "intent.cooldown_s": (0, 86400),
+    "screen.line_length": (20, 120),
 }
 """Smallest and largest value of each number; outside of them something breaks."""
 

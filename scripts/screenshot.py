@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgevoice.config import ScreenSettings
 from edgevoice.events import Event, from_json
 from edgevoice.tui.app import CaptionApp
 from edgevoice.tui.themes import THEMES
@@ -45,7 +46,7 @@ class RecordedRun:
 async def picture(events: list[Event], size: tuple[int, int], theme: str, keys: list[str], *, large: bool) -> str:
     """The screen after the events and the keys, as SVG."""
     run = RecordedRun(events)
-    app = CaptionApp(run, large=large)
+    app = CaptionApp(run, screen=ScreenSettings(large=large))
     async with app.run_test(size=size) as pilot:
         app.theme = theme
         await asyncio.to_thread(run.delivered.wait)

@@ -55,7 +55,7 @@ def show(sources: Sequence[Source], settings: Settings, *, as_json: bool, sinks:
 
     check_terminal()  # before the model, which takes a while to load
     pausable = [PausableSource(source, live=source.channel != "file") for source in sources]
-    return run_app(_PausableRun(pausable, _Delivered(_run(pausable, settings), sinks)))
+    return run_app(_PausableRun(pausable, _Delivered(_run(pausable, settings), sinks)), screen=settings.screen)
 
 
 def _run(sources: Sequence[Source], settings: Settings) -> Run:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.pilot import Pilot
 
+from edgevoice.config import ScreenSettings
 from edgevoice.errors import AudioError
 from edgevoice.events import AudioLost, Event, Failed, IntentDetected, IntentRejected, LabelScore, PaceChanged
 from edgevoice.tui.app import CaptionApp
@@ -42,7 +43,7 @@ async def open_app(
     size: tuple[int, int] = (80, 24), *, large: bool = False
 ) -> AsyncIterator[tuple[CaptionApp, Pilot[int], ScriptedRun]]:
     run = ScriptedRun()
-    app = CaptionApp(run, large=large)
+    app = CaptionApp(run, screen=ScreenSettings(large=large))
     try:
         async with app.run_test(size=size) as pilot:
             yield app, pilot, run
@@ -178,8 +179,8 @@ class TestEvents:
                 level(1.0, channel="call"),
             )
             text = await tell(pilot, final(0, "good morning", 2, "call"), speech(1), speech(1, 3, "call"))
-        assert "00:01  mic    hello" in text
-        assert "00:02  call   good morning" in text
+        assert "00:01  you    hello" in text
+        assert "00:02  them   good morning" in text
         assert "USB Headset + Monitor" in text
 
 
@@ -200,7 +201,7 @@ class TestCalm:
         async with open_app() as (_, pilot, _run):
             await tell(pilot, *[final(i, f"line {i}", float(i)) for i in range(40)])
             original = History._draw
-            monkeypatch.setattr(History, "_draw", lambda self, *line: drawn.append(line[2]) or original(self, *line))
+            monkeypatch.setattr(History, "_draw", lambda self, row: drawn.append(row.text) or original(self, row))
             await tell(pilot, final(40, "the newest"))
         assert drawn == ["the newest"]
 
@@ -287,7 +288,7 @@ class TestSizes:
     async def test_nothing_is_wider_than_a_reader_likes(self) -> None:
         async with open_app((200, 50)) as (app, pilot, _run):
             await tell(pilot, final(0, "word " * 100))
-            assert max(len(text) for _, _, text in app.query_one(History)._lines) <= 66
+            assert max(len(row.text) for row in app.query_one(History)._rows) <= 42
 
 
 class TestKeys:
@@ -330,7 +331,7 @@ class TestKeys:
             await pilot.press("l")
             await pilot.pause()
             assert not app.query_one(IntentPane).display
-            assert max(len(text) for _, _, text in app.query_one(History)._lines) <= 42
+            assert max(len(row.text) for row in app.query_one(History)._rows) <= 42
             await pilot.press("l")
             await pilot.pause()
             assert app.query_one(IntentPane).display
