@@ -80,6 +80,7 @@ class CaptionApp(App[int]):
         self._looks = screen or ScreenSettings()
         self._large = int(self._looks.large)  # which of the sizes of letters that fit; 0 for those of the terminal
         self._followed = True  # before there was a search
+        self._mounted = False
         self._leaving: int | None = None
         self._run_finished = asyncio.Event()
         self._drain_task: asyncio.Task[None] | None = None  # kept, or it might be collected before it is done
@@ -108,7 +109,7 @@ class CaptionApp(App[int]):
 
     def on_mount(self) -> None:
         """Draws the empty screen, then starts the run."""
-        self._main = self.screen
+        self._main, self._mounted = self.screen, True
         self._main.query_one(History).focus()
         self._redraw(~Part.CHANNELS)
         if self._handle_signals:
@@ -270,7 +271,7 @@ class CaptionApp(App[int]):
 
     def on_resize(self) -> None:
         """Other sizes of letters may fit now."""
-        if self.is_mounted:
+        if self._mounted:
             self._reshape()
 
     def _command(self, action: str) -> Callable[[], Coroutine[object, object, None]]:

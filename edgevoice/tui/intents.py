@@ -66,8 +66,8 @@ class IntentLog:
     @property
     def heard(self) -> tuple[IntentView, ...]:
         """Newest first, rejected ones only if they were asked for."""
-        shown = [*self._detected, *(self._rejected if self._with_rejected else ())]
-        return tuple(sorted(reversed(shown), key=lambda intent: -intent.at))
+        rejected = reversed(self._rejected) if self._with_rejected else ()
+        return tuple(sorted([*reversed(self._detected), *rejected], key=lambda intent: -intent.at))
 
     def view(self, *, speakers: bool = False) -> Intents:
         """What the pane shows."""

@@ -188,7 +188,7 @@ def _glyph(cluster: str) -> Glyph | None:
     known = _font().get(_ALIKE.get(cluster, cluster))
     if known:
         return ("." * len(known[0]), *known)
-    base, *marks = unicodedata.normalize("NFD", cluster)
+    base, *marks = list(unicodedata.normalize("NFD", cluster))
     above = [_ABOVE[mark] for mark in marks if mark in _ABOVE]
     below = [_BELOW[mark] for mark in marks if mark in _BELOW]
     letter = _font().get("ı" if base == "i" and above else base)

@@ -6,9 +6,9 @@ Every string is made safe here, at the one place where text enters the screen.
 from __future__ import annotations
 
 from collections import deque
-from itertools import pairwise
 from dataclasses import dataclass, replace
 from enum import Flag, auto
+from itertools import pairwise
 
 from edgevoice.events import (
     AudioLost,

@@ -341,6 +341,8 @@ class TestKeys:
             await tell(pilot, started())
             await pilot.press("question_mark")
             assert isinstance(app.screen, HelpScreen)
+            await pilot.press("pagedown", "pagedown")
+            await pilot.pause()
             assert "may still change" in screen_text(app)
             await tell(pilot, final(0, "while help is open"))
             await pilot.press("q")

@@ -11,6 +11,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from edgevoice.lines import broken
+
+NAME, MEANING = 20, 46
+"""Cells for what is explained, and for what is said of it."""
 MARKS = (
     ("solid text", "will not change any more"),
     ("italic text…", "may still change; large letters also stand on dots"),
@@ -57,5 +61,9 @@ class HelpScreen(ModalScreen[None]):
 
 
 def _table(rows: Rows) -> Content:
-    lines = [Content.assemble((f"{name:<20}", "bold"), " ", meaning) for name, meaning in rows]
+    lines = []
+    for name, meaning in rows:
+        first, *others = [line.text for line in broken(meaning, MEANING)] or [""]
+        lines.append(Content.assemble((f"{name:<{NAME}}", "bold"), " ", first))
+        lines += [Content(" " * (NAME + 1) + other) for other in others]
     return Content("\n").join(lines)

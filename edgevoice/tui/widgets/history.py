@@ -59,7 +59,9 @@ class History(ScrollView, can_focus=True):
     }
     BINDING_GROUP_TITLE = "Captions"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "pick(-1)", "Pick", show=False, tooltip="pick a caption, to read or copy it; the live line stays"),
+        Binding(
+            "up", "pick(-1)", "Pick", show=False, tooltip="pick a caption, to read or copy it; the live line stays"
+        ),
         Binding("down", "pick(1)", "Pick", show=False, tooltip="the next one; beyond the newest, follow again"),
         Binding("pageup", "page_up", "Back", show=False, tooltip="read back"),
         Binding("pagedown", "page_down", "On", show=False, tooltip="read on"),
@@ -262,7 +264,9 @@ class History(ScrollView, can_focus=True):
 
     def _bring_into_sight(self, caption: CaptionLine, start: int) -> None:
         """Scrolls as little as it takes to see that place of a caption, and a line around it."""
-        rows = (n for n, row in enumerate(self._rows) if row.caption is caption and row.index >= 0 and row.start <= start)
+        rows = (
+            n for n, row in enumerate(self._rows) if row.caption is caption and row.index >= 0 and row.start <= start
+        )
         place = max(rows, default=0) * self.shape.pitch
         lowest = place + 2 * self.shape.pitch - self.size.height
         highest = max(0, place - self.shape.pitch)

@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from edgevoice.tui.intents import Intents, Minimum
 from edgevoice.tui.views import Bar, IntentView, clock, speaker
-from edgevoice.tui.widgets.drawing import bar, fit, marked_bar, percent, wrap
+from edgevoice.tui.widgets.drawing import bar, cell, fit, marked_bar, percent, wrap
 
 EARLY = "◆ early"
 NONE = "no clear intent"
@@ -21,6 +21,9 @@ ROOMY = 14
 """Rows from which on the card has air around its text."""
 PERCENT = 6
 """Cells for a percentage, the gap before it included."""
+WIDE = 32
+"""Cells from which on a row has a score beside a speaker."""
+SPEAKER = 5
 REJECTED = "✗"
 PICKED = "▸"
 
@@ -151,20 +154,19 @@ class IntentPane(_Drawn, can_focus=True):
         title = "earlier, with rejected" if intents.rejected else "earlier"
         below = len(intents.earlier) - first - rows
         title += f"  ({below} more)" if below > 0 else ""
-        look = "label" if self.has_focus else "muted"
+        title, look = (f"{PICKED} {title}", "label") if self.has_focus else (title, "muted")
         return [self._said(title[:width], look), *(self._row(intent, width, number) for number, intent in shown)]
 
     def _row(self, intent: IntentView, width: int, number: int) -> Content:
-        picked = number == self.intents.picked
-        who = f"{speaker(intent.channel)[:4]:<5}" if self.intents.speakers else ""
+        picked, speakers = number == self.intents.picked, self.intents.speakers
+        who = cell(speaker(intent.channel), SPEAKER) if speakers else ""
         time = f"{clock(intent.at)}{PICKED if picked else ' '} {who}"
+        score = f"{percent(intent.score):>{PERCENT}}" if not speakers or width >= WIDE else ""
         text = f"{REJECTED} {intent.label or intent.reason}" if intent.reason else intent.label
-        label = fit(text, width - len(time) - PERCENT)
-        gap = " " * max(0, width - len(time) - label.cell_length - PERCENT)
-        look = self._look("muted" if intent.reason and not picked else "label" if picked else "text")
-        return Content.assemble(
-            (time, self._look("muted")), label.stylize(look), gap, (f"{percent(intent.score):>{PERCENT}}", look)
-        )
+        label = fit(text, width - len(time) - len(score))
+        gap = " " * max(0, width - len(time) - label.cell_length - len(score))
+        look = self._look("label" if picked else "muted" if intent.reason else "text")
+        return Content.assemble((time, self._look("muted")), label.stylize(look), gap, (score, look))
 
 
 class IntentLine(_Drawn):

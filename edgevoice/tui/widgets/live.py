@@ -35,7 +35,7 @@ class LiveLine(Widget):
         super().__init__()
         self.channel = channel
         self._top = 0
-        self._top_of = (-1, 0)
+        self._top_of = (-1, 0, 0)
 
     def render(self) -> Content:
         """The last rows of the caption, behind its time."""
@@ -44,8 +44,8 @@ class LiveLine(Widget):
             return Content("")
         place = column(self.size.width, self.shape)
         lines = self._lines(place)
-        first = self._scrolled((view.segment, place.text), len(lines))
-        shown = lines[first:][: max(1, self.size.height // self.shape.pitch)]
+        first = self._scrolled((view.segment, place.text, self._room), len(lines))
+        shown = lines[first:][: self._room]
         rows = [row for line in shown for row in self._drawn(line)]
         head, rest = self._head(place), Content(" " * place.indent)
         named = self.shape.pitch // 2
@@ -72,8 +72,13 @@ class LiveLine(Widget):
             self.styles.height = self.rows
             return
         lines = len(self._lines(column(self.size.width, self.shape))) if self.view.segment >= 0 else 0
-        # large letters leave no row empty: the history moves up as this grows, and down only when it becomes a part of it
-        self.styles.height = min(lines, max(1, self.rows // self.shape.pitch)) * self.shape.pitch
+        # large letters leave no row empty: the history moves up as this grows, until it becomes a part of it
+        self.styles.height = min(lines, self._room) * self.shape.pitch
+
+    @property
+    def _room(self) -> int:
+        """Lines of text that may be shown."""
+        return max(1, self.rows // self.shape.pitch)
 
     def _lines(self, place: Column) -> list[Line]:
         stable, tentative = self._texts()
@@ -104,15 +109,14 @@ class LiveLine(Widget):
             (channel, self.get_visual_style("live--channel", partial=True)),
         )
 
-    def _scrolled(self, text: tuple[int, int], lines: int) -> int:
-        """The first line on show of a text, given as its segment and width.
+    def _scrolled(self, text: tuple[int, int, int], lines: int) -> int:
+        """The first line on show of a text, given as its segment, its width and the lines there are for it.
 
         It only grows while these are the same, or words would jump whenever a guess gets shorter.
         """
         if text != self._top_of:
             self._top, self._top_of = 0, text
-        rows = max(1, self.size.height // self.shape.pitch)
-        self._top = min(max(self._top, lines - rows), max(0, lines - 1))
+        self._top = min(max(self._top, lines - self._room), max(0, lines - 1))
         return self._top
 
 
