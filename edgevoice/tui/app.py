@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.console import RenderableType
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
@@ -23,10 +23,11 @@ from edgevoice.tui import letters
 from edgevoice.tui.keys import APP_KEYS, explained
 from edgevoice.tui.layout import Shape
 from edgevoice.tui.messages import EventArrived, RunFinished
-from edgevoice.tui.state import Part, ScreenState
+from edgevoice.tui.reading import ReadingApp
+from edgevoice.tui.state import Part
 from edgevoice.tui.terminal import TOO_SMALL, check_terminal, default_log_file, quiet_terminal, terminal_gone
 from edgevoice.tui.themes import THEMES, following, theme_called
-from edgevoice.tui.views import HINTS, RULES, HeaderView, Phase, StatusView, short, speaker, written
+from edgevoice.tui.views import HINTS, RULES, HeaderView, Phase, StatusView, short, speaker
 from edgevoice.tui.widgets.banner import Banner
 from edgevoice.tui.widgets.help import HelpScreen
 from edgevoice.tui.widgets.history import History
@@ -42,7 +43,7 @@ DRAIN_S = 2.0
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-class CaptionApp(App[int]):
+class CaptionApp(ReadingApp):
     """Live captions, intents and the state of the run, fed by one thread that iterates `run`."""
 
     CSS_PATH = "screen.tcss"
@@ -72,14 +73,12 @@ class CaptionApp(App[int]):
     ) -> None:
         super().__init__()
         self.title = plain(title)
-        self.state = ScreenState()
         self._run_source = run
         self._thread = RunThread(run, self)
         self._exit_on_end = exit_on_end
         self._handle_signals = handle_signals
         self._looks = screen or ScreenSettings()
         self._large = int(self._looks.large)  # which of the sizes of letters that fit; 0 for those of the terminal
-        self._followed = True  # before there was a search
         self._mounted = False
         self._leaving: int | None = None
         self._run_finished = asyncio.Event()
@@ -173,56 +172,14 @@ class CaptionApp(App[int]):
             keys = explained(CaptionApp, History, IntentPane, Wanted)
             self.push_screen(HelpScreen(keys, self.state.facts))
 
-    def action_follow(self) -> None:
-        """Back to the newest caption."""
-        self._main.query_one(History).follow()
-
-    def action_toggle_follow(self) -> None:
-        """Stays where it is, or goes back to the newest caption."""
-        history = self._main.query_one(History)
-        if history.following:
-            history.hold()
-        else:
-            history.follow()
-
     def action_dismiss(self) -> None:
         """Leaves the search; or else what was picked; or else hides the message on show."""
-        history, search = self._main.query_one(History), self._main.query_one(SearchBar)
-        if search.display:
-            search.close()
-            history.find(None)
-            history.focus()
-            if self._followed:
-                history.follow()
-        elif history.unpick():
-            history.follow()
-        elif self.state.intents.unpick():
+        if self.stop_reading():
+            return
+        if self.state.intents.unpick():
             self._redraw(Part.INTENT)
         else:
             self._redraw(self.state.dismiss())
-
-    def action_search(self) -> None:
-        """Asks what to look for in the captions."""
-        search = self._main.query_one(SearchBar)
-        if not search.display:
-            self._followed = self._main.query_one(History).following
-        search.open()
-
-    def action_found(self, step: int) -> None:
-        """Goes to a later match, or with a negative number to an earlier one."""
-        if self._main.query_one(SearchBar).display:
-            self._main.query_one(History).find_next(step)
-            self._show_search()
-
-    def action_copy(self) -> None:
-        """The caption that was picked or found, or the newest, to the clipboard."""
-        chosen = self._main.query_one(History).chosen
-        self._copy(written(chosen.text) if chosen else "")
-
-    def action_copy_all(self) -> None:
-        """All captions with their times to the clipboard."""
-        captions = self._main.query_one(History).captions
-        self._copy("\n".join(caption.as_line(labelled=self.state.labelled) for caption in captions))
 
     def action_rejected(self) -> None:
         """Rejected intents among the others, or not."""
@@ -248,26 +205,10 @@ class CaptionApp(App[int]):
             if key.description:
                 yield SystemCommand(key.description, key.tooltip, self._command(key.action))
 
-    def on_history_behind(self, message: History.Behind) -> None:
-        """Marks that newer captions are out of sight."""
-        rule = self._main.query_one(LiveRule)
-        rule.behind = message.count
-        self._main.query_one(LivePane).resize_lines()
-
     def on_intent_pane_picked(self, message: IntentPane.Picked) -> None:
         """Shows another intent."""
         self.state.intents.pick(message.step)
         self._redraw(Part.INTENT)
-
-    def on_search_bar_changed(self, message: SearchBar.Changed) -> None:
-        """Looks for something else."""
-        if self._main.query_one(SearchBar).display:
-            self._main.query_one(History).find(message.wanted)
-            self._show_search()
-
-    def on_search_bar_done(self) -> None:
-        """The keys go to the captions again."""
-        self._main.query_one(History).focus()
 
     def on_resize(self) -> None:
         """Other sizes of letters may fit now."""
@@ -279,12 +220,6 @@ class CaptionApp(App[int]):
             await self.run_action(action)
 
         return run
-
-    def _copy(self, text: str) -> None:
-        if text:
-            self.copy_to_clipboard(text)
-        said = f"Copied {len(text)} characters" if text else "There is nothing to copy yet"
-        self.notify(said, markup=False, timeout=3)
 
     # -- drawing
 
@@ -315,10 +250,6 @@ class CaptionApp(App[int]):
     def _show_header(self, header: HeaderView) -> None:
         self._main.query_one(HeaderLine).view = header
         self._reshape()
-
-    def _show_search(self) -> None:
-        search = self._main.query_one(History).search
-        self._main.query_one(SearchBar).count = search.count if search else ""
 
     def _sizes(self) -> tuple[int, ...]:
         """The scales of large letters that fit: all of the screen is theirs but its last two rows and its edges."""

@@ -11,7 +11,14 @@ APP_KEYS = (
     Binding("space", "pause", "Pause", tooltip="pause, and go on"),
     Binding("q", "quit", "Quit", tooltip="quit; what was said last is still finished"),
     Binding("question_mark", "help", "Help", key_display="?", tooltip="this sheet"),
-    Binding("slash", "search", "Search", key_display="/", tooltip="search in the captions; Enter keeps the matches"),
+    Binding(
+        "slash",
+        "search",
+        "Search",
+        key_display="/",
+        priority=True,  # before other keys are handed out, for the next one belongs to what is looked for
+        tooltip="search in the captions; Enter keeps the matches",
+    ),
     Binding("y", "copy", "Copy", tooltip="copy the caption that is picked or found, or the newest"),
     Binding("l", "large", "Large", tooltip="captions alone in large letters; again for larger ones, if they fit"),
     Binding("t", "theme", "Theme", tooltip="theme: dark, light, high contrast"),

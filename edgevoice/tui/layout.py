@@ -82,8 +82,13 @@ def live_rows(height: int, channels: int, shape: Shape) -> int:
     """Rows of live text for each channel in a pane of `height` rows.
 
     They are fixed, so that nothing above ever moves. Large letters may take all rows, for few words fit in them.
+
+    Args:
+        height: of the pane.
+        channels: all of them; with large letters only those on which somebody speaks.
+        shape: of the captions.
     """
     if shape.scale:
         return height // max(1, channels) // shape.pitch * shape.pitch
-    shared = height // 4 if channels <= 1 else height // 3 // channels
-    return max(1, min(5, shared))
+    # a line or two are the habit of broadcasters; one speaker alone gets more, so that a long sentence is seen whole
+    return max(1, min(5, height // 4) if channels <= 1 else min(3, height // 3 // channels))

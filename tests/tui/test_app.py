@@ -341,7 +341,7 @@ class TestKeys:
             await tell(pilot, started())
             await pilot.press("question_mark")
             assert isinstance(app.screen, HelpScreen)
-            await pilot.press("pagedown", "pagedown")
+            await pilot.press("pagedown")
             await pilot.pause()
             assert "may still change" in screen_text(app)
             await tell(pilot, final(0, "while help is open"))

@@ -15,7 +15,7 @@ from edgevoice.tui.keys import explained, name_of
 from edgevoice.tui.widgets.help import HelpScreen
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.intent import IntentPane
-from edgevoice.tui.widgets.search import Wanted
+from edgevoice.tui.widgets.search import SearchBar, Wanted
 from tests.tui.scripted import CHANNEL, ScriptedRun, final, level, speech, started, update
 from tests.tui.test_app import detected, failed, open_app, screen_text, tell
 
@@ -199,8 +199,14 @@ async def test_what_is_pasted_into_the_search_is_plain(story: Story) -> None:
     assert story.app.query_one(Wanted).value == "a]0;titleb"
 
 
-async def test_letters_typed_into_the_search_are_no_keys(story: Story) -> None:
-    await story.pilot.press("slash", *"qltc", "space", "plus", "minus")
+async def test_a_slash_on_the_help_sheet_opens_nothing(story: Story) -> None:
+    await story.pilot.press("question_mark", "slash", "escape")
     await story.pilot.pause()
-    assert story.app.query_one(Wanted).value == "qltc +-"
+    assert not story.app.query_one(SearchBar).display
+
+
+async def test_letters_typed_into_the_search_are_no_keys(story: Story) -> None:
+    await story.pilot.press("slash", *"qltc", "space", "plus", "minus", "slash")
+    await story.pilot.pause()
+    assert story.app.query_one(Wanted).value == "qltc +-/"
     assert story.run.calls == []

@@ -52,9 +52,8 @@ def tmux(tmp_path: Path) -> Iterator[Tmux]:
         pytest.skip("tmux is not installed")
     tmux = Tmux(tmp_path)
     folders = {f"XDG_{kind}_HOME": str(tmp_path / kind.lower()) for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
-    environment = [
-        f"{key}={value}" for key, value in (folders | {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}).items()
-    ]
+    folders |= {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    environment = [f"{key}={value}" for key, value in folders.items()]
     program = ["env", "-u", "NO_COLOR", *environment, sys.executable, "-c", ENTRY, "demo", "--fast"]
     tmux("new-session", "-d", "-x", "80", "-y", "24", "bash")
     tmux("set-option", "-g", "set-clipboard", "on")

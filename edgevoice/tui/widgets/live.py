@@ -157,7 +157,9 @@ class LivePane(Vertical):
         for line in self.query(LiveLine):
             if line.channel == view.channel:
                 line.view = view
-                return
+                break
+        if self.shape.scale:
+            self.resize_lines()
 
     async def open(self, channel: str) -> None:
         """Makes room for one more channel."""
@@ -180,8 +182,9 @@ class LivePane(Vertical):
         if not isinstance(pane, Widget) or not pane.size.height:
             return
         lines = self.query(LiveLine)
+        sharing = sum(line.view.segment >= 0 for line in lines) if self.shape.scale else len(lines)
         for line in lines:
-            line.rows = live_rows(pane.size.height, len(lines), self.shape)
+            line.rows = live_rows(pane.size.height, sharing, self.shape)
         for rule in self.query(LiveRule):
             roomy = pane.size.height >= RULE_FROM and not self.shape.scale
             rule.display = roomy or bool(rule.behind)

@@ -59,7 +59,7 @@ class SearchBar(Horizontal):
         """Asks what to look for; what was typed last is still there, to be typed over."""
         self.display = True
         wanted = self.query_one(Wanted)
-        wanted.focus()
+        self.screen.set_focus(wanted)  # at once, and not as focus() does it: the next key may be on its way
         wanted.action_select_all()
         if wanted.value:
             self.post_message(self.Changed(wanted.value))
