@@ -7,7 +7,7 @@ set -euo pipefail
 
 goal=${1:-}
 runtime=(libportaudio2)
-tests=(pulseaudio pulseaudio-utils libasound2-plugins espeak-ng flite)
+tests=(pulseaudio pulseaudio-utils libasound2-plugins espeak-ng flite tmux)
 case $goal in
   demo) wanted=("${runtime[@]}") ;;
   test) wanted=("${runtime[@]}" "${tests[@]}") ;;

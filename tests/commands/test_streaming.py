@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edgevoice.commands.streaming import write_events
+from edgevoice.commands.streaming import _Delivered, _PausableRun, write_events
 from edgevoice.events import Event, PaceChanged
 from tests.tui.scripted import ScriptedRun, ended, started
 
@@ -35,3 +35,9 @@ def test_a_machine_that_cannot_keep_up_is_one_line_and_so_is_its_recovery(
 def test_a_short_stall_is_an_event_and_no_line(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     told = [pace(0.7, 0.64), pace(0.7, 0.64, "call"), pace(0.0, 0.32, keeping_up=True)]
     assert list(notes(capfdbinary, *told, *told[:1])) == []
+
+
+def test_a_threshold_moved_on_the_screen_reaches_the_run() -> None:
+    run = ScriptedRun()
+    _PausableRun([], _Delivered(run, [])).set_threshold("card_issues", 0.75)
+    assert run.calls == ["card_issues 0.75"]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edgevoice.events import AudioLost, Failed, IntentDetected, IntentRejected, LabelScore, PaceChanged
+from edgevoice.events import AudioLost, Failed, IntentDetected, IntentRejected, LabelScore, PaceChanged, Word
 from edgevoice.tui import state as state_module
 from edgevoice.tui.layout import Shape, column, live_rows
 from edgevoice.tui.levels import LevelTracker
+from edgevoice.tui.speed import Speed
 from edgevoice.tui.state import Part, ScreenState
 from edgevoice.tui.views import Phase, Problem, clock, percentile
 from edgevoice.tui.widgets.drawing import bar, line, percent
@@ -177,6 +179,42 @@ class TestStatus:
         )
         assert state.status.lost == 0
         assert state.header.seconds == 2
+
+
+class TestSpeed:
+    @pytest.mark.parametrize(
+        ("captions", "told"),
+        [
+            ([], ""),
+            ([(30, 5.0)], ""),
+            ([(20, 10.0)], ""),
+            ([(40, 10.0)], "fast speech, 240 words/min"),
+            ([(40, 10.0)] + [(20, 10.0)] * 2, ""),
+            ([(20, 10.0)] * 5 + [(45, 10.0)] * 2, "fast speech, 270 words/min"),
+            ([(3, 0.0), (3, -1.0)], ""),
+        ],
+    )
+    def test_of_the_newest_speech(self, captions: list[tuple[int, float]], told: str) -> None:
+        speed = Speed()
+        for words, seconds in captions:
+            speed.add(words, seconds)
+        assert speed.told == told
+
+    def test_it_is_that_of_the_words_and_not_of_the_pauses(self) -> None:
+        words = tuple(Word(word="a", start=i * 0.25, end=i * 0.25 + 0.2, confidence=1.0) for i in range(40))
+        state = fed(replace(final(0, " ".join("a" * 40)), words=words))
+        assert state.status.speed == "fast speech, 241 words/min"
+
+    def test_pauses_are_known_where_words_and_text_agree(self) -> None:
+        words = (
+            Word(word="a", start=0.0, end=0.5, confidence=1.0),
+            Word(word="b", start=1.5, end=2.0, confidence=1.0),
+        )
+        agreed = ScreenState().apply(replace(final(0, "A b"), words=words)).finished
+        other = ScreenState().apply(replace(final(0, "A"), words=words)).finished
+        assert agreed is not None
+        assert other is not None
+        assert (agreed.pauses, other.pauses) == ((1.0,), ())
 
 
 class TestProblems:
