@@ -13,6 +13,8 @@ from rich.console import RenderableType
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import Resize
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
@@ -79,7 +81,7 @@ class CaptionApp(ReadingApp):
         self._handle_signals = handle_signals
         self._looks = screen or ScreenSettings()
         self._large = int(self._looks.large)  # which of the sizes of letters that fit; 0 for those of the terminal
-        self._mounted = False
+        self._mounted, self._room = False, Size(0, 0)
         self._leaving: int | None = None
         self._run_finished = asyncio.Event()
         self._drain_task: asyncio.Task[None] | None = None  # kept, or it might be collected before it is done
@@ -210,8 +212,9 @@ class CaptionApp(ReadingApp):
         self.state.intents.pick(message.step)
         self._redraw(Part.INTENT)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: Resize) -> None:
         """Other sizes of letters may fit now."""
+        self._room = event.size
         if self._mounted:
             self._reshape()
 
@@ -253,7 +256,7 @@ class CaptionApp(ReadingApp):
 
     def _sizes(self) -> tuple[int, ...]:
         """The scales of large letters that fit: all of the screen is theirs but its last two rows and its edges."""
-        return letters.scales(self.size.width - 6, self.size.height - 2)
+        return letters.scales(self._room.width - 6, self._room.height - 2)
 
     def _reshape(self) -> None:
         sizes = self._sizes()

@@ -17,13 +17,15 @@ APP_KEYS = (
         "Search",
         key_display="/",
         priority=True,  # before other keys are handed out, for the next one belongs to what is looked for
-        tooltip="search in the captions; Enter keeps the matches",
+        tooltip="search in the captions",
     ),
     Binding("y", "copy", "Copy", tooltip="copy the caption that is picked or found, or the newest"),
     Binding("l", "large", "Large", tooltip="captions alone in large letters; again for larger ones, if they fit"),
     Binding("t", "theme", "Theme", tooltip="theme: dark, light, high contrast"),
     Binding("c", "clear", "Clear", tooltip="clear captions and intents from the screen; files keep them"),
     Binding("Y", "copy_all", "Copy all", show=False, tooltip="copy all captions, with their times"),
+    # the same as for the slash: the next key is no letter any more
+    Binding("enter", "searched", show=False, priority=True, tooltip="keep what was found, to look at it with n and N"),
     Binding("n", "found(-1)", "Older match", show=False, tooltip="the match before; it begins at the newest"),
     Binding("N", "found(1)", "Newer match", show=False, tooltip="the match behind"),
     Binding("f", "toggle_follow", "Follow or stay", show=False, tooltip="stay where it is, or follow the newest again"),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from textual.app import App
 from textual.screen import Screen
-from textual.widgets import Input
 
 from edgevoice.tui.state import ScreenState
 from edgevoice.tui.views import written
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.live import LivePane, LiveRule
-from edgevoice.tui.widgets.search import SearchBar
+from edgevoice.tui.widgets.search import SearchBar, Wanted
 
 
 class ReadingApp(App[int]):
@@ -50,8 +49,9 @@ class ReadingApp(App[int]):
             history.follow()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A slash is a letter in what is looked for, and on a sheet above the captions no key at all."""
-        if action == "search" and (len(self.screen_stack) > 1 or isinstance(self.focused, Input)):
+        """In what is looked for, a slash is a letter, and Enter is ours only there; sheets have keys of their own."""
+        typing = isinstance(self.focused, Wanted)
+        if (action == "search" and (typing or len(self.screen_stack) > 1)) or (action == "searched" and not typing):
             return False
         return super().check_action(action, parameters)
 
@@ -61,6 +61,10 @@ class ReadingApp(App[int]):
         if not search.display:
             self._followed = self._main.query_one(History).following
         search.open()
+
+    def action_searched(self) -> None:
+        """It is typed; keys mean again what they mean."""
+        self._main.set_focus(self._main.query_one(History))
 
     def action_found(self, step: int) -> None:
         """Goes to a later match, or with a negative number to an earlier one."""
@@ -89,10 +93,6 @@ class ReadingApp(App[int]):
         if self._main.query_one(SearchBar).display:
             self._main.query_one(History).find(message.wanted)
             self._show_search()
-
-    def on_search_bar_done(self) -> None:
-        """The keys go to the captions again."""
-        self._main.set_focus(self._main.query_one(History))
 
     def _show_search(self) -> None:
         search = self._main.query_one(History).search

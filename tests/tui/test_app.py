@@ -292,13 +292,13 @@ class TestSizes:
 
 
 class TestTwoChannels:
-    async def test_lines_are_in_the_order_in_which_they_began(self) -> None:
+    async def test_lines_are_in_the_order_in_which_they_began_and_those_of_a_channel_as_they_came(self) -> None:
         async with open_app() as (app, pilot, _run):
             await tell(pilot, *[final(i, f"Mine {i}", 10.0 * i) for i in range(1, 30)])
             await tell(pilot, final(1, "Theirs, finished late", 285.0, "call"), final(30, "Mine 30", 300.0))
             text = await tell(pilot, final(2, "Theirs, before that", 275.0, "call"))
             said = [caption.text for caption in app.query_one(History).captions][-5:]
-            assert said == ["Mine 28", "Theirs, finished late", "Mine 29", "Mine 30", "Theirs, before that"]
+            assert said == ["Mine 28", "Theirs, finished late", "Theirs, before that", "Mine 29", "Mine 30"]
             assert text.index("Mine 28") < text.index("Theirs, finished late") < text.index("Mine 29")
 
     async def test_a_channel_that_was_opened_anew_begins_below_what_it_said_before(self) -> None:

@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 
 from edgevoice.text import plain
 
-KEYS = "n older, N newer, Esc leaves"
+KEYS = "Enter, then n or N; Esc leaves"
 
 
 class Wanted(Input):
@@ -45,9 +45,6 @@ class SearchBar(Horizontal):
             super().__init__()
             self.wanted = wanted
 
-    class Done(Message):
-        """It is typed; keys mean again what they mean."""
-
     def compose(self) -> ComposeResult:
         """A slash, the words, how often they were found, and the keys."""
         yield Static("/", id="search-mark", markup=False)
@@ -76,8 +73,3 @@ class SearchBar(Horizontal):
         """Looks while it is typed."""
         message.stop()
         self.post_message(self.Changed(message.value))
-
-    def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Enter: the keys go to the captions again."""
-        message.stop()
-        self.post_message(self.Done())
