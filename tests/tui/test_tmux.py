@@ -42,6 +42,14 @@ class Tmux:
             time.sleep(0.1)
         return shown
 
+    def exit_code(self) -> int:
+        """Of the program, as soon as it has ended."""
+        end = time.monotonic() + PATIENCE_S
+        while not (code := self("display-message", "-p", "#{pane_dead_status}").strip()):
+            assert time.monotonic() < end, f"it goes on: {self.screen}"
+            time.sleep(0.1)
+        return int(code)
+
     def press(self, *keys: str) -> None:
         self("send-keys", *keys)
 
@@ -91,7 +99,7 @@ def test_the_sample_call(tmux: Tmux) -> None:
     tmux.wait_for("space Pause")
     tmux.press("?")
     tmux.wait_for("Keys")
-    tmux.press("Escape")
     tmux.press("q")
-    tmux.wait_for("Pane is dead")
-    assert tmux("display-message", "-p", "#{pane_dead_status}").strip() == "0"
+    tmux.wait_for("space Pause")
+    tmux.press("q")
+    assert tmux.exit_code() == 0
