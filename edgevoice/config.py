@@ -187,6 +187,17 @@ class FileSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScreenSettings:
+    """How the screen looks when it opens; keys change it."""
+
+    theme: Literal["dark", "light", "contrast"] = "dark"
+    large: bool = False
+    """Begin with large letters, for reading across a room."""
+    line_length: int = 42
+    """Cells in a line of a caption at most; broadcasters take 37 to 42."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All of it."""
 
@@ -204,3 +215,4 @@ class Settings:
     serve: ServeSettings = field(default_factory=ServeSettings)
     save: SaveSettings = field(default_factory=SaveSettings)
     files: FileSettings = field(default_factory=FileSettings)
+    screen: ScreenSettings = field(default_factory=ScreenSettings)

@@ -52,6 +52,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "actions.retries": (0, 20),
     "serve.history_s": (0, 86400),
     "files.jobs": (1, 256),
+    "screen.line_length": (20, 120),
 }
 """Smallest and largest value of each number; outside of them something breaks."""
 

@@ -66,6 +66,8 @@ class StreamStarted(Event):
     """What the user should know about the provider, for example why CUDA was not used."""
     labels: tuple[str, ...] = ()
     """The intents the model knows."""
+    thresholds: tuple[LabelScore, ...] = ()
+    """The smallest score at which each of them is announced, as the run begins."""
     schema: int = SCHEMA_VERSION
     """Version of this vocabulary."""
 

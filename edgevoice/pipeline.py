@@ -110,6 +110,7 @@ class Pipeline:
             provider=self._model.provider,
             note=plain(self._model.note),
             labels=tuple(plain(label) for label in manifest.labels) if "intent" in self._model.heads else (),
+            thresholds=self._thresholds() if "intent" in self._model.heads else (),
         )
         try:
             yield from self._listen()
@@ -131,6 +132,21 @@ class Pipeline:
         """Ends the stream soon, from any thread: `run` finishes what the source has taken in, and comes to its end."""
         self._stopped = True
         self._source.close()
+
+    def set_threshold(self, label: str, value: float) -> None:
+        """Announces an intent from this score on, 0 to 1, in what is decided from now on; from any thread.
+
+        Args:
+            label: as in `StreamStarted.thresholds`; another one changes nothing.
+            value: the smallest score.
+        """
+        for known in self._tracker.thresholds:
+            if plain(known) == label:
+                self._tracker.set_threshold(known, value)
+
+    def _thresholds(self) -> tuple[events.LabelScore, ...]:
+        known = self._tracker.thresholds.items()
+        return tuple(events.LabelScore(label=plain(label), score=value) for label, value in known)
 
     def _listen(self) -> Iterator[Event]:
         resampler = Resampler(self._source.sample_rate)

@@ -65,6 +65,11 @@ class Streams:
         for pipeline in self._pipelines:
             pipeline.stop()
 
+    def set_threshold(self, label: str, value: float) -> None:
+        """Announces an intent from this score on, in all streams; from any thread."""
+        for pipeline in self._pipelines:
+            pipeline.set_threshold(label, value)
+
     def _drive(self, pipeline: Pipeline) -> None:
         error: BaseException | None = None
         try:

@@ -7,7 +7,7 @@ set -euo pipefail
 
 goal=${1:-}
 runtime=(libportaudio2)
-tests=(pulseaudio pulseaudio-utils libasound2-plugins espeak-ng flite zsh fish
+tests=(pulseaudio pulseaudio-utils libasound2-plugins espeak-ng flite tmux zsh fish
   chromium chromium-driver dbus-daemon libnotify-bin)
 case $goal in
   demo) wanted=("${runtime[@]}") ;;

@@ -1,17 +1,21 @@
-"""A picture of the screen, as SVG, from a file of events: `screenshot.py events.jsonl picture.svg --size 120x32`."""
+"""The pictures of the screen in docs/, as SVG, from a real run of the demo: `python scripts/screenshot.py`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from edgevoice.events import Event, from_json
+from edgevoice.config import ScreenSettings
+from edgevoice.events import CaptionUpdated, Event, IntentDetected, from_json
 from edgevoice.tui.app import CaptionApp
-from edgevoice.tui.themes import THEMES
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class RecordedRun:
@@ -38,11 +42,14 @@ class RecordedRun:
     def resume(self) -> None:
         """Nothing to resume."""
 
+    def set_threshold(self, label: str, value: float) -> None:
+        """Nothing to decide."""
+
 
 async def picture(events: list[Event], size: tuple[int, int], theme: str, keys: list[str], *, large: bool) -> str:
-    """The screen after the events and the keys, as SVG."""
+    """The screen after the events and the keys, as SVG. The colours are the theme's, wherever this runs."""
     run = RecordedRun(events)
-    app = CaptionApp(run, large=large)
+    app = CaptionApp(run, screen=ScreenSettings(large=large))
     async with app.run_test(size=size) as pilot:
         app.theme = theme
         await asyncio.to_thread(run.delivered.wait)
@@ -53,26 +60,62 @@ async def picture(events: list[Event], size: tuple[int, int], theme: str, keys: 
         return app.export_screenshot(title="edgevoice live")
 
 
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    return int(width), int(height)
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One of the pictures of the documentation."""
+
+    file: str
+    size: tuple[int, int]
+    theme: str = "dark"
+    large: bool = False
+    keys: tuple[str, ...] = ()
+
+
+PICTURES = (
+    Picture("screen.svg", (120, 32)),
+    Picture("screen-80x24.svg", (80, 24)),
+    Picture("screen-160x45.svg", (160, 45)),
+    Picture("screen-light.svg", (80, 24), theme="light", keys=("slash", "t", "h", "e", "enter")),
+    Picture("screen-large.svg", (80, 24), theme="contrast", large=True),
+)
+
+
+def recorded() -> list[Event]:
+    """The demo, as the command itself tells it on this machine."""
+    command = [sys.executable, "-m", "edgevoice", "demo", "--fast", "--json"]
+    lines = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout.decode().splitlines()
+    return [from_json(line) for line in lines]
+
+
+def in_mid_sentence(events: list[Event]) -> list[Event]:
+    """Up to the moment, in the last part of the call, at which most is to be seen: an early intent among live words."""
+    early = [n for n, event in enumerate(events) if isinstance(event, IntentDetected) and event.early]
+    updates = [n for n, event in enumerate(events) if isinstance(event, CaptionUpdated)]
+    last = early[-1] if early else updates[-1]
+    return events[: 1 + next((n for n in updates if n > last), last)]
+
+
+def write(events: list[Event], target: Path, wanted: Picture) -> None:
+    """Writes one picture."""
+    svg = asyncio.run(picture(events, wanted.size, f"edgevoice-{wanted.theme}", list(wanted.keys), large=wanted.large))
+    # Some renderers drop the spaces between words of different style unless told to keep them.
+    target.write_text(svg.replace("<svg ", '<svg xml:space="preserve" ', 1), encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Writes the picture."""
+    """Writes the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("events", type=Path, help="JSON lines, one event each")
-    parser.add_argument("picture", type=Path, help="the SVG file to write")
-    parser.add_argument("--size", type=_size, default=(120, 32), help="columns x rows (default 120x32)")
-    parser.add_argument("--theme", choices=[theme.name.removeprefix("edgevoice-") for theme in THEMES], default="dark")
-    parser.add_argument("--keys", nargs="*", default=[], help="keys to press first, for example question_mark")
-    parser.add_argument("--large", action="store_true", help="large captions")
+    parser.add_argument("events", type=Path, nargs="?", help="JSON lines, one event each; the demo if not given")
+    parser.add_argument("--only", choices=[each.file for each in PICTURES], help="one of the pictures")
+    parser.add_argument("--folder", type=Path, default=ROOT / "docs")
     parsed = parser.parse_args(arguments)
-    lines = parsed.events.read_text(encoding="utf-8").splitlines()
-    events = [from_json(line) for line in lines if line.strip()]
-    svg = asyncio.run(picture(events, parsed.size, f"edgevoice-{parsed.theme}", parsed.keys, large=parsed.large))
-    # Some renderers drop the spaces between words of different style unless told to keep them.
-    parsed.picture.write_text(svg.replace("<svg ", '<svg xml:space="preserve" ', 1), encoding="utf-8")
+    if parsed.events:
+        events = [from_json(line) for line in parsed.events.read_text(encoding="utf-8").splitlines() if line.strip()]
+    else:
+        events = in_mid_sentence(recorded())
+    for wanted in PICTURES:
+        if parsed.only in (None, wanted.file):
+            write(events, parsed.folder / wanted.file, wanted)
     return 0
 
 

@@ -57,6 +57,7 @@ def test_the_wheel_holds_runtime_model_and_licence(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for expected in (
         "edgevoice/py.typed",
+        "edgevoice/tui/letters.txt",
         "edgevoice/tui/screen.tcss",
         "edgevoice/_bundled/banking-en/edgevoice.json",
         "edgevoice/_bundled/banking-en/sample_call.flac",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from edgevoice.asr.model import load_model
 from edgevoice.audio.source import Block
 from edgevoice.config import AsrSettings, Settings
-from edgevoice.events import CaptionFinished, CaptionUpdated, Event, StreamEnded
+from edgevoice.events import CaptionFinished, CaptionUpdated, Event, StreamEnded, StreamStarted
 from edgevoice.pipeline import Pipeline
 from edgevoice.streams import WAITING, Streams
 from tests.tiny import silence, speak, tiny_bundle
@@ -100,3 +101,24 @@ def test_settings_may_differ(model) -> None:
     ended = {event.channel: event for event in Streams(pipelines).run() if isinstance(event, StreamEnded)}
     assert ended["you"].words == ended["them"].words > 0
     assert ended["them"].intents == 0
+
+
+def test_a_threshold_is_told_and_moved_for_all_of_them(model) -> None:
+    """What is said after it counts with the new one."""
+    moved = threading.Event()
+
+    class Waiting(Side):
+        def blocks(self):
+            moved.wait()
+            yield from super().blocks()
+
+    run = Streams([Pipeline(Waiting(f"{number}", *TEXTS), model, SETTINGS) for number in range(2)])
+    events = run.run()
+    told = [event for event in (next(events), next(events)) if isinstance(event, StreamStarted)]
+    for threshold in told[0].thresholds:
+        run.set_threshold(threshold.label, 1.0)
+    run.set_threshold("no such label", 0.0)
+    moved.set()
+    assert [each.label for each in told[1].thresholds] == [each for each in told[1].labels if each != "none"]
+    assert all(0 < threshold.score < 1 for event in told for threshold in event.thresholds)
+    assert [event.intents for event in events if isinstance(event, StreamEnded)] == [0, 0]

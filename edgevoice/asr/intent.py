@@ -58,6 +58,11 @@ class IntentTracker:
     def __init__(self, manifest: Manifest, settings: IntentSettings) -> None:
         self._manifest = manifest
         self._settings = settings
+        self._thresholds = {
+            label: max(manifest.threshold(label), settings.threshold)
+            for label in manifest.labels
+            if label != manifest.reject_label
+        }
         self._announced_at: dict[str, float] = {}
         self.begin()
 
@@ -65,6 +70,21 @@ class IntentTracker:
         """A new segment."""
         self._before: tuple[str, float] | None = None
         self._announced = False
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Label -> the smallest score at which it is announced; what means none of them has no such score."""
+        return dict(self._thresholds)
+
+    def set_threshold(self, label: str, value: float) -> None:
+        """Announces a label from this score on, in what is decided from now on; callable from any thread.
+
+        Raises:
+            KeyError: there is no such label.
+        """
+        if label not in self._thresholds:
+            raise KeyError(label)
+        self._thresholds[label] = value  # one assignment, so that a verdict sees the old value or the new one
 
     @property
     def announced(self) -> bool:
@@ -122,7 +142,7 @@ class IntentTracker:
     def _objection(self, best: LabelScore, at: float) -> str:
         if best.label == self._manifest.reject_label:
             return "none"
-        if best.score < max(self._manifest.threshold(best.label), self._settings.threshold):
+        if best.score < self._thresholds[best.label]:
             return "below threshold"
         before = self._announced_at.get(best.label)
         if before is not None and at - before < self._settings.cooldown_s:

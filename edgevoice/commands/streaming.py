@@ -43,6 +43,10 @@ class Run(Protocol):
         """Ends the stream soon, from any thread."""
         ...
 
+    def set_threshold(self, label: str, value: float) -> None:
+        """Announces an intent from this score on, from any thread."""
+        ...
+
 
 def show(sources: Sequence[Source], settings: Settings, *, as_json: bool, sinks: Sequence[Sink] = ()) -> int:
     """Captions sources on the screen, or as JSON lines if asked or if there is no screen; gives the exit code.
@@ -61,7 +65,9 @@ def show(sources: Sequence[Source], settings: Settings, *, as_json: bool, sinks:
 
     check_terminal()  # before the model, which takes a while to load
     pausable = [PausableSource(source, live=source.channel != "file") for source in sources]
-    return run_app(_PausableRun(pausable, _Delivered(_run(_heard(pausable, sinks), settings), sinks)))
+    return run_app(
+        _PausableRun(pausable, _Delivered(_run(_heard(pausable, sinks), settings), sinks)), screen=settings.screen
+    )
 
 
 def _heard(sources: Sequence[Source], sinks: Sequence[Sink]) -> list[Source]:
@@ -89,7 +95,7 @@ class _Delivered:
 
     def __init__(self, run: Run, sinks: Sequence[Sink]) -> None:
         self._run, self._sinks = run, sinks
-        self.stop = run.stop
+        self.stop, self.set_threshold = run.stop, run.set_threshold
 
     def run(self) -> Iterator[Event]:
         """The events, and what the sinks say."""
@@ -102,7 +108,7 @@ class _PausableRun:
     def __init__(self, sources: Sequence[PausableSource], run: Run) -> None:
         self._sources = sources
         self.run = run.run
-        self.stop = run.stop
+        self.stop, self.set_threshold = run.stop, run.set_threshold
 
     def pause(self) -> None:
         """Pauses all of them."""

@@ -5,31 +5,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import ClassVar
 
 from rich.console import RenderableType
-from textual.app import App, ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.app import ComposeResult, SystemCommand
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import Resize
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
+from edgevoice.config import ScreenSettings
 from edgevoice.errors import EdgeVoiceError
 from edgevoice.text import plain
+from edgevoice.tui import letters
+from edgevoice.tui.keys import APP_KEYS, explained
 from edgevoice.tui.layout import Shape
 from edgevoice.tui.messages import EventArrived, RunFinished
-from edgevoice.tui.state import Part, ScreenState
+from edgevoice.tui.reading import ReadingApp
+from edgevoice.tui.state import Part
 from edgevoice.tui.terminal import TOO_SMALL, check_terminal, default_log_file, quiet_terminal, terminal_gone
-from edgevoice.tui.themes import DARK, THEMES, following
-from edgevoice.tui.views import HINTS, RULES, HeaderView, Phase, StatusView, short
+from edgevoice.tui.themes import THEMES, following, theme_called
+from edgevoice.tui.views import HINTS, RULES, HeaderView, Phase, StatusView, short, speaker
 from edgevoice.tui.widgets.banner import Banner
 from edgevoice.tui.widgets.help import HelpScreen
 from edgevoice.tui.widgets.history import History
-from edgevoice.tui.widgets.intent import IntentLine, IntentPane, Intents
+from edgevoice.tui.widgets.intent import IntentLine, IntentPane
 from edgevoice.tui.widgets.level import LevelMeter
 from edgevoice.tui.widgets.live import CaptionsPane, LivePane, LiveRule
+from edgevoice.tui.widgets.search import SearchBar, Wanted
 from edgevoice.tui.widgets.status import HeaderLine, StatusBar
 from edgevoice.tui.worker import EventRun, RunThread, broken
 
@@ -38,7 +45,7 @@ DRAIN_S = 2.0
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-class CaptionApp(App[int]):
+class CaptionApp(ReadingApp):
     """Live captions, intents and the state of the run, fed by one thread that iterates `run`."""
 
     CSS_PATH = "screen.tcss"
@@ -55,42 +62,33 @@ class CaptionApp(App[int]):
         (0, "-short"),
         (10, "-high"),
     ]
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pause", "Pause"),
-        Binding("q", "quit", "Quit"),
-        Binding("question_mark", "help", "Help", key_display="?"),
-        Binding("c", "clear", "Clear"),
-        Binding("t", "theme", "Theme"),
-        Binding("l", "large", "Large"),
-        Binding("end", "follow", "Follow", show=False),
-        Binding("escape", "dismiss", "Hide message", show=False),
-        Binding("ctrl+q,ctrl+c", "quit", "Quit", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*APP_KEYS]
 
     def __init__(
         self,
         run: EventRun,
         *,
         title: str = "edgevoice",
-        large: bool = False,
+        screen: ScreenSettings | None = None,
         exit_on_end: bool = False,
         handle_signals: bool = False,
     ) -> None:
         super().__init__()
         self.title = plain(title)
-        self.state = ScreenState()
         self._run_source = run
         self._thread = RunThread(run, self)
         self._exit_on_end = exit_on_end
         self._handle_signals = handle_signals
-        self._large = large
+        self._looks = screen or ScreenSettings()
+        self._large = int(self._looks.large)  # which of the sizes of letters that fit; 0 for those of the terminal
+        self._mounted, self._room = False, Size(0, 0)
         self._leaving: int | None = None
         self._run_finished = asyncio.Event()
         self._drain_task: asyncio.Task[None] | None = None  # kept, or it might be collected before it is done
         self.animation_level = "none"
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = DARK.name
+        self.theme = theme_called(self._looks.theme).name
 
     def compose(self) -> ComposeResult:
         """Header, captions beside intents, meters, status, keys."""
@@ -105,14 +103,14 @@ class CaptionApp(App[int]):
                         yield LiveRule()
                 yield IntentPane()
             yield IntentLine()
+            yield SearchBar()
             yield Vertical(id="levels")
             yield StatusBar()
             yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Draws the empty screen, then starts the run."""
-        self._main = self.screen
-        self._main.set_class(self._large, "-large")
+        self._main, self._mounted = self.screen, True
         self._main.query_one(History).focus()
         self._redraw(~Part.CHANNELS)
         if self._handle_signals:
@@ -128,6 +126,7 @@ class CaptionApp(App[int]):
             await self._open_channels()
         if change.finished is not None:
             self._main.query_one(History).append(change.finished)
+            self._show_search()
         self._redraw(change.parts)
         if self._exit_on_end and self._leaving is None and self.state.phase is Phase.ENDED:
             self._leave(None)
@@ -165,43 +164,65 @@ class CaptionApp(App[int]):
         self.theme = following(self.theme)
 
     def action_large(self) -> None:
-        """Captions alone and larger, or everything again."""
-        self._large = not self._large
-        self._main.set_class(self._large, "-large")
+        """Captions alone in larger letters, then in the next size that fits, then everything again."""
+        self._large = (self._large + 1) % (max(1, len(self._sizes())) + 1)
         self._reshape()
 
     def action_help(self) -> None:
         """The sheet with keys and marks."""
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.state.facts))
-
-    def action_follow(self) -> None:
-        """Back to the newest caption."""
-        self._main.query_one(History).follow()
+            keys = explained(CaptionApp, History, IntentPane, Wanted)
+            self.push_screen(HelpScreen(keys, self.state.facts))
 
     def action_dismiss(self) -> None:
-        """Hides the message on show."""
-        self._redraw(self.state.dismiss())
+        """Leaves the search; or else what was picked; or else hides the message on show."""
+        if self.stop_reading():
+            return
+        if self.state.intents.unpick():
+            self._redraw(Part.INTENT)
+        else:
+            self._redraw(self.state.dismiss())
+
+    def action_rejected(self) -> None:
+        """Rejected intents among the others, or not."""
+        self.state.intents.toggle_rejected()
+        self._redraw(Part.INTENT)
+
+    def action_minimum(self, direction: int) -> None:
+        """Moves the minimum score of the intent on show up or down, for what is decided from now on."""
+        moved = self.state.intents.move_minimum(direction)
+        if moved is None:
+            self.notify("No intent is on show that has a minimum score", markup=False)
+            return
+        self._run_source.set_threshold(*moved)
+        self._redraw(Part.INTENT)
 
     async def action_quit(self) -> None:
         """Ends the run and leaves."""
         self._leave(None)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
-        """Every key as an entry of the command palette, and nothing besides."""
-        yield SystemCommand("Pause", "Pause, or go on", self.action_pause)
-        yield SystemCommand("Clear", "Clear captions and intents from the screen", self.action_clear)
-        yield SystemCommand("Theme", "Dark, light, high contrast", self.action_theme)
-        yield SystemCommand("Large", "Captions alone, wide spaced, in bold", self.action_large)
-        yield SystemCommand("Follow", "Go to the newest caption", self.action_follow)
-        yield SystemCommand("Help", "Keys and marks", self.action_help)
-        yield SystemCommand("Quit", "End the run and leave", self.action_quit)
+        """Every key that has a name as an entry of the command palette, and nothing besides."""
+        for key in APP_KEYS:
+            if key.description:
+                yield SystemCommand(key.description, key.tooltip, self._command(key.action))
 
-    def on_history_behind(self, message: History.Behind) -> None:
-        """Marks that newer captions are out of sight."""
-        rule = self._main.query_one(LiveRule)
-        rule.behind = message.count
-        self._main.query_one(LivePane).resize_lines()
+    def on_intent_pane_picked(self, message: IntentPane.Picked) -> None:
+        """Shows another intent."""
+        self.state.intents.pick(message.step)
+        self._redraw(Part.INTENT)
+
+    def on_resize(self, event: Resize) -> None:
+        """Other sizes of letters may fit now."""
+        self._room = event.size
+        if self._mounted:
+            self._reshape()
+
+    def _command(self, action: str) -> Callable[[], Coroutine[object, object, None]]:
+        async def run() -> None:
+            await self.run_action(action)
+
+        return run
 
     # -- drawing
 
@@ -215,7 +236,7 @@ class CaptionApp(App[int]):
             for meter in self._main.query(LevelMeter):
                 meter.view = state.level(meter.channel)
         if Part.INTENT in parts:
-            find(IntentPane).intents = find(IntentLine).intents = self._intents()
+            find(IntentPane).intents = find(IntentLine).intents = state.intents.view(speakers=state.labelled)
         if Part.BANNER in parts:
             find(Banner).problem = state.problem
             find(Banner).more = max(0, len(state.problems) - 1)
@@ -233,13 +254,18 @@ class CaptionApp(App[int]):
         self._main.query_one(HeaderLine).view = header
         self._reshape()
 
-    def _intents(self) -> Intents:
-        current = self.state.intent
-        earlier = tuple(intent for intent in self.state.intents if intent != current)
-        return Intents(current, earlier)
+    def _sizes(self) -> tuple[int, ...]:
+        """The scales of large letters that fit: all of the screen is theirs but its last two rows and its edges."""
+        return letters.scales(self._room.width - 6, self._room.height - 2)
 
     def _reshape(self) -> None:
-        shape = Shape(self.state.labelled, self._large, self.state.header.seconds >= 3600)
+        sizes = self._sizes()
+        scale = sizes[min(self._large, len(sizes)) - 1] if self._large and sizes else 0
+        self._main.set_class(bool(self._large), "-large")
+        self._main.set_class(bool(scale), "-letters")
+        state = self.state
+        hours = state.header.seconds >= 3600
+        shape = Shape(state.labelled, bool(self._large), hours, self._looks.line_length, scale)
         self._main.query_one(History).shape = shape
         self._main.query_one(LivePane).shape = shape
 
@@ -249,6 +275,9 @@ class CaptionApp(App[int]):
             if channel not in known:
                 await self._main.query_one("#levels").mount(LevelMeter(channel))
                 await self._main.query_one(LivePane).open(channel)
+        for meter in self._main.query(LevelMeter):
+            meter.label = speaker(meter.channel) if self.state.labelled else meter.channel
+        self._redraw(Part.INTENT)
         self._reshape()
 
     # -- leaving
@@ -291,7 +320,7 @@ def run_app(
     run: EventRun,
     *,
     title: str = "edgevoice",
-    large: bool = False,
+    screen: ScreenSettings | None = None,
     exit_on_end: bool = False,
     log_file: Path | None = None,
 ) -> int:
@@ -305,7 +334,7 @@ def run_app(
     """
     check_terminal()
     log = log_file or default_log_file()
-    app = CaptionApp(run, title=title, large=large, exit_on_end=exit_on_end, handle_signals=True)
+    app = CaptionApp(run, title=title, screen=screen, exit_on_end=exit_on_end, handle_signals=True)
     with quiet_terminal(log):
         code = app.run()
     if code is None:

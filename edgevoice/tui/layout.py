@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MEASURE = 66
-"""Characters in a line of text at most: what an eye follows without losing the line."""
-LARGE_MEASURE = 42
-"""The same for large captions: the line of television subtitles."""
+from rich.cells import set_cell_size
+
+from edgevoice.lines import CELLS, LINE_CELLS, Ruler
+from edgevoice.tui.letters import ROWS, ruler
+
 TIME = 7
 """Cells for the time, the gap after it included."""
 TIME_WITH_HOURS = 10
@@ -26,6 +27,20 @@ class Shape:
     large: bool = False
     hours: bool = False
     """With times of an hour and more."""
+    cells: int = LINE_CELLS
+    """In a line of text at most."""
+    scale: int = 0
+    """Of large letters; 0 for those of the terminal."""
+
+    @property
+    def pitch(self) -> int:
+        """Rows that a line of text takes."""
+        return ROWS * self.scale or 1
+
+    @property
+    def ruler(self) -> Ruler:
+        """How wide words are."""
+        return ruler(self.scale) if self.scale else CELLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +50,7 @@ class Column:
     margin: int = 0
     time: int = TIME
     channel: int = 0
-    text: int = MEASURE
+    text: int = LINE_CELLS
 
     @property
     def indent(self) -> int:
@@ -48,20 +63,32 @@ class Column:
 
     def channel_cell(self, channel: str) -> str:
         """The name of a channel, cut and padded."""
-        return f"{channel[: self.channel - 1]:<{self.channel}}" if self.channel else ""
+        return set_cell_size(set_cell_size(channel, self.channel - 1), self.channel) if self.channel else ""
 
 
 def column(width: int, shape: Shape) -> Column:
-    """The column for a pane of `width` cells."""
-    time = 0 if width < 30 else TIME_WITH_HOURS if shape.hours else TIME
+    """The column for a pane of `width` cells. Large letters take all the room there is."""
+    time = 0 if width < 30 or shape.scale else TIME_WITH_HOURS if shape.hours else TIME
     channel = CHANNEL if shape.labelled else 0
     room = max(8, width - time - channel)
-    text = min(room, LARGE_MEASURE if shape.large else MEASURE)
+    if shape.scale:
+        return Column(0, time, channel, room)
+    text = min(room, shape.cells)
     free = room - text
     return Column(free // 2 if shape.large else max(0, (free - CENTRED_FROM) // 2), time, channel, text)
 
 
-def live_rows(height: int, channels: int) -> int:
-    """Rows of live text for each channel in a pane of `height` rows: fixed, so that nothing above ever moves."""
-    shared = height // 4 if channels <= 1 else height // 3 // channels
-    return max(1, min(5, shared))
+def live_rows(height: int, channels: int, shape: Shape) -> int:
+    """Rows of live text for each channel in a pane of `height` rows.
+
+    They are fixed, so that nothing above ever moves. Large letters may take all rows, for few words fit in them.
+
+    Args:
+        height: of the pane.
+        channels: all of them; with large letters only those on which somebody speaks.
+        shape: of the captions.
+    """
+    if shape.scale:
+        return height // max(1, channels) // shape.pitch * shape.pitch
+    # a line or two are the habit of broadcasters; one speaker alone gets more, so that a long sentence is seen whole
+    return max(1, min(5, height // 4) if channels <= 1 else min(3, height // 3 // channels))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 from enum import Flag, auto
+from itertools import pairwise
 
 from edgevoice.events import (
     ActionFinished,
@@ -31,7 +32,9 @@ from edgevoice.events import (
     StreamStarted,
 )
 from edgevoice.text import plain
+from edgevoice.tui.intents import IntentLog
 from edgevoice.tui.levels import LevelTracker, LevelView
+from edgevoice.tui.speed import Speed
 from edgevoice.tui.views import (
     MESSAGE_LENGTH,
     Bar,
@@ -50,7 +53,6 @@ from edgevoice.tui.views import (
 )
 
 LATENCIES_KEPT = 200
-INTENTS_KEPT = 50
 
 
 class Part(Flag):
@@ -80,9 +82,7 @@ class ScreenState:
     def __init__(self) -> None:
         self.sources: dict[str, StreamStarted] = {}
         self.lives: dict[str, LiveView] = {}
-        self.intent: IntentView | None = None
-        self.intents: deque[IntentView] = deque(maxlen=INTENTS_KEPT)
-        """Newest first."""
+        self.intents = IntentLog()
         self.problems: list[Problem] = []
         self.failed = False
         self._levels: dict[str, LevelTracker] = {}
@@ -96,6 +96,7 @@ class ScreenState:
         self._action = ""
         self._passing: dict[str, Problem] = {}
         """What is said of the channels whose device is away or silent, for as long as it is."""
+        self._speeds: dict[str, Speed] = {}
         self._finished: dict[str, int] = {}
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._at = 0.0
@@ -137,6 +138,7 @@ class ScreenState:
             lost=sum(self._lost.values()),
             pace=self._pace(),
             action=self._action,
+            speed=self._speed(),
         )
 
     @property
@@ -196,7 +198,6 @@ class ScreenState:
 
     def clear(self) -> Part:
         """Forgets the intents shown so far."""
-        self.intent = None
         self.intents.clear()
         return Part.INTENT
 
@@ -232,6 +233,10 @@ class ScreenState:
             return ""
         behind = max(finite(event.behind) for event in self._behind.values())
         return pace_of(behind, max(finite(event.hop) for event in self._behind.values()))
+
+    def _speed(self) -> str:
+        """Of the fastest speaker, if that is too fast."""
+        return max((speed for each in self._speeds.values() if (speed := each.told)), default="")
 
     def _open_channel(self, channel: str) -> Part:
         if channel in self.lives:
@@ -318,6 +323,7 @@ class ScreenState:
             return self._device_changed(channel, event)
         self.sources[channel] = event
         self._ended.discard(channel)
+        self.intents.begin(event.thresholds)
         parts = Part.HEADER | Part.STATUS
         if event.note:
             parts |= self.report(Problem(event.note, note=True))
@@ -355,35 +361,29 @@ class ScreenState:
         self._finished[channel] = max(event.segment, self._finished.get(channel, -1))
         if self.lives[channel].segment <= event.segment:
             self.lives[channel] = LiveView(channel)
+        if event.words:
+            seconds = finite(event.words[-1].end) - finite(event.words[0].start)
+            self._speeds.setdefault(channel, Speed()).add(len(event.words), seconds)
         lines = [plain(line).strip() for line in event.text.split("\n")]
         text = "\n".join(line for line in lines if line)
-        return Change(Part.LIVE, CaptionLine(channel, finite(event.start), text) if text else None)
+        pauses = _pauses(event) if len(text.split()) == len(event.words) else ()
+        caption = CaptionLine(channel, finite(event.start), text, pauses) if text else None
+        return Change(Part.LIVE | Part.STATUS, caption)
 
     def _intent_changed(self, channel: str, event: IntentDetected | IntentRejected) -> Part:
-        detected = isinstance(event, IntentDetected)
-        if isinstance(event, IntentRejected) and event.reason in ("cooldown", "too short"):
-            return Part.NOTHING  # no news for a reader: it was announced a moment ago, or there was nothing to judge
-        self.intent = IntentView(
+        intent = IntentView(
             channel=channel,
             segment=event.segment,
             at=finite(event.at),
             label=label_name(event.label),
             score=finite(event.score),
+            key=event.label,
             early=isinstance(event, IntentDetected) and event.early,
             reason=short(event.reason) if isinstance(event, IntentRejected) else "",
             runners_up=_bars(event.runners_up),
         )
-        if detected:
-            self._remember(self.intent)
+        self.intents.add(intent)
         return Part.INTENT
-
-    def _remember(self, intent: IntentView) -> None:
-        """Puts an intent on top of the list, in the place of the early one of the same segment."""
-        for index, known in enumerate(self.intents):
-            if (known.channel, known.segment) == (intent.channel, intent.segment):
-                self.intents[index] = intent
-                return
-        self.intents.appendleft(intent)
 
     def _close_lives(self, *channels: str) -> Part:
         for channel in channels or self.channels:
@@ -393,3 +393,7 @@ class ScreenState:
 
 def _bars(scores: tuple[LabelScore, ...]) -> tuple[Bar, ...]:
     return tuple(Bar(label_name(score.label), finite(score.score)) for score in scores[:5])
+
+
+def _pauses(event: CaptionFinished) -> tuple[float, ...]:
+    return tuple(finite(after.start - before.end) for before, after in pairwise(event.words))

@@ -68,6 +68,11 @@ CONTRAST = Theme(
 THEMES = (DARK, LIGHT, CONTRAST)
 
 
+def theme_called(name: str) -> Theme:
+    """The theme of that name in the settings: "dark", "light" or "contrast"."""
+    return next(theme for theme in THEMES if theme.name == f"edgevoice-{name}")
+
+
 def following(name: str) -> str:
     """The theme after this one, round and round."""
     names = [theme.name for theme in THEMES]

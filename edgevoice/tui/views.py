@@ -40,6 +40,9 @@ RULES = {
 }
 
 
+SPEAKERS = {"mic": "you", "call": "them"}
+
+
 @dataclass(frozen=True, slots=True)
 class CaptionLine:
     """A finished caption."""
@@ -48,6 +51,13 @@ class CaptionLine:
     start: float
     text: str
     """With a line break where the speaker paused."""
+    pauses: tuple[float, ...] = ()
+    """Seconds of silence behind each word; empty where that is not known."""
+
+    def as_line(self, *, labelled: bool) -> str:
+        """As it is copied: with its time, and with its speaker where there are two."""
+        who = f"{speaker(self.channel)}: " if labelled else ""
+        return f"{clock(self.start)}  {who}{written(self.text)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,8 @@ class IntentView:
     at: float
     label: str
     score: float
+    key: str = ""
+    """The label as the run calls it; not for the screen."""
     early: bool = False
     reason: str = ""
     runners_up: tuple[Bar, ...] = ()
@@ -101,6 +113,8 @@ class StatusView:
     """How late captions are and how often they come, while the machine cannot keep up."""
     action: str = ""
     """What the latest intent set off, and how that went."""
+    speed: str = ""
+    """How fast is spoken, where it is too fast to read along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +133,16 @@ class Problem:
     remedy: str = ""
     recoverable: bool = True
     note: bool = False
+
+
+def speaker(channel: str) -> str:
+    """Who speaks on a channel, where there are two."""
+    return SPEAKERS.get(channel, channel)
+
+
+def written(text: str) -> str:
+    """A caption in one line."""
+    return text.replace("\n", " ")
 
 
 def short(text: str, length: int = LABEL_LENGTH) -> str:

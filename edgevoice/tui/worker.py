@@ -24,7 +24,7 @@ QUEUE_LIMIT = 500
 
 
 class EventRun(Protocol):
-    """A run as the screen sees it: `edgevoice.pipeline` behind three switches."""
+    """A run as the screen sees it: `edgevoice.pipeline` behind a few switches."""
 
     def run(self) -> Iterator[Event]:
         """Events until the audio ends or `stop` is called."""
@@ -40,6 +40,10 @@ class EventRun(Protocol):
 
     def resume(self) -> None:
         """Audio is listened to again."""
+        ...
+
+    def set_threshold(self, label: str, value: float) -> None:
+        """Announces an intent from this score on, 0 to 1, in what is decided from now on; at once, from any thread."""
         ...
 
 

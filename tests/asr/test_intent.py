@@ -160,3 +160,21 @@ def test_what_means_nothing_may_give_way():
     assert best.score == pytest.approx(0.3 / (0.38 + 0.62 * math.exp(-2)), abs=1e-4)
     assert rank(given, dataclasses.replace(biased, reject_label=""))[0].label == "none"
     np.testing.assert_array_equal(given, before)
+
+
+def test_a_threshold_can_be_moved_while_it_decides():
+    """Up and down, also below that of the settings, which only says where it begins."""
+    tracker = IntentTracker(MANIFEST, IntentSettings(threshold=0.7))
+    assert tracker.thresholds == {"pay": 0.7, "freeze": 0.9, "balance": 0.7, "rate": 0.7, "branch": 0.7}
+
+    def reason(label: str, score: float) -> str:
+        tracker.begin()
+        return getattr(tracker.final(logits(label, score), speech_s=1.0, at=1.0), "reason", "")
+
+    assert reason("pay", 0.65) == "below threshold"
+    tracker.set_threshold("pay", 0.6)
+    assert not reason("pay", 0.65)
+    tracker.set_threshold("freeze", 0.97)
+    assert reason("freeze", 0.95) == "below threshold"
+    with pytest.raises(KeyError):
+        tracker.set_threshold("none", 0.5)

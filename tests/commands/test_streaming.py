@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edgevoice.commands.streaming import write_events
+from edgevoice.commands.streaming import _Delivered, _PausableRun, write_events
 from edgevoice.events import Event, InputSilent, PaceChanged
 from tests.tui.scripted import ScriptedRun, ended, started
 
@@ -44,3 +44,9 @@ def test_a_silent_microphone_is_one_line_and_so_is_its_return(capfdbinary: pytes
         "edgevoice: It is silent: is it muted? Unmute it.",
         "edgevoice: It is heard again.",
     ]
+
+
+def test_a_threshold_moved_on_the_screen_reaches_the_run() -> None:
+    run = ScriptedRun()
+    _PausableRun([], _Delivered(run, [])).set_threshold("card_issues", 0.75)
+    assert run.calls == ["card_issues 0.75"]

@@ -81,6 +81,9 @@ class ScriptedRun:
     def resume(self) -> None:
         self.calls.append("resume")
 
+    def set_threshold(self, label: str, value: float) -> None:
+        self.calls.append(f"{label} {value:.2f}")
+
 
 class NoisyRun(ScriptedRun):
     """Prints to file descriptor 2 behind Python's back, as PortAudio does."""
@@ -96,6 +99,7 @@ class Observed:
     def __init__(self, run: ScriptedRun, see: Callable[[Event], object]) -> None:
         self._run, self._see = run, see
         self.stop, self.pause, self.resume = run.stop, run.pause, run.resume
+        self.set_threshold = run.set_threshold
 
     def run(self) -> Iterator[Event]:
         return delivered(self._run.run(), [self])

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.pilot import Pilot
 
+from edgevoice.config import ScreenSettings
 from edgevoice.errors import AudioError
 from edgevoice.events import (
     AudioLost,
@@ -51,7 +52,7 @@ async def open_app(
     size: tuple[int, int] = (80, 24), *, large: bool = False
 ) -> AsyncIterator[tuple[CaptionApp, Pilot[int], ScriptedRun]]:
     run = ScriptedRun()
-    app = CaptionApp(run, large=large)
+    app = CaptionApp(run, screen=ScreenSettings(large=large))
     try:
         async with app.run_test(size=size) as pilot:
             yield app, pilot, run
@@ -194,8 +195,8 @@ class TestEvents:
                 level(1.0, channel="call"),
             )
             text = await tell(pilot, final(0, "good morning", 2, "call"), speech(1), speech(1, 3, "call"))
-        assert "00:01  mic    hello" in text
-        assert "00:02  call   good morning" in text
+        assert "00:01  you    hello" in text
+        assert "00:02  them   good morning" in text
         assert "USB Headset + Monitor" in text
 
 
@@ -216,7 +217,7 @@ class TestCalm:
         async with open_app() as (_, pilot, _run):
             await tell(pilot, *[final(i, f"line {i}", float(i)) for i in range(40)])
             original = History._draw
-            monkeypatch.setattr(History, "_draw", lambda self, *line: drawn.append(line[2]) or original(self, *line))
+            monkeypatch.setattr(History, "_draw", lambda self, row: drawn.append(row.text) or original(self, row))
             await tell(pilot, final(40, "the newest"))
         assert drawn == ["the newest"]
 
@@ -303,7 +304,112 @@ class TestSizes:
     async def test_nothing_is_wider_than_a_reader_likes(self) -> None:
         async with open_app((200, 50)) as (app, pilot, _run):
             await tell(pilot, final(0, "word " * 100))
-            assert max(len(text) for _, _, text in app.query_one(History)._lines) <= 66
+            assert max(len(row.text) for row in app.query_one(History)._rows) <= 42
+
+
+class TestTwoChannels:
+    async def test_lines_are_in_the_order_in_which_they_began_and_those_of_a_channel_as_they_came(self) -> None:
+        async with open_app() as (app, pilot, _run):
+            await tell(pilot, *[final(i, f"Mine {i}", 10.0 * i) for i in range(1, 30)])
+            await tell(pilot, final(1, "Theirs, finished late", 285.0, "call"), final(30, "Mine 30", 300.0))
+            text = await tell(pilot, final(2, "Theirs, before that", 275.0, "call"))
+            said = [caption.text for caption in app.query_one(History).captions][-5:]
+            assert said == ["Mine 28", "Theirs, finished late", "Theirs, before that", "Mine 29", "Mine 30"]
+            assert text.index("Mine 28") < text.index("Theirs, finished late") < text.index("Mine 29")
+
+    async def test_a_channel_that_was_opened_anew_begins_below_what_it_said_before(self) -> None:
+        async with open_app() as (app, pilot, _run):
+            await tell(pilot, final(1, "Before", 100.0), final(1, "Anew", 3.0))
+            assert [caption.text for caption in app.query_one(History).captions] == ["Before", "Anew"]
+
+    async def test_what_is_being_read_stays_when_a_late_line_comes_above_it(self) -> None:
+        async with open_app() as (app, pilot, _run):
+            await tell(pilot, final(0, "Theirs", 0.0, "call"), *[final(i, f"Mine {i}.", 100.0) for i in range(1)])
+            await tell(pilot, *[final(i, f"Theirs {i}.", 101.0, "call") for i in range(15)])
+            await pilot.press("up")
+            before = [row for row in screen_text(app).splitlines() if "▸" in row]
+            await tell(pilot, final(1, "Late", 100.5))
+            assert len(before) == 1
+            assert before == [row for row in screen_text(app).splitlines() if "▸" in row]
+            assert [caption.text for caption in app.query_one(History).captions][1:4] == [
+                "Mine 0.",
+                "Late",
+                "Theirs 0.",
+            ]
+
+    async def test_minimum_scores_are_those_of_the_label(self) -> None:
+        async with open_app() as (_, pilot, run):
+            thresholds = (LabelScore(label="card_issues", score=0.7),)
+            await tell(pilot, started(thresholds=thresholds), started(channel="call", thresholds=thresholds))
+            await tell(pilot, detected())
+            await pilot.press("plus")
+            await pilot.pause()
+            assert run.calls == ["card_issues 0.75"]
+            assert "minimum 75 %, changed" in screen_text(_)
+
+
+class TestLarge:
+    async def test_letters_grow_as_the_terminal_allows_and_go(self) -> None:
+        async with open_app((160, 45)) as (app, pilot, _run):
+            await tell(pilot, started(), final(0, "Good morning"), speech(1), update(1, "how", "are you"))
+            scales = []
+            for _ in range(4):
+                scales.append(app.query_one(History).shape.scale)
+                await pilot.press("l")
+                await pilot.pause()
+            assert scales == [0, 1, 2, 0]
+            await pilot.press("l")
+            for size in [(40, 10), (80, 24), (300, 80), (1, 1), (80, 24)]:
+                await pilot.resize_terminal(*size)
+                await pilot.pause()
+            assert app.query_one(History).shape.scale == 1
+
+    async def test_where_letters_do_not_fit_captions_are_spaced(self) -> None:
+        async with open_app((60, 15)) as (app, pilot, _run):
+            await tell(pilot, started(), final(0, "Good morning"), final(1, "Good evening"))
+            await pilot.press("l")
+            await pilot.pause()
+            rows = [row.strip() for row in screen_text(app).splitlines()]
+            place = rows.index("00:01  Good morning")
+            assert rows[place + 1] == ""
+            assert rows[place + 2] == "00:01  Good evening"
+
+    async def test_live_letters_take_what_they_need_and_no_word_of_theirs_is_hidden(self) -> None:
+        async with open_app(large=True) as (app, pilot, _run):
+            await tell(pilot, started(), final(0, "Good morning"))
+            assert app.query_one(LiveLine).size.height == 0
+            heights = []
+            for words in ("how", "how are you today", "how are you today my dear old", "a " * 200):
+                await tell(pilot, speech(1), update(1, words, "friend"))
+                heights.append(app.query_one(LiveLine).size.height)
+            assert heights == [5, 10, 15, 20]
+            await tell(pilot, final(1, "how are you"))
+            assert app.query_one(LiveLine).size.height == 0
+
+    async def test_found_words_are_marked_in_letters_too(self) -> None:
+        async with open_app(large=True) as (app, pilot, _run):
+            await tell(pilot, final(0, "Good morning"))
+            await pilot.press("slash", *"morn", "enter")
+            await pilot.pause()
+            grounds = {
+                segment.style.bgcolor
+                for strip in app.screen._compositor.render_strips()
+                for segment in strip
+                if segment.style and "█" in segment.text
+            }
+            assert len(grounds) == 2
+
+
+class TestSettings:
+    async def test_the_screen_opens_as_they_say(self) -> None:
+        run = ScriptedRun()
+        app = CaptionApp(run, screen=ScreenSettings(theme="contrast", line_length=20))
+        async with app.run_test(size=(120, 30)) as pilot:
+            await tell(pilot, final(0, "I would like to know the balance of my account"))
+            assert app.theme == "edgevoice-contrast"
+            rows = [row.text for row in app.query_one(History)._rows]
+            assert rows == ["I would like to know", "the balance", "of my account"]
+        run.stop()
 
 
 class TestKeys:
@@ -346,7 +452,7 @@ class TestKeys:
             await pilot.press("l")
             await pilot.pause()
             assert not app.query_one(IntentPane).display
-            assert max(len(text) for _, _, text in app.query_one(History)._lines) <= 42
+            assert max(len(row.text) for row in app.query_one(History)._rows) <= 42
             await pilot.press("l")
             await pilot.pause()
             assert app.query_one(IntentPane).display
@@ -356,7 +462,12 @@ class TestKeys:
             await tell(pilot, started())
             await pilot.press("question_mark")
             assert isinstance(app.screen, HelpScreen)
-            assert "may still change" in screen_text(app)
+            await pilot.press("pagedown", "pagedown")
+            await pilot.pause()
+            text = screen_text(app)
+            await pilot.press("end")
+            await pilot.pause()
+            assert "may still change" in text + screen_text(app)
             await tell(pilot, final(0, "while help is open"))
             await pilot.press("q")
             await pilot.pause()

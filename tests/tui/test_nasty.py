@@ -102,5 +102,6 @@ async def test_markup_is_written_out() -> None:
         app.post_message(EventArrived(final(0, "[bold]x[/bold] [/ [link=http://x]y[/link]")))
         await pilot.pause()
         await pilot.pause()
-        assert "[bold]x[/bold] [/" in screen_text(app)
+        assert "[bold]x[/bold]" in screen_text(app)
+        assert "[/ [link=http://x]y[/link]" in screen_text(app)
     run.stop()

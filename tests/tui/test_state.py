@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ from edgevoice.events import (
     IntentRejected,
     LabelScore,
     PaceChanged,
+    Word,
 )
 from edgevoice.tui import state as state_module
 from edgevoice.tui.layout import Shape, column, live_rows
 from edgevoice.tui.levels import LevelTracker
+from edgevoice.tui.speed import Speed
 from edgevoice.tui.state import Part, ScreenState
 from edgevoice.tui.views import Phase, Problem, clock, percentile
 from edgevoice.tui.widgets.drawing import bar, line, percent
@@ -102,27 +105,27 @@ class TestLive:
 class TestIntents:
     def test_the_final_intent_takes_the_place_of_the_early_one(self) -> None:
         state = fed(intent(0, "card_issues", early=True), intent(0, "card_issues", 0.95))
-        assert [(i.label, i.early) for i in state.intents] == [("card issues", False)]
+        assert [(i.label, i.early) for i in state.intents.heard] == [("card issues", False)]
 
     def test_newest_first(self) -> None:
-        assert [i.label for i in fed(intent(0, "a"), intent(1, "b")).intents] == ["b", "a"]
+        assert [i.label for i in fed(intent(0, "a"), intent(1, "b")).intents.heard] == ["b", "a"]
 
     def test_a_rejection_is_shown_but_not_remembered(self) -> None:
         state = fed(rejected(0, "below threshold"))
-        assert state.intent is not None
-        assert state.intent.reason == "below threshold"
-        assert not state.intents
+        assert state.intents.newest is not None
+        assert state.intents.newest.reason == "below threshold"
+        assert not state.intents.heard
 
     @pytest.mark.parametrize("reason", ["cooldown", "too short"])
     def test_no_news_leaves_the_intent_in_place(self, reason: str) -> None:
         state = fed(intent(0, "balance"), rejected(1, reason))
-        assert state.intent is not None
-        assert not state.intent.reason
+        assert state.intents.newest is not None
+        assert not state.intents.newest.reason
 
     def test_clear_forgets_them(self) -> None:
         state = fed(intent(0, "balance"))
         state.clear()
-        assert (state.intent, list(state.intents)) == (None, [])
+        assert (state.intents.newest, state.intents.heard) == (None, ())
 
 
 class TestStatus:
@@ -187,6 +190,42 @@ class TestStatus:
         )
         assert state.status.lost == 0
         assert state.header.seconds == 2
+
+
+class TestSpeed:
+    @pytest.mark.parametrize(
+        ("captions", "told"),
+        [
+            ([], ""),
+            ([(30, 5.0)], ""),
+            ([(20, 10.0)], ""),
+            ([(40, 10.0)], "fast speech, 240 words/min"),
+            ([(40, 10.0)] + [(20, 10.0)] * 2, ""),
+            ([(20, 10.0)] * 5 + [(45, 10.0)] * 2, "fast speech, 270 words/min"),
+            ([(3, 0.0), (3, -1.0)], ""),
+        ],
+    )
+    def test_of_the_newest_speech(self, captions: list[tuple[int, float]], told: str) -> None:
+        speed = Speed()
+        for words, seconds in captions:
+            speed.add(words, seconds)
+        assert speed.told == told
+
+    def test_it_is_that_of_the_words_and_not_of_the_pauses(self) -> None:
+        words = tuple(Word(word="a", start=i * 0.25, end=i * 0.25 + 0.2, confidence=1.0) for i in range(40))
+        state = fed(replace(final(0, " ".join("a" * 40)), words=words))
+        assert state.status.speed == "fast speech, 241 words/min"
+
+    def test_pauses_are_known_where_words_and_text_agree(self) -> None:
+        words = (
+            Word(word="a", start=0.0, end=0.5, confidence=1.0),
+            Word(word="b", start=1.5, end=2.0, confidence=1.0),
+        )
+        agreed = ScreenState().apply(replace(final(0, "A b"), words=words)).finished
+        other = ScreenState().apply(replace(final(0, "A"), words=words)).finished
+        assert agreed is not None
+        assert other is not None
+        assert (agreed.pauses, other.pauses) == ((1.0,), ())
 
 
 class TestProblems:
@@ -267,15 +306,15 @@ def test_bars_lines_and_percentages() -> None:
 @pytest.mark.parametrize("shape", [Shape(), Shape(labelled=True, hours=True), Shape(large=True)])
 def test_a_column_fits_its_pane_and_is_never_too_wide_to_read(width: int, shape: Shape) -> None:
     place = column(width, shape)
-    assert 8 <= place.text <= 66
+    assert 8 <= place.text <= 42
     assert place.indent + place.text <= max(width, place.time + place.channel + 8)
 
 
 def test_live_rows_leave_most_of_the_pane_to_the_history() -> None:
     for height in range(2, 60):
         for channels in (1, 2, 3):
-            assert 1 <= live_rows(height, channels) <= 5
-            assert height < 6 or live_rows(height, channels) * channels <= height / 2
+            assert 1 <= live_rows(height, channels, Shape()) <= 5
+            assert height < 6 or live_rows(height, channels, Shape()) * channels <= height / 2
 
 
 class TestActions:

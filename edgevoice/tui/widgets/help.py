@@ -11,43 +11,46 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-KEYS = (
-    ("space", "pause, and go on"),
-    ("↑ ↓ PgUp PgDn Home", "read back; the live line stays"),
-    ("End", "follow the newest again"),
-    ("c", "clear captions and intents from the screen"),
-    ("t", "theme: dark, light, high contrast"),
-    ("l", "large: captions alone, wide spaced, in bold"),
-    ("Esc", "hide a message"),
-    ("q, Ctrl+Q, Ctrl+C", "quit; what was said last is still finished"),
-)
+from edgevoice.lines import broken
+
+NAME, MEANING = 20, 46
+"""Cells for what is explained, and for what is said of it."""
 MARKS = (
     ("solid text", "will not change any more"),
-    ("italic text…", "may still change"),
+    ("italic text…", "may still change; large letters also stand on dots"),
+    ("▸", "picked: y copies it"),
+    ("you, them", "the microphone, and what the loudspeaker plays"),
     ("◆ early", "recognised before the speaker finished"),
+    ("┃ in an intent's bar", "the score it takes; + and - move it"),
+    ("✗", "heard, but not announced; i shows these"),
     ("● speech  ○ silence", "whether a voice is heard"),
     ("┃ in the meter", "the loudest of the last moments"),
     ("latency 120/240 ms", "half, and 95 of 100, updates take this or less"),
     ("behind 1.2 s", "the machine is busy: words come later, and none is lost"),
+    ("fast speech", "more than 200 words a minute are hard to read"),
     ("! lost 1.5 s", "audio never heard: the captions have a gap"),
 )
+
+
+Rows = tuple[tuple[str, str], ...]
 
 
 class HelpScreen(ModalScreen[None]):
     """A sheet over the captions."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter,space", "dismiss_help", "Close", show=False),
+        Binding("escape,question_mark,q,enter,space", "dismiss_help", "Close", show=False, tooltip="close this"),
     ]
 
-    def __init__(self, facts: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, keys: Rows, facts: Rows) -> None:
         super().__init__()
+        self._keys = keys
         self._facts = facts
 
     def compose(self) -> ComposeResult:
         """Three short lists."""
         with VerticalScroll(id="help"):
-            for title, rows in (("Keys", KEYS), ("Marks", MARKS), ("This run", self._facts)):
+            for title, rows in (("Keys", self._keys), ("Marks", MARKS), ("This run", self._facts)):
                 yield Static(title, markup=False, classes="help-title")
                 yield Static(_table(rows), markup=False, classes="help-rows")
             yield Static("Esc closes this", markup=False, classes="help-hint")
@@ -57,6 +60,10 @@ class HelpScreen(ModalScreen[None]):
         self.dismiss()
 
 
-def _table(rows: tuple[tuple[str, str], ...]) -> Content:
-    lines = [Content.assemble((f"{name:<20}", "bold"), " ", meaning) for name, meaning in rows]
+def _table(rows: Rows) -> Content:
+    lines = []
+    for name, meaning in rows:
+        first, *others = [line.text for line in broken(meaning, MEANING)] or [""]
+        lines.append(Content.assemble((f"{name:<{NAME}}", "bold"), " ", first))
+        lines += [Content(" " * (NAME + 1) + other) for other in others]
     return Content("\n").join(lines)

@@ -10,7 +10,7 @@ from textual.style import Style
 from textual.widget import Widget
 
 from edgevoice.tui.levels import FLOOR, LevelView
-from edgevoice.tui.widgets.drawing import line
+from edgevoice.tui.widgets.drawing import cell, line
 
 SPEECH = "● speech "
 SILENCE = "○ silence"
@@ -36,16 +36,19 @@ class LevelMeter(Widget):
     }
 
     view: reactive[LevelView] = reactive(LevelView())
+    label: reactive[str] = reactive("")
+    """What the channel is called."""
 
     def __init__(self, channel: str) -> None:
         super().__init__()
         self.channel = channel
+        self.label = channel
 
     def render(self) -> Content:
         """Name, bar, figure, word."""
         view = self.view
         voice = "level--speech" if view.speaking else "level--silence"
-        name = Content.styled(f"{self.channel[: NAME - 1]:<{NAME}}", self._style("level--name"))
+        name = Content.styled(cell(self.label, NAME), self._style("level--name"))
         word = Content.styled(SPEECH if view.speaking else SILENCE, self._style(voice))
         return name + self._bar(voice) + self._figure() + word
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from textual.containers import Vertical
@@ -9,9 +10,10 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from edgevoice.lines import Line, filled
 from edgevoice.tui.layout import Column, Shape, column, live_rows
-from edgevoice.tui.views import LiveView, clock
-from edgevoice.tui.widgets.drawing import wrap
+from edgevoice.tui.letters import Run, drawn
+from edgevoice.tui.views import LiveView, clock, speaker
 
 RULE_FROM = 8
 """Rows of the pane below which the rule gives its row to text."""
@@ -20,18 +22,20 @@ OPEN_MARK = "…"
 
 
 class LiveLine(Widget):
-    """The unfinished caption of one channel, in a fixed number of rows."""
+    """The unfinished caption of one channel: a fixed number of rows, or with large letters as many as it takes."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"live--stable", "live--tentative", "live--time", "live--channel"}
 
     view: reactive[LiveView] = reactive(LiveView(""))
     shape: reactive[Shape] = reactive(Shape())
+    rows: reactive[int] = reactive(1)
+    """Rows that it has, or with large letters may take."""
 
     def __init__(self, channel: str) -> None:
         super().__init__()
         self.channel = channel
         self._top = 0
-        self._top_of = (-1, 0)
+        self._top_of = (-1, 0, 0)
 
     def render(self) -> Content:
         """The last rows of the caption, behind its time."""
@@ -39,36 +43,80 @@ class LiveLine(Widget):
         if view.segment < 0:
             return Content("")
         place = column(self.size.width, self.shape)
-        lines = wrap(self._words(view), place.text)
-        shown = lines[self._scrolled((view.segment, place.text), len(lines)) :][: self.size.height]
-        head = self._head(place)
-        rest = Content(" " * place.indent)
-        return Content("\n").join([(rest if index else head) + line for index, line in enumerate(shown)])
+        lines = self._lines(place)
+        first = self._scrolled((view.segment, place.text, self._room), len(lines))
+        shown = lines[first:][: self._room]
+        rows = [row for line in shown for row in self._drawn(line)]
+        head, rest = self._head(place), Content(" " * place.indent)
+        named = self.shape.pitch // 2
+        return Content("\n").join([(head if number == named else rest) + row for number, row in enumerate(rows)])
 
-    def _words(self, view: LiveView) -> Content:
+    def watch_view(self) -> None:
+        """Takes the rows it needs."""
+        self._resize()
+
+    def watch_shape(self) -> None:
+        """Takes the rows it needs."""
+        self._resize()
+
+    def watch_rows(self) -> None:
+        """Takes the rows it may."""
+        self._resize()
+
+    def on_resize(self) -> None:
+        """Breaks the lines anew, which with large letters may take other rows."""
+        self._resize()
+
+    def _resize(self) -> None:
+        if not self.shape.scale:
+            self.styles.height = self.rows
+            return
+        lines = len(self._lines(column(self.size.width, self.shape))) if self.view.segment >= 0 else 0
+        # large letters leave no row empty: the history moves up as this grows, until it becomes a part of it
+        self.styles.height = min(lines, self._room) * self.shape.pitch
+
+    @property
+    def _room(self) -> int:
+        """Lines of text that may be shown."""
+        return max(1, self.rows // self.shape.pitch)
+
+    def _lines(self, place: Column) -> list[Line]:
+        stable, tentative = self._texts()
+        return filled(stable + tentative, place.text, self.shape.ruler)
+
+    def _texts(self) -> tuple[str, str]:
+        view = self.view
         gap = " " if view.stable and view.tentative else ""
-        return Content.assemble(
-            (view.stable, self.get_visual_style("live--stable", partial=True)),
-            (gap + view.tentative + OPEN_MARK, self.get_visual_style("live--tentative", partial=True)),
-        )
+        return view.stable, gap + view.tentative + OPEN_MARK
+
+    def _drawn(self, line: Line) -> Iterator[Content]:
+        """A line of text as rows of the screen."""
+        sure = max(0, min(len(line.text), len(self._texts()[0]) - line.start))
+        parts = [(line.text[:sure], "live--stable"), (line.text[sure:], "live--tentative")]
+        rows = [parts]
+        if self.shape.scale:
+            runs = [Run(text, look, leaning=look == "live--tentative") for text, look in parts]
+            rows = drawn(runs, self.shape.scale)
+        for row in rows:
+            yield Content.assemble(*((text, self.get_visual_style(look, partial=True)) for text, look in row))
 
     def _head(self, place: Column) -> Content:
         time = place.time_cell(clock(self.view.start))
-        channel = place.channel_cell(self.view.channel) if self.shape.labelled else ""
+        channel = place.channel_cell(speaker(self.view.channel)) if self.shape.labelled else ""
         return Content.assemble(
             " " * place.margin,
             (time, self.get_visual_style("live--time", partial=True)),
             (channel, self.get_visual_style("live--channel", partial=True)),
         )
 
-    def _scrolled(self, text: tuple[int, int], lines: int) -> int:
-        """The first line on show of a text, given as its segment and width.
+    def _scrolled(self, text: tuple[int, int, int], lines: int) -> int:
+        """The first line on show of a text, given as its segment, its width and the lines there are for it.
 
         It only grows while these are the same, or words would jump whenever a guess gets shorter.
         """
         if text != self._top_of:
             self._top, self._top_of = 0, text
-        self._top = min(max(self._top, lines - self.size.height), max(0, lines - 1))
+        self._top = min(max(self._top, lines - self._room), max(0, lines - 1))
         return self._top
 
 
@@ -80,12 +128,12 @@ class LiveRule(Widget):
     shape: reactive[Shape] = reactive(Shape())
     label: reactive[str] = reactive("now")
     behind: reactive[int] = reactive(0)
-    """Captions below what is on show; -1 when scrolled back with none new."""
+    """Captions below what is on show; -1 when none is new, but new ones will not be followed."""
 
     def render(self) -> Content:
         """A rule with a word in it."""
         if self.behind:
-            count = f"{self.behind} newer" if self.behind > 0 else "scrolled back"
+            count = f"{self.behind} newer" if self.behind > 0 else "not following"
             label, name = f"↓ {count}, End to follow", "rule--behind"
         else:
             label, name = self.label, "rule--label"
@@ -109,7 +157,9 @@ class LivePane(Vertical):
         for line in self.query(LiveLine):
             if line.channel == view.channel:
                 line.view = view
-                return
+                break
+        if self.shape.scale:
+            self.resize_lines()
 
     async def open(self, channel: str) -> None:
         """Makes room for one more channel."""
@@ -124,18 +174,20 @@ class LivePane(Vertical):
             rule.shape = shape
         for line in self.query(LiveLine):
             line.shape = shape
+        self.resize_lines()
 
     def resize_lines(self) -> None:
-        """Gives each channel its fixed number of rows."""
+        """Tells each channel how many rows it has."""
         pane = self.parent
         if not isinstance(pane, Widget) or not pane.size.height:
             return
         lines = self.query(LiveLine)
-        rows = live_rows(pane.size.height, len(lines))
+        sharing = sum(line.view.segment >= 0 for line in lines) if self.shape.scale else len(lines)
         for line in lines:
-            line.styles.height = rows
+            line.rows = live_rows(pane.size.height, sharing, self.shape)
         for rule in self.query(LiveRule):
-            rule.display = pane.size.height >= RULE_FROM or bool(rule.behind)
+            roomy = pane.size.height >= RULE_FROM and not self.shape.scale
+            rule.display = roomy or bool(rule.behind)
 
 
 class CaptionsPane(Vertical):

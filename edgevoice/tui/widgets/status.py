@@ -79,6 +79,8 @@ class StatusBar(Widget):
             facts.append((1, Content.styled(f" {view.pace} ", self._look("warning"))))
         if view.action:
             facts.append((3, self._fact("action", view.action)))
+        if view.speed:
+            facts.append((2, Content.styled(f" {view.speed} ", self._look("warning"))))
         lost = f"{view.lost:.1f} s"
         if view.lost > 0:
             facts.append((1, Content.styled(f" ! lost {lost} ", self._look("bad"))))

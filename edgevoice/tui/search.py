@@ -1,0 +1,84 @@
+"""Search in the finished captions: what is found where, and which one is looked at. No Textual in here."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from edgevoice.tui.views import CaptionLine
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A place in a caption."""
+
+    caption: CaptionLine
+    start: int
+    """In its text, in characters."""
+    end: int
+
+
+class Search:
+    """All places of a text in the captions, oldest first. The one looked at is the newest to begin with."""
+
+    def __init__(self, wanted: str, captions: Iterable[CaptionLine]) -> None:
+        self.wanted = wanted
+        self.matches = [match for caption in captions for match in _matches(wanted, caption)]
+        self._place = len(self.matches) - 1
+
+    @property
+    def current(self) -> Match | None:
+        """The one looked at."""
+        return self.matches[self._place] if self.matches else None
+
+    @property
+    def count(self) -> str:
+        """Which of how many is looked at, in words."""
+        if not self.wanted.strip():
+            return ""
+        return f"{self._place + 1} of {len(self.matches)}" if self.matches else "not found"
+
+    def add(self, caption: CaptionLine) -> None:
+        """A caption was added behind the others."""
+        self.matches += _matches(self.wanted, caption)
+        self._place = max(self._place, 0)
+
+    def forget(self, captions: Iterable[CaptionLine]) -> None:
+        """Captions are gone."""
+        gone = {id(caption) for caption in captions}
+        before = sum(id(match.caption) in gone for match in self.matches[: self._place])
+        self.matches = [match for match in self.matches if id(match.caption) not in gone]
+        self._place = max(0, min(self._place - before, len(self.matches) - 1))
+
+    def move(self, step: int) -> None:
+        """Looks at the next one, later or with a negative number earlier, round and round."""
+        if self.matches:
+            self._place = (self._place + step) % len(self.matches)
+
+    def spans(self, caption: CaptionLine) -> list[tuple[int, int, bool]]:
+        """Where it is in a caption: first character, the one behind the last, and whether it is looked at."""
+        current = self.current
+        looked_at = current.start if current is not None and current.caption is caption else -1
+        return [(match.start, match.end, match.start == looked_at) for match in _matches(self.wanted, caption)]
+
+
+def _matches(wanted: str, caption: CaptionLine) -> Iterator[Match]:
+    needle, _ = _folded(wanted.strip())
+    text, places = _folded(caption.text)
+    at = text.find(needle) if needle else -1
+    while at >= 0:
+        # at least one character, where a letter is two without its capital and one of these was looked for
+        yield Match(caption, places[at], max(places[at] + 1, places[at + len(needle)]))
+        at = text.find(needle, at + len(needle))
+
+
+def _folded(text: str) -> tuple[str, list[int]]:
+    """A text without capitals and accents, and from which character of it each one comes."""
+    folded, places = [], []
+    for place, char in enumerate(text.replace("\n", " ")):
+        for part in unicodedata.normalize("NFKD", char).casefold():
+            if not unicodedata.combining(part):
+                folded.append(part)
+                places.append(place)
+    return "".join(folded), [*places, len(text)]

@@ -1,0 +1,34 @@
+"""How fast somebody speaks, and whether that is too fast to read along."""
+
+from __future__ import annotations
+
+from collections import deque
+
+READABLE = 200
+"""Words a minute; beyond it most people cannot follow captions (Ofcom: 160 to 180 are comfortable)."""
+SPOKEN_S = 20.0
+"""Speech over which it is measured; pauses between captions do not count."""
+ENOUGH_S = 6.0
+"""Less speech says nothing yet."""
+
+
+class Speed:
+    """Of one speaker, over the newest captions."""
+
+    def __init__(self) -> None:
+        self._newest: deque[tuple[int, float]] = deque()
+
+    def add(self, words: int, seconds: float) -> None:
+        """A caption of so many words, from the start of the first to the end of the last one."""
+        self._newest.append((words, max(0.0, seconds)))
+        while sum(spoken for _, spoken in self._newest) - self._newest[0][1] >= SPOKEN_S:
+            self._newest.popleft()
+
+    @property
+    def told(self) -> str:
+        """What is said of it; nothing while captions can be read."""
+        seconds = sum(spoken for _, spoken in self._newest)
+        if seconds < ENOUGH_S:
+            return ""
+        rate = sum(words for words, _ in self._newest) / seconds * 60
+        return f"fast speech, {round(rate)} words/min" if rate > READABLE else ""
