@@ -32,6 +32,7 @@ def replay(file: File, fast: options.Fast = False, as_json: options.Json = False
     from edgevoice.replay import Replay
     from edgevoice.saved_events import read_events
 
+    settings = options.settings_for()
     name = "standard input" if file == "-" else plain(Path(file).name)
     on_screen = has_screen() and not as_json
     if on_screen:
@@ -44,7 +45,7 @@ def replay(file: File, fast: options.Fast = False, as_json: options.Json = False
             raise typer.Exit(write_events(run))
         from edgevoice.tui.app import run_app
 
-        raise typer.Exit(run_app(run, title="edgevoice replay"))
+        raise typer.Exit(run_app(run, title="edgevoice replay", screen=settings.screen))
 
 
 def _opened(file: str, stack: ExitStack) -> BinaryIO:

@@ -33,7 +33,7 @@ class HearsAudio(Protocol):
 
 
 class Run(Protocol):
-    """What is needed of `edgevoice.pipeline.Pipeline`."""
+    """What is written as events: a pipeline, several, or what is replayed."""
 
     def run(self) -> Iterator[Event]:
         """The events, to the end of the stream."""
@@ -42,6 +42,10 @@ class Run(Protocol):
     def stop(self) -> None:
         """Ends the stream soon, from any thread."""
         ...
+
+
+class LiveRun(Run, Protocol):
+    """What is needed of `edgevoice.pipeline.Pipeline` and `edgevoice.streams.Streams`."""
 
     def set_threshold(self, label: str, value: float) -> None:
         """Announces an intent from this score on, from any thread."""
@@ -80,7 +84,7 @@ def _heard(sources: Sequence[Source], sinks: Sequence[Sink]) -> list[Source]:
     return heard
 
 
-def _run(sources: Sequence[Source], settings: Settings) -> Run:
+def _run(sources: Sequence[Source], settings: Settings) -> LiveRun:
     model = open_model(settings)
     pipelines = [open_pipeline(source, model, settings) for source in sources]
     if len(pipelines) == 1:
@@ -93,7 +97,7 @@ def _run(sources: Sequence[Source], settings: Settings) -> Run:
 class _Delivered:
     """A run whose events have been with all sinks."""
 
-    def __init__(self, run: Run, sinks: Sequence[Sink]) -> None:
+    def __init__(self, run: LiveRun, sinks: Sequence[Sink]) -> None:
         self._run, self._sinks = run, sinks
         self.stop, self.set_threshold = run.stop, run.set_threshold
 
@@ -105,7 +109,7 @@ class _Delivered:
 class _PausableRun:
     """A run with the pause button of its sources."""
 
-    def __init__(self, sources: Sequence[PausableSource], run: Run) -> None:
+    def __init__(self, sources: Sequence[PausableSource], run: LiveRun) -> None:
         self._sources = sources
         self.run = run.run
         self.stop, self.set_threshold = run.stop, run.set_threshold

@@ -38,7 +38,7 @@ from edgevoice.tui.widgets.level import LevelMeter
 from edgevoice.tui.widgets.live import CaptionsPane, LivePane, LiveRule
 from edgevoice.tui.widgets.search import SearchBar, Wanted
 from edgevoice.tui.widgets.status import HeaderLine, StatusBar
-from edgevoice.tui.worker import EventRun, RunThread, broken
+from edgevoice.tui.worker import DecidingRun, EventRun, RunThread, broken
 
 DRAIN_S = 2.0
 """How long a run may take to deliver its last events when it was asked to stop."""
@@ -190,6 +190,9 @@ class CaptionApp(ReadingApp):
 
     def action_minimum(self, direction: int) -> None:
         """Moves the minimum score of the intent on show up or down, for what is decided from now on."""
+        if not isinstance(self._run_source, DecidingRun):
+            self.notify("What is replayed was decided when it was said", markup=False)
+            return
         moved = self.state.intents.move_minimum(direction)
         if moved is None:
             self.notify("No intent is on show that has a minimum score", markup=False)

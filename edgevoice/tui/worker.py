@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from textual.message import Message
 
@@ -41,6 +41,11 @@ class EventRun(Protocol):
     def resume(self) -> None:
         """Audio is listened to again."""
         ...
+
+
+@runtime_checkable
+class DecidingRun(Protocol):
+    """A run whose intents are decided as it goes; one that is replayed was decided when it was said."""
 
     def set_threshold(self, label: str, value: float) -> None:
         """Announces an intent from this score on, 0 to 1, in what is decided from now on; at once, from any thread."""

@@ -22,6 +22,7 @@ from edgevoice.events import (
     LabelScore,
     PaceChanged,
 )
+from edgevoice.replay import Replay
 from edgevoice.tui.app import CaptionApp
 from edgevoice.tui.messages import EventArrived
 from edgevoice.tui.themes import THEMES
@@ -45,6 +46,16 @@ async def tell(pilot: Pilot[int], *events: Event) -> str:
     await pilot.pause()
     assert isinstance(pilot.app, CaptionApp)
     return screen_text(pilot.app)
+
+
+async def until_shown(pilot: Pilot[int], text: str) -> None:
+    """Waits for what a run of its own makes the screen show."""
+    assert isinstance(pilot.app, CaptionApp)
+    for _ in range(200):
+        if text in screen_text(pilot.app):
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(f"'{text}' is not in\n{screen_text(pilot.app)}")
 
 
 @asynccontextmanager
@@ -346,6 +357,15 @@ class TestTwoChannels:
             await pilot.pause()
             assert run.calls == ["card_issues 0.75"]
             assert "minimum 75 %, changed" in screen_text(_)
+
+    async def test_what_is_replayed_was_decided_already(self) -> None:
+        said = [started(thresholds=(LabelScore(label="card_issues", score=0.7),)), detected()]
+        app = CaptionApp(Replay(said, "call.jsonl", fast=True))
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until_shown(pilot, "minimum 70 %")
+            await pilot.press("plus")
+            await until_shown(pilot, "was decided when it was said")
+            assert "minimum 70 %" in screen_text(app)
 
 
 class TestLarge:
