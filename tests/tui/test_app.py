@@ -364,7 +364,7 @@ class TestTwoChannels:
         async with app.run_test(size=(80, 24)) as pilot:
             await until_shown(pilot, "minimum 70 %")
             await pilot.press("plus")
-            await until_shown(pilot, "was decided when it was said")
+            await until_shown(pilot, "What is replayed")
             assert "minimum 70 %" in screen_text(app)
 
 
