@@ -361,7 +361,7 @@ class TestTwoChannels:
     async def test_what_is_replayed_was_decided_already(self) -> None:
         said = [started(thresholds=(LabelScore(label="card_issues", score=0.7),)), detected()]
         app = CaptionApp(Replay(said, "call.jsonl", fast=True))
-        async with app.run_test(size=(80, 24)) as pilot:
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await until_shown(pilot, "minimum 70 %")
             await pilot.press("plus")
             await until_shown(pilot, "What is replayed")
