@@ -102,6 +102,30 @@ def _is_server(device: Device) -> bool:
     return not device.source and device.name in (_SERVER, "default")
 
 
+def microphones() -> list[Device]:
+    """What people can be heard with, as it is plugged in now: of a sound server its devices, and not the ways to it;
+    without one whatever PortAudio has.
+
+    Raises:
+        AudioError: the sound system cannot be asked.
+    """
+    devices = list_devices(refresh=True)
+    return [device for device in devices if device.source and not device.plays] or [
+        device for device in devices if not device.plays
+    ]
+
+
+def loopbacks() -> list[Device]:
+    """What offers the sound of a loudspeaker, as it is plugged in now; without a sound server every device, for one of
+    them may loop the sound back.
+
+    Raises:
+        AudioError: the sound system cannot be asked.
+    """
+    devices = list_devices(refresh=True)
+    return [device for device in devices if device.plays] or devices
+
+
 def find_device(wanted: str = "", *, refresh: bool = False) -> Device:
     """The input device of that number, or whose name contains that text; the system's default for "".
 
@@ -120,7 +144,13 @@ def find_device(wanted: str = "", *, refresh: bool = False) -> Device:
     host = next((device.host_api for device in devices if device.is_default), devices[0].host_api)
     by_number = [device for device in devices if str(device.index) == wanted]
     by_name = [device for device in devices if wanted in device.name.casefold() or wanted == device.source.casefold()]
-    by_name.sort(key=lambda device: (device.name.casefold() != wanted, bool(device.plays), device.host_api != host))
+    by_name.sort(
+        key=lambda device: (
+            wanted not in (device.name.casefold(), device.source.casefold()),
+            bool(device.plays),
+            device.host_api != host,
+        )
+    )
     for device in by_number + by_name:
         return device
     available = ", ".join(f"{device.index} '{device.name}'" for device in devices)
@@ -152,8 +182,9 @@ def find_loopback(wanted: str = "", *, refresh: bool = False) -> Device:
     monitors = [device for device in devices if device.plays]
     text = plain(wanted).strip().casefold()
     if text:
-        for device in monitors:
-            if text in device.name.casefold() or text in device.plays.casefold() or text == str(device.index):
+        for device in sorted(monitors, key=lambda device: text != device.source.casefold()):
+            names = device.name.casefold(), device.plays.casefold(), device.source.casefold()
+            if any(text in name for name in names) or text == str(device.index):
                 return device
         return find_device(wanted)
     if monitors:

@@ -67,12 +67,25 @@ class LastingSource:
         """Of the device in use or waited for."""
         return self._source.name
 
+    @property
+    def device(self) -> Source:
+        """The one in use or waited for."""
+        return self._source
+
     def choose(self, wanted: str) -> None:
         """Goes on with another device; from any thread. One that cannot be opened is waited for."""
         with self._lock:
             self._wanted = wanted
             self._chosen.set()
             self._source.close()
+
+    def look_up(self, wanted: str) -> Source:
+        """Another device, to be opened by whoever asks; this one goes on.
+
+        Raises:
+            AudioError: there is no such device.
+        """
+        return self._open_device(wanted, False)
 
     def blocks(self) -> Iterator[Block]:
         """Blocks until `close`.
@@ -155,20 +168,24 @@ class LastingSource:
                 self._closed.wait(_SLICE_S)
                 yield self._silence()
             self._wait = min(LONGEST_WAIT_S, max(FIRST_WAIT_S, 2 * self._wait))
-            if self._try_to_open():
+            chosen = self._chosen.is_set()
+            failure = self._try_to_open()
+            if failure is None:
                 return
+            if chosen:  # nobody was told yet that it is waited for
+                yield self._silence(SourceChange(self.name, True, failure.what, _GOES_ON))
 
-    def _try_to_open(self) -> bool:
+    def _try_to_open(self) -> AudioError | None:
         self._chosen.clear()
         try:
             source = self._open_device(self._wanted, True)
-        except AudioError:
-            return False
+        except AudioError as error:
+            return error
         with self._lock:
             self._source = source
             if self._closed.is_set():  # `close` has closed the one before it
                 source.close()
-        return True
+        return None
 
 
 class Beginning:

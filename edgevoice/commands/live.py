@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +13,7 @@ from edgevoice.config import Settings
 from edgevoice.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgevoice.audio.source import Source
+    from edgevoice.audio.call import Sides
 
 Input = Annotated[
     str | None,
@@ -109,18 +108,18 @@ def live(
     )
     if no_actions:
         settings = dataclasses.replace(settings, actions=())
-    sources = _sources(input_, settings, call=call, fast=fast)
-    raise typer.Exit(show(sources, settings, as_json=as_json, sinks=open_sinks(settings)))
+    sides = _sides(input_, settings, call=call, fast=fast)
+    raise typer.Exit(show(sides.sources, settings, as_json=as_json, sinks=open_sinks(settings), inputs=sides.inputs))
 
 
-def _sources(input_: str | None, settings: Settings, *, call: bool, fast: bool) -> Sequence[Source]:
+def _sides(input_: str | None, settings: Settings, *, call: bool, fast: bool) -> Sides:
+    from edgevoice.audio.call import Sides, both_sides, microphone
+
     if input_ is None:
-        from edgevoice.audio import call as sides
-
-        return sides.call(settings.audio) if call else [sides.microphone(settings.audio)]
+        return both_sides(settings.audio) if call else microphone(settings.audio)
     recording = options.open_recording(input_)
     if fast or input_ == "-":
-        return [recording]
+        return Sides((recording,))
     from edgevoice.audio.pacing import PacedSource
 
-    return [PacedSource(recording)]
+    return Sides((PacedSource(recording),))

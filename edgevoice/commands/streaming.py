@@ -19,6 +19,7 @@ from edgevoice.sinks.jsonl import JsonLines
 from edgevoice.text import sentence
 
 if TYPE_CHECKING:
+    from edgevoice.audio.inputs import Input
     from edgevoice.audio.pacing import PausableSource
     from edgevoice.audio.source import Source
 
@@ -52,7 +53,14 @@ class LiveRun(Run, Protocol):
         ...
 
 
-def show(sources: Sequence[Source], settings: Settings, *, as_json: bool, sinks: Sequence[Sink] = ()) -> int:
+def show(
+    sources: Sequence[Source],
+    settings: Settings,
+    *,
+    as_json: bool,
+    sinks: Sequence[Sink] = (),
+    inputs: Sequence[Input] = (),
+) -> int:
     """Captions sources on the screen, or as JSON lines if asked or if there is no screen; gives the exit code.
 
     Args:
@@ -60,6 +68,7 @@ def show(sources: Sequence[Source], settings: Settings, *, as_json: bool, sinks:
         settings: of all of them.
         as_json: events on stdout in any case.
         sinks: who else gets the events.
+        inputs: the devices behind the sources, which can be changed on the screen.
     """
     if as_json or not has_screen():
         return write_events(_Delivered(_run(_heard(sources, sinks), settings), sinks))
@@ -69,9 +78,8 @@ def show(sources: Sequence[Source], settings: Settings, *, as_json: bool, sinks:
 
     check_terminal()  # before the model, which takes a while to load
     pausable = [PausableSource(source, live=source.channel != "file") for source in sources]
-    return run_app(
-        _PausableRun(pausable, _Delivered(_run(_heard(pausable, sinks), settings), sinks)), screen=settings.screen
-    )
+    run = _PausableRun(pausable, _Delivered(_run(_heard(pausable, sinks), settings), sinks))
+    return run_app(run, inputs=inputs, screen=settings.screen)
 
 
 def _heard(sources: Sequence[Source], sinks: Sequence[Sink]) -> list[Source]:

@@ -6,6 +6,7 @@ Nothing happens here that a command could not do, and each key says which comman
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import sys
@@ -30,7 +31,6 @@ HEARD_DBFS = -45.0
 FLOOR_DBFS = -60.0
 """Left end of the bar."""
 _BAR = 40
-_STEP_S = 0.1
 _INDENT = " " * 17
 _QUIET = (
     "Hardly anything was heard. Is the microphone muted, or is it another one? 'edgevoice devices' lists them, and "
@@ -180,23 +180,14 @@ def _levels(settings: Settings) -> Iterator[float]:
     Raises:
         AudioError: it cannot be opened, or delivers nothing.
     """
-    import numpy as np
-
     from edgevoice.audio.devices import find_device
+    from edgevoice.audio.level import EVERY_S, levels
     from edgevoice.audio.microphone import Microphone
-    from edgevoice.recent import dbfs
 
     microphone = Microphone(find_device(settings.audio.device), settings.audio.queue_seconds)
-    waiting: list[np.ndarray] = []
-    left = round(LISTEN_S / _STEP_S)
     with contextlib.closing(microphone):
-        for block in microphone.blocks():
-            waiting.append(block.samples)
-            if sum(map(len, waiting)) >= _STEP_S * microphone.sample_rate:
-                yield dbfs(np.concatenate(waiting))
-                waiting, left = [], left - 1
-            if left == 0:
-                return
+        for dbfs, _ in itertools.islice(levels(microphone), round(LISTEN_S / EVERY_S)):
+            yield dbfs
 
 
 def _bar(dbfs: float) -> str:

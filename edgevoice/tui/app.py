@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +22,7 @@ from edgevoice.config import ScreenSettings
 from edgevoice.errors import EdgeVoiceError
 from edgevoice.text import plain
 from edgevoice.tui import letters
+from edgevoice.tui.devices import Input
 from edgevoice.tui.keys import APP_KEYS, explained
 from edgevoice.tui.layout import Shape
 from edgevoice.tui.messages import EventArrived, RunFinished
@@ -31,6 +32,7 @@ from edgevoice.tui.terminal import TOO_SMALL, check_terminal, default_log_file, 
 from edgevoice.tui.themes import THEMES, following, theme_called
 from edgevoice.tui.views import HINTS, RULES, HeaderView, Phase, StatusView, short, speaker
 from edgevoice.tui.widgets.banner import Banner
+from edgevoice.tui.widgets.devices import DeviceScreen
 from edgevoice.tui.widgets.help import HelpScreen
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.intent import IntentLine, IntentPane
@@ -69,13 +71,14 @@ class CaptionApp(ReadingApp):
         run: EventRun,
         *,
         title: str = "edgevoice",
+        inputs: Sequence[Input] = (),
         screen: ScreenSettings | None = None,
         exit_on_end: bool = False,
         handle_signals: bool = False,
     ) -> None:
         super().__init__()
         self.title = plain(title)
-        self._run_source = run
+        self._run_source, self._inputs = run, inputs
         self._thread = RunThread(run, self)
         self._exit_on_end = exit_on_end
         self._handle_signals = handle_signals
@@ -167,6 +170,15 @@ class CaptionApp(ReadingApp):
         """Captions alone in larger letters, then in the next size that fits, then everything again."""
         self._large = (self._large + 1) % (max(1, len(self._sizes())) + 1)
         self._reshape()
+
+    def action_devices(self) -> None:
+        """The sheet with the devices that can be listened to."""
+        if not self._inputs:
+            self.notify("This run listens to no microphone", markup=False)
+        elif self.state.phase in (Phase.STOPPING, Phase.ENDED, Phase.FAILED):
+            self.notify("Nothing is listened to any more", markup=False)
+        else:
+            self.push_screen(DeviceScreen(self._inputs))
 
     def action_help(self) -> None:
         """The sheet with keys and marks."""
@@ -323,6 +335,7 @@ def run_app(
     run: EventRun,
     *,
     title: str = "edgevoice",
+    inputs: Sequence[Input] = (),
     screen: ScreenSettings | None = None,
     exit_on_end: bool = False,
     log_file: Path | None = None,
@@ -337,7 +350,7 @@ def run_app(
     """
     check_terminal()
     log = log_file or default_log_file()
-    app = CaptionApp(run, title=title, screen=screen, exit_on_end=exit_on_end, handle_signals=True)
+    app = CaptionApp(run, title=title, inputs=inputs, screen=screen, exit_on_end=exit_on_end, handle_signals=True)
     with quiet_terminal(log):
         code = app.run()
     if code is None:

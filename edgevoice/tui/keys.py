@@ -21,8 +21,9 @@ APP_KEYS = (
     ),
     Binding("y", "copy", "Copy", tooltip="copy the caption that is picked or found, or the newest"),
     Binding("l", "large", "Large", tooltip="captions alone in large letters; again for larger ones, if they fit"),
-    Binding("t", "theme", "Theme", tooltip="theme: dark, light, high contrast"),
-    Binding("c", "clear", "Clear", tooltip="clear captions and intents from the screen; files keep them"),
+    Binding("t", "theme", "Theme", show=False, tooltip="theme: dark, light, high contrast"),
+    Binding("d", "devices", "Devices", tooltip="another microphone or loudspeaker, with its level; captions go on"),
+    Binding("c", "clear", "Clear", show=False, tooltip="clear captions and intents from the screen; files keep them"),
     Binding("Y", "copy_all", "Copy all", show=False, tooltip="copy all captions, with their times"),
     # the same as for the slash: the next key is no letter any more
     Binding("enter", "searched", show=False, priority=True, tooltip="keep what was found, to look at it with n and N"),

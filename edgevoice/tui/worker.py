@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextvars
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
 from textual.message import Message
@@ -15,6 +13,7 @@ from edgevoice.errors import EdgeVoiceError
 from edgevoice.events import Event
 from edgevoice.tui.messages import EventArrived, RunFinished
 from edgevoice.tui.terminal import default_log_file
+from edgevoice.tui.threads import spawn
 from edgevoice.tui.views import Problem
 
 _LOG = logging.getLogger(__name__)
@@ -66,10 +65,7 @@ class MessageTarget(Protocol):
 
 
 class RunThread:
-    """Iterates a run in a thread and posts what it yields.
-
-    The thread is a daemon, and not a Textual worker: a source that hangs must never keep the process from ending.
-    """
+    """Iterates a run in a thread and posts what it yields."""
 
     def __init__(self, run: EventRun, target: MessageTarget) -> None:
         self._run = run
@@ -79,18 +75,13 @@ class RunThread:
 
     def start(self) -> None:
         """Starts to iterate."""
-        self._spawn(self._iterate, "edgevoice-run")
+        spawn(self._iterate, "edgevoice-run")
 
     def stop(self) -> None:
         """Asks the run to end, without waiting: closing a sound device can take its time."""
         if not self._stop_asked:
             self._stop_asked = True
-            self._spawn(self._run.stop, "edgevoice-stop")
-
-    def _spawn(self, target: Callable[[], None], name: str) -> None:
-        # Textual finds the app through a context variable, which a new thread does not inherit.
-        context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(target,), name=name, daemon=True).start()
+            spawn(self._run.stop, "edgevoice-stop")
 
     def _iterate(self) -> None:
         error: BaseException | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 
@@ -190,3 +191,17 @@ def test_another_that_is_chosen_before_the_first_delivered_begins_the_time() -> 
     blocks = list(source.blocks())
     assert sum(len(block.samples) for block in blocks) == 200
     assert not any(block.lost for block in blocks)
+
+
+def test_a_choice_that_cannot_be_opened_is_told_and_waited_for() -> None:
+    clock = Clock()
+    source, tries = lasting(
+        clock, Device(clock, 9, breaks=False), None, None, Device(clock, 2, name="Headset", breaks=False)
+    )
+    blocks = source.blocks()
+    next(blocks)
+    source.choose("headset")
+    changes = [block.change for block in itertools.islice(blocks, 200) if block.change]
+    assert [change.waiting for change in changes[:2]] == [True, False]
+    assert changes[1].source == "Headset"
+    assert [wanted for wanted, _ in tries] == ["usb", "headset", "headset", "headset"]

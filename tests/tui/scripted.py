@@ -6,8 +6,10 @@ import ctypes
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from edgevoice.errors import AudioError
 from edgevoice.events import (
     CaptionFinished,
     CaptionUpdated,
@@ -53,6 +55,58 @@ def final(segment: int, text: str, start: float = 1.0, channel: str = CHANNEL) -
     return CaptionFinished(
         channel=channel, at=start + 1, segment=segment, start=start, end=start + 1, text=text, words=(), latency=0.5
     )
+
+
+@dataclass(frozen=True)
+class ScriptedOffer:
+    handle: str
+    name: str
+    is_default: bool = False
+    in_use: bool = False
+
+
+class ScriptedInput:
+    """Devices that can be chosen, each as loud as it is told; one of -999 dB cannot be opened."""
+
+    def __init__(self, channel: str, **dbfs: float) -> None:
+        self.channel = channel
+        self.loud = dbfs
+        self.chosen: list[str] = []
+        self.in_use = next(iter(dbfs), "")
+        self.open: set[str] = set()
+        self.broken = ""
+
+    def offers(self) -> list[ScriptedOffer]:
+        if self.broken:
+            raise AudioError(self.broken, "Start it again")
+        return [
+            ScriptedOffer(name, name.replace("_", " "), number == 0, name == self.in_use)
+            for number, name in enumerate(self.loud)
+        ]
+
+    def choose(self, handle: str) -> None:
+        self.chosen.append(handle)
+        self.in_use = handle
+
+    def listen(self, handle: str) -> ScriptedListening:
+        return ScriptedListening(self, handle)
+
+
+class ScriptedListening:
+    def __init__(self, owner: ScriptedInput, handle: str) -> None:
+        self._owner, self._handle, self._closed = owner, handle, threading.Event()
+
+    def levels(self) -> Iterator[tuple[float, float]]:
+        dbfs = self._owner.loud[self._handle]
+        if dbfs == -999:
+            raise AudioError(f"The microphone '{self._handle}' cannot be opened", "Close other programs that use it")
+        self._owner.open.add(self._handle)
+        while not self._closed.wait(0.01):
+            yield dbfs, 0.1
+
+    def close(self) -> None:
+        self._closed.set()
+        self._owner.open.discard(self._handle)
 
 
 class ScriptedRun:

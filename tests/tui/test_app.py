@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -30,7 +30,19 @@ from edgevoice.tui.widgets.help import HelpScreen
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.intent import IntentLine, IntentPane
 from edgevoice.tui.widgets.live import LiveLine
-from tests.tui.scripted import CHANNEL, Observed, ScriptedRun, ended, final, level, silence, speech, started, update
+from tests.tui.scripted import (
+    CHANNEL,
+    Observed,
+    ScriptedInput,
+    ScriptedRun,
+    ended,
+    final,
+    level,
+    silence,
+    speech,
+    started,
+    update,
+)
 
 
 def screen_text(app: CaptionApp) -> str:
@@ -60,10 +72,10 @@ async def until_shown(pilot: Pilot[int], text: str) -> None:
 
 @asynccontextmanager
 async def open_app(
-    size: tuple[int, int] = (80, 24), *, large: bool = False
+    size: tuple[int, int] = (80, 24), *, large: bool = False, inputs: Sequence[ScriptedInput] = ()
 ) -> AsyncIterator[tuple[CaptionApp, Pilot[int], ScriptedRun]]:
     run = ScriptedRun()
-    app = CaptionApp(run, screen=ScreenSettings(large=large))
+    app = CaptionApp(run, inputs=inputs, screen=ScreenSettings(large=large))
     try:
         async with app.run_test(size=size) as pilot:
             yield app, pilot, run

@@ -12,14 +12,16 @@ from textual.widgets import Footer
 from edgevoice.events import Event, IntentRejected, LabelScore
 from edgevoice.tui.app import CaptionApp
 from edgevoice.tui.keys import explained, name_of
+from edgevoice.tui.widgets.devices import DeviceScreen
 from edgevoice.tui.widgets.help import HelpScreen
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.intent import IntentPane
 from edgevoice.tui.widgets.search import SearchBar, Wanted
-from tests.tui.scripted import CHANNEL, ScriptedRun, final, level, speech, started, update
+from tests.tui.scripted import CHANNEL, ScriptedInput, ScriptedRun, final, level, speech, started, update
 from tests.tui.test_app import detected, failed, open_app, screen_text, tell
 
 PLACES = (CaptionApp, History, IntentPane, Wanted)
+SHEETS = (HelpScreen, DeviceScreen)
 THRESHOLDS = tuple(
     LabelScore(label=label, score=score) for label, score in [("card_issues", 0.7), ("balance", 0.5), ("freeze", 0.6)]
 )
@@ -48,12 +50,12 @@ class Story:
 
     def __init__(self, app: CaptionApp, pilot: Pilot[int], run: ScriptedRun) -> None:
         self.app, self.pilot, self.run = app, pilot, run
-        self.pressed: dict[str, set[str]] = {place.__name__: set() for place in (*PLACES, HelpScreen)}
+        self.pressed: dict[str, set[str]] = {place.__name__: set() for place in (*PLACES, *SHEETS)}
 
     async def press(self, *keys: str, shows: tuple[str, ...] = (), hides: tuple[str, ...] = ()) -> None:
         """Presses keys, and checks what can be read after the last one."""
         for key in keys:
-            sheet = isinstance(self.app.screen, HelpScreen)
+            sheet = isinstance(self.app.screen, SHEETS)
             focused = self.app.screen if sheet else self.app.focused
             self.pressed[type(focused).__name__].add(key)
             self.pressed["CaptionApp"].update(set() if sheet else {key})
@@ -69,7 +71,7 @@ class Story:
 
 @pytest.fixture
 async def story() -> AsyncIterator[Story]:
-    async with open_app() as (app, pilot, run):
+    async with open_app(inputs=[ScriptedInput(CHANNEL, USB_Headset=-20)]) as (app, pilot, run):
         await tell(pilot, *CALL)
         yield Story(app, pilot, run)
 
@@ -91,6 +93,9 @@ async def test_every_key(story: Story) -> None:
     for key in sorted(keys_of(HelpScreen)):
         await press("question_mark", shows=("Keys", "pause, and go on"))
         await press(key, hides=("Keys",))
+    for key in sorted(keys_of(DeviceScreen)):
+        await press("d", shows=("You: the microphone",))
+        await press(key, hides=("You: the microphone",))
     await press("ctrl+p", shows=("Search for commands",))
     await story.pilot.press("escape")
     await tell(story.pilot, failed(recoverable=True))
@@ -100,7 +105,7 @@ async def test_every_key(story: Story) -> None:
     await press("ctrl+q")
     assert run.calls[-1] == "stop"
     # the others that leave are in test_app.py, for one can leave only once
-    left = {place.__name__: keys_of(place) - story.pressed[place.__name__] for place in (*PLACES, HelpScreen)}
+    left = {place.__name__: keys_of(place) - story.pressed[place.__name__] for place in (*PLACES, *SHEETS)}
     assert {name: keys for name, keys in left.items() if keys} == {"CaptionApp": {"q", "ctrl+c"}}
 
 
@@ -183,7 +188,7 @@ async def test_every_key_that_means_something_is_one_of_these(story: Story) -> N
 
 async def test_the_footer_fits(story: Story) -> None:
     assert story.app.query_one(Footer).max_scroll_x == 0
-    assert "c Clear" in screen_text(story.app)
+    assert "d Devices" in screen_text(story.app)
 
 
 async def test_a_click_picks_a_caption(story: Story) -> None:

@@ -2,74 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.command_line import ENTRY
-
-PATIENCE_S = 90.0
-ROOT = Path(__file__).parents[2]
-
-
-class Tmux:
-    """A terminal of 80x24 with a program in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.socket = folder / "tmux"
-
-    def __call__(self, *arguments: str) -> str:
-        command = ["tmux", "-f", os.devnull, "-S", str(self.socket), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
-
-    @property
-    def screen(self) -> str:
-        return self("capture-pane", "-p")
-
-    def wait_for(self, pattern: str) -> str:
-        """The screen as soon as it matches."""
-        end = time.monotonic() + PATIENCE_S
-        while not re.search(pattern, shown := self.screen):
-            assert time.monotonic() < end, f"{pattern} is not in\n{shown}"
-            time.sleep(0.1)
-        return shown
-
-    def exit_code(self) -> int:
-        """Of the program, as soon as it has ended."""
-        end = time.monotonic() + PATIENCE_S
-        while not (code := self("display-message", "-p", "#{pane_dead_status}").strip()):
-            assert time.monotonic() < end, f"it goes on: {self.screen}"
-            time.sleep(0.1)
-        return int(code)
-
-    def press(self, *keys: str) -> None:
-        self("send-keys", *keys)
+from tests.tmux import Tmux, terminal
 
 
 @pytest.fixture
 def tmux(tmp_path: Path) -> Iterator[Tmux]:
-    if not shutil.which("tmux"):
-        pytest.skip("tmux is not installed")
-    tmux = Tmux(tmp_path)
-    folders = {f"XDG_{kind}_HOME": str(tmp_path / kind.lower()) for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
-    folders |= {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
-    environment = [f"{key}={value}" for key, value in folders.items()]
-    program = ["env", "-u", "NO_COLOR", *environment, sys.executable, "-c", ENTRY, "demo", "--fast"]
-    tmux("new-session", "-d", "-x", "80", "-y", "24", "bash")
-    tmux("set-option", "-g", "set-clipboard", "on")
-    tmux("set-option", "-g", "remain-on-exit", "on")
-    tmux("respawn-pane", "-k", *program)
-    yield tmux
-    with contextlib.suppress(subprocess.CalledProcessError):
-        tmux("kill-server")
+    with terminal(tmp_path, "demo", "--fast") as tmux:
+        yield tmux
 
 
 def test_the_sample_call(tmux: Tmux) -> None:

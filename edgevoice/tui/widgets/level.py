@@ -24,7 +24,12 @@ def _share(dbfs: int) -> float:
 
 
 class LevelMeter(Widget):
-    """The meter of one channel: a bar in decibels of full scale with a mark at the latest peak."""
+    """The meter of one channel: a bar in decibels of full scale with a mark at the latest peak.
+
+    Args:
+        channel: whose level it is.
+        speech: whether it also says that somebody speaks.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "level--name",
@@ -39,9 +44,10 @@ class LevelMeter(Widget):
     label: reactive[str] = reactive("")
     """What the channel is called."""
 
-    def __init__(self, channel: str) -> None:
+    def __init__(self, channel: str, *, speech: bool = True) -> None:
         super().__init__()
         self.channel = channel
+        self._tells_speech = speech
         self.label = channel
 
     def render(self) -> Content:
@@ -49,8 +55,8 @@ class LevelMeter(Widget):
         view = self.view
         voice = "level--speech" if view.speaking else "level--silence"
         name = Content.styled(cell(self.label, NAME), self._style("level--name"))
-        word = Content.styled(SPEECH if view.speaking else SILENCE, self._style(voice))
-        return name + self._bar(voice) + self._figure() + word
+        word = (SPEECH if view.speaking else SILENCE) if self._tells_speech else ""
+        return name + self._bar(voice) + self._figure() + Content.styled(word, self._style(voice))
 
     def _bar(self, voice: str) -> Content:
         width = max(4, self.size.width - NAME - TAIL)
