@@ -10,7 +10,7 @@ from edgevoice.config import ScreenSettings
 from edgevoice.events import Event, IntentDetected, IntentRejected, LabelScore
 from edgevoice.tui.app import CaptionApp
 from edgevoice.tui.messages import EventArrived
-from tests.tui.scripted import ScriptedRun, final, level, speech, started, update
+from tests.tui.scripted import ScriptedInput, ScriptedRun, final, level, speech, started, update
 
 FOLDER = Path(__file__).with_name("scenes")
 THRESHOLDS = tuple(
@@ -52,8 +52,14 @@ class Scene:
     name: str
     size: tuple[int, int]
     keys: tuple[str, ...] = ()
+    until: str = ""
+    """Text that comes from a thread, to be waited for."""
 
 
+DEVICES = (
+    ScriptedInput("mic", Laptop=-999, USB_Headset=-30),  # the level of a device that moves would move here
+    ScriptedInput("call", Monitor_of_Speakers=-12),
+)
 SCENES = (
     Scene("call-80x24", (80, 24)),
     Scene("call-160x45", (160, 45)),
@@ -63,13 +69,14 @@ SCENES = (
     Scene("large-80x24", (80, 24), ("l",)),
     Scene("larger-160x45", (160, 45), ("l", "l")),
     Scene("help-80x24", (80, 24), ("question_mark",)),
+    Scene("devices-80x24", (80, 24), ("d",), until="cannot be opened"),
 )
 
 
 async def rendered(scene: Scene) -> str:
     """The screen, line by line."""
     run = ScriptedRun()
-    app = CaptionApp(run, screen=ScreenSettings())
+    app = CaptionApp(run, inputs=DEVICES, screen=ScreenSettings())
     try:
         async with app.run_test(size=scene.size) as pilot:
             for event in CALL:
@@ -77,10 +84,15 @@ async def rendered(scene: Scene) -> str:
             await pilot.pause()
             await pilot.press(*scene.keys)
             await pilot.pause()
-            await pilot.pause()
-            return "".join(f"{strip.text.rstrip()}\n" for strip in app.screen._compositor.render_strips())
+            while scene.until not in (shown := _text(app)):
+                await pilot.pause(0.05)
+            return shown
     finally:
         run.stop()
+
+
+def _text(app: CaptionApp) -> str:
+    return "".join(f"{strip.text.rstrip()}\n" for strip in app.screen._compositor.render_strips())
 
 
 def file_of(scene: Scene) -> Path:
