@@ -6,14 +6,19 @@ import argparse
 import asyncio
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgevoice.audio.player import Player
+from edgevoice.commands.sessions import transcript_lines
 from edgevoice.config import ScreenSettings
 from edgevoice.events import CaptionUpdated, Event, IntentDetected, from_json
+from edgevoice.saved_sessions import find_sessions, session_events
 from edgevoice.tui.app import CaptionApp
+from edgevoice.tui.transcript import TranscriptApp
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -71,6 +76,7 @@ class Picture:
     keys: tuple[str, ...] = ()
 
 
+SESSION = "screen-session.svg"
 PICTURES = (
     Picture("screen.svg", (120, 32)),
     Picture("screen-80x24.svg", (80, 24)),
@@ -95,9 +101,26 @@ def in_mid_sentence(events: list[Event]) -> list[Event]:
     return events[: 1 + next((n for n in updates if n > last), last)]
 
 
-def write(events: list[Event], target: Path, wanted: Picture) -> None:
+def session_picture() -> str:
+    """The saved demo, reopened, and a search in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "edgevoice", "demo", "--fast", "--json", "--save", folder]
+        subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+        (session,) = find_sessions(Path(folder))
+        lines = transcript_lines(list(session_events(Path(folder) / f"{session.name}.jsonl")))
+    return asyncio.run(searched(TranscriptApp(lines, session.name, Player([])), "card"))
+
+
+async def searched(app: TranscriptApp, wanted: str) -> str:
+    """The screen while that is looked for, as SVG."""
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("slash", *wanted)
+        await pilot.pause()
+        return app.export_screenshot(title="edgevoice sessions open")
+
+
+def write(svg: str, target: Path) -> None:
     """Writes one picture."""
-    svg = asyncio.run(picture(events, wanted.size, f"edgevoice-{wanted.theme}", list(wanted.keys), large=wanted.large))
     # Some renderers drop the spaces between words of different style unless told to keep them.
     target.write_text(svg.replace("<svg ", '<svg xml:space="preserve" ', 1), encoding="utf-8")
 
@@ -106,7 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Writes the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("events", type=Path, nargs="?", help="JSON lines, one event each; the demo if not given")
-    parser.add_argument("--only", choices=[each.file for each in PICTURES], help="one of the pictures")
+    parser.add_argument("--only", choices=[*(each.file for each in PICTURES), SESSION], help="one of the pictures")
     parser.add_argument("--folder", type=Path, default=ROOT / "docs")
     parsed = parser.parse_args(arguments)
     if parsed.events:
@@ -115,7 +138,12 @@ def main(arguments: list[str] | None = None) -> int:
         events = in_mid_sentence(recorded())
     for wanted in PICTURES:
         if parsed.only in (None, wanted.file):
-            write(events, parsed.folder / wanted.file, wanted)
+            theme, keys = f"edgevoice-{wanted.theme}", list(wanted.keys)
+            write(
+                asyncio.run(picture(events, wanted.size, theme, keys, large=wanted.large)), parsed.folder / wanted.file
+            )
+    if parsed.only in (None, SESSION):
+        write(session_picture(), parsed.folder / SESSION)
     return 0
 
 

@@ -83,7 +83,7 @@ def open_(name: Name, folder: In = "") -> None:
         raise UsageError(
             f"There is no session '{plain(wanted)}' in '{plain(str(path))}'", f"See 'edgevoice sessions {path}'"
         )
-    lines = _lines(list(session_events(path / f"{session.name}.jsonl")))
+    lines = transcript_lines(list(session_events(path / f"{session.name}.jsonl")))
 
     from edgevoice.audio.player import Player
     from edgevoice.tui.transcript import run_transcript
@@ -100,7 +100,8 @@ def _folder(named: str) -> Path:
     return user_path(folder)
 
 
-def _lines(events: list[Any]) -> list[TranscriptLine]:
+def transcript_lines(events: list[Any]) -> list[TranscriptLine]:
+    """What a session says, as its lines on the screen."""
     from edgevoice.events import IntentDetected
     from edgevoice.sinks.conversation import Conversation
     from edgevoice.tui.transcript import TranscriptLine
