@@ -10,8 +10,9 @@ from pathlib import Path
 
 from edgevoice.errors import ConfigError
 from edgevoice.events import CaptionFinished, CaptionUpdated, Event, Failed, Recovered, StreamStarted
+from edgevoice.lines import LINE_CELLS, filled
 from edgevoice.session import new_file
-from edgevoice.sinks.line_breaks import LINES, wrapped
+from edgevoice.sinks.line_breaks import LINES
 from edgevoice.speakers import speaker
 from edgevoice.text import plain
 
@@ -61,7 +62,8 @@ class LastLines:
 
     def _lines(self, channel: str, text: str) -> list[str]:
         name = f"{speaker(channel)}: " if len(self._channels) > 1 and text.strip() else ""
-        return wrapped(name + text)
+        shown = "\n".join(map(plain, (name + text).splitlines()))
+        return [line.text for line in filled(shown, LINE_CELLS)]
 
     def _show(self, text: str, event: Event) -> Iterable[Event]:
         if text == self._shown:
