@@ -73,10 +73,6 @@ class _RecordedSource(Around):
         finally:
             self._end()
 
-    def close(self) -> None:
-        """See `Source.close`."""
-        self._source.close()
-
     def _begin(self) -> None:
         try:
             self._path = self._file_of(self.channel)
