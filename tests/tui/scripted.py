@@ -12,6 +12,9 @@ from edgevoice.events import (
     CaptionFinished,
     CaptionUpdated,
     Event,
+    Failed,
+    IntentDetected,
+    LabelScore,
     LevelMeasured,
     SpeechEnded,
     SpeechStarted,
@@ -53,6 +56,17 @@ def final(segment: int, text: str, start: float = 1.0, channel: str = CHANNEL) -
     return CaptionFinished(
         channel=channel, at=start + 1, segment=segment, start=start, end=start + 1, text=text, words=(), latency=0.5
     )
+
+
+def detected(label: str = "card_issues", *, early: bool = False, segment: int = 0) -> IntentDetected:
+    runners = (LabelScore(label="balance", score=0.07), LabelScore(label="abroad", score=0.02))
+    return IntentDetected(
+        channel=CHANNEL, at=65.0, segment=segment, label=label, score=0.91, runners_up=runners, early=early, words=""
+    )
+
+
+def failed(*, recoverable: bool) -> Failed:
+    return Failed(channel=CHANNEL, at=1, what="The microphone is gone", recoverable=recoverable, remedy="Plug it in")
 
 
 class ScriptedRun:
