@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
 import re
 import secrets
 import tomllib
@@ -20,6 +19,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from edgevoice.config_values import as_toml
 from edgevoice.errors import ConfigError
+from edgevoice.files import replace_file, why
 from edgevoice.text import plain
 
 _HEADER = re.compile(r"#?\s*\[+\s*([\w.-]+)\s*\]+")
@@ -88,20 +88,10 @@ def write_whole(file: Path, text: str) -> None:
         target = file.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o600  # a webhook's secret may be among them
-        part = target.with_name(f".{secrets.token_hex(8)}.part")
-        try:
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        replace_file(target, text.encode(), mode, durable=True)
     except (OSError, RuntimeError, ValueError) as error:
-        reason = plain(str(getattr(error, "strerror", None) or error))
         remedy = "See who owns it, free some space, or name another file with EDGEVOICE_CONFIG"
-        raise ConfigError(f"{plain(str(file))} cannot be written ({reason})", remedy) from None
+        raise ConfigError(f"{plain(str(file))} cannot be written ({why(error)})", remedy) from None
 
 
 def _changed(text: str, name: str, value: Any) -> dict[str, Any]:

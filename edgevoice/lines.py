@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from rich.cells import cell_len, split_graphemes
 
@@ -17,10 +17,13 @@ LINE_CELLS = 42
 """The longest line of a subtitle by the habits of broadcasters (37 to 42)."""
 PAUSE_S = 0.3
 """A silence between two words that ends a phrase."""
+LONG_PAUSE_S = 0.6
+"""One that ends a sentence."""
 
 _WORD = re.compile(r"(?:\S|[\u00a0\u202f])+")  # spaces that must not break are part of the word
 _ENDS = tuple(".?!…。！？؟।")
-_HALTS = tuple(",;:)]–—、，；：،")
+_HALTS = tuple(",;:)]」』–—、，；：،")
+_CLOSING = "\"'”’»)]」』"
 _MARKS = _ENDS + _HALTS
 _CONJUNCTIONS = frozenset(
     "and but or nor so because although though while when where whereas if unless until since that which who whose"
@@ -74,13 +77,9 @@ def broken(text: str, width: int, pauses: Sequence[float] = (), ruler: Ruler = C
         ruler: cells, if not given.
     """
     made: list[Line] = []
-    spoken = 0
-    for words in _paragraphs(text):
-        costs = _costs([word[0] for word in words], pauses[spoken : spoken + len(words)])
-        spoken += len(words)
-        parts = [part for number, word in enumerate(words) for part in _parts(word, number, width, ruler)]
-        penalties = [costs[a.word] if a.word != b.word else _WITHIN for a, b in pairwise(parts)]
-        made += _lines(text, parts, _fewest(_sizes(parts, ruler), penalties, width))
+    for parts in _paragraphs(text, width, ruler):
+        costs = [_cost(before, after, pauses) for before, after in pairwise(parts)]
+        made += _lines(text, parts, _fewest(_sizes(text, parts, ruler), costs, width))
     return made
 
 
@@ -88,10 +87,9 @@ def filled(text: str, width: int, ruler: Ruler = CELLS) -> list[Line]:
     """The text in lines of at most `width`, each as full as it can be: what is appended to it moves no word that was
     there. Otherwise as `broken`."""
     made: list[Line] = []
-    for words in _paragraphs(text):
-        parts = [part for number, word in enumerate(words) for part in _parts(word, number, width, ruler)]
+    for parts in _paragraphs(text, width, ruler):
         ends, taken = [], 0
-        for number, (size, gap) in enumerate(_sizes(parts, ruler)):
+        for number, (size, gap) in enumerate(_sizes(text, parts, ruler)):
             if number and taken + size > width:
                 ends.append(number)
                 taken = 0
@@ -100,32 +98,33 @@ def filled(text: str, width: int, ruler: Ruler = CELLS) -> list[Line]:
     return made
 
 
-def breaks(words: Sequence[str], width: int, pauses: Sequence[float] = ()) -> list[int]:
-    """Words in lines of at most `width` cells, as `broken` does it: for each line the number of the word behind it.
+def break_cost(before: str, after: str, silence: float) -> float:
+    """How bad it is to begin a line between two words: 0 behind a sentence, 1 anywhere, 2 within a phrase."""
+    bare = before.rstrip(_CLOSING)
+    if bare.endswith(_ENDS) or silence >= LONG_PAUSE_S:
+        return 0.0
+    if bare.endswith(_HALTS) or before.endswith(_HALTS) or silence >= PAUSE_S:
+        return 0.2
+    before, after = (word.strip("'\"“”‘’(").lower() for word in (before, after))
+    cost = 0.35 if after in _CONJUNCTIONS else 0.5 if after in _PREPOSITIONS else 1.0
+    return cost + (1.0 if before in _LEANING or before in _CONJUNCTIONS or before in _PREPOSITIONS else 0.0)
 
-    Args:
-        words: one that is wider than a line has a line of its own.
-        width: at least 1.
-        pauses: the silence after each word, in seconds, where that is known.
-    """
-    return _fewest([(cell_len(word), 1) for word in words], _costs(words, pauses), width)
 
-
-def pieces(word: str, width: int, ruler: Ruler = CELLS) -> list[str]:
+def cut(word: str, width: int, ruler: Ruler = CELLS) -> list[str]:
     """A word in pieces of at most `width`, if possible behind a mark, as in languages without spaces."""
     if ruler.measure(word) <= width:
         return [word]
     made, start, last = [], 0, 0
     for first, end, _ in split_graphemes(word)[0]:
         if first > start and ruler.measure(word[start:end]) > width:
-            cut = _cut(word, start, last, first)
-            made.append(word[start:cut])
-            start = cut
+            place = _place(word, start, last, first)
+            made.append(word[start:place])
+            start = place
         last = first
     return [*made, word[start:]]
 
 
-def _cut(word: str, start: int, last: int, end: int) -> int:
+def _place(word: str, start: int, last: int, end: int) -> int:
     """Where a piece that may reach `end` is cut: behind a mark in its second half, and not before one.
 
     Args:
@@ -150,69 +149,60 @@ class _Part:
     word: int
     """Number of its word."""
 
-
-def _paragraphs(text: str) -> Iterator[list[re.Match[str]]]:
-    """The words of each part of a text between its line breaks, with their places in it."""
-    end = 0
-    for paragraph in text.split("\n"):
-        start, end = end, end + len(paragraph) + 1
-        words = list(_WORD.finditer(text, start, end - 1))
-        if words:
-            yield words
+    @property
+    def end(self) -> int:
+        """Behind it in the text."""
+        return self.start + len(self.text)
 
 
-def _parts(word: re.Match[str], number: int, width: int, ruler: Ruler) -> Iterator[_Part]:
-    start = word.start()
-    for piece in pieces(word[0], width, ruler):
-        yield _Part(piece, start, number)
-        start += len(piece)
+def _paragraphs(text: str, width: int, ruler: Ruler) -> Iterator[list[_Part]]:
+    """What each line of a text consists of, if it is not empty."""
+    parts = _parts(text, width, ruler)
+    for _, paragraph in groupby(parts, key=lambda part: text.count("\n", 0, part.start)):
+        yield list(paragraph)
 
 
-def _sizes(parts: Sequence[_Part], ruler: Ruler) -> list[tuple[int, int]]:
+def _parts(text: str, width: int, ruler: Ruler) -> Iterator[_Part]:
+    for number, word in enumerate(_WORD.finditer(text)):
+        start = word.start()
+        for piece in cut(word[0], width, ruler):
+            yield _Part(piece, start, number)
+            start += len(piece)
+
+
+def _sizes(text: str, parts: Sequence[_Part], ruler: Ruler) -> list[tuple[int, int]]:
     """How wide each part is, and the gap behind it if another one follows on its line."""
-    following = [part.word for part in parts[1:]]
-    gaps = [ruler.gap if part.word != word else 0 for part, word in zip(parts, [*following, -1], strict=True)]
-    return [(ruler.measure(part.text), gap) for part, gap in zip(parts, gaps, strict=True)]
+    gaps = [ruler.gap * cell_len(text[part.end : after.start]) for part, after in pairwise(parts)]
+    return [(ruler.measure(part.text), gap) for part, gap in zip(parts, [*gaps, 0], strict=True)]
 
 
 def _lines(text: str, parts: Sequence[_Part], ends: Sequence[int]) -> Iterator[Line]:
     for first, behind in pairwise([0, *ends]):
-        start, last = parts[first].start, parts[behind - 1]
-        yield Line(text[start : last.start + len(last.text)], start)
+        start = parts[first].start
+        yield Line(text[start : parts[behind - 1].end], start)
 
 
 _WITHIN = 4.0
-"""What it costs to break a word; how bad the other breaks are, is said by `_cost`."""
+"""What it costs to break a word."""
 _RAGGED = 0.5
 """What the share of a line that stays empty costs, squared."""
 
 
-def _costs(words: Sequence[str], pauses: Sequence[float]) -> list[float]:
-    """Of a break behind each word but the last."""
-    silences = [*pauses, *[0.0] * len(words)]
-    return [_cost(before, after, silence) for (before, after), silence in zip(pairwise(words), silences, strict=False)]
-
-
-def _cost(before: str, after: str, silence: float) -> float:
-    """How bad it is to begin a line between two words: 0 behind a sentence, 1 anywhere, 2 within a phrase."""
-    if before.endswith(_ENDS):
-        return 0.0
-    if before.endswith(_HALTS) or silence >= PAUSE_S:
-        return 0.2
-    before, after = (word.strip("'\"“”‘’(").lower() for word in (before, after))
-    cost = 0.35 if after in _CONJUNCTIONS else 0.5 if after in _PREPOSITIONS else 1.0
-    return cost + (1.0 if before in _LEANING or before in _CONJUNCTIONS or before in _PREPOSITIONS else 0.0)
+def _cost(before: _Part, after: _Part, pauses: Sequence[float]) -> float:
+    if before.word == after.word:
+        return _WITHIN
+    return break_cost(before.text, after.text, pauses[before.word] if before.word < len(pauses) else 0.0)
 
 
 def _fewest(sizes: Sequence[tuple[int, int]], costs: Sequence[float], width: int) -> list[int]:
     """The ends of the lines: as few lines as possible, and of these the cheapest.
 
     Args:
-        sizes: of each word, with the gap behind it.
-        costs: of a break behind each word but the last.
+        sizes: of each part, with the gap behind it.
+        costs: of a break behind each part but the last.
         width: of a line.
     """
-    best: list[tuple[int, float, int]] = [(0, 0.0, 0)]  # for the first words: lines, their cost, where the last begins
+    best: list[tuple[int, float, int]] = [(0, 0.0, 0)]  # for the first parts: lines, their cost, where the last begins
     for end in range(1, len(sizes) + 1):
         candidates, taken = [], -sizes[end - 1][1]
         for start in range(end - 1, -1, -1):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edgevoice.errors import EdgeVoiceError, UsageError
 from edgevoice.events import CaptionFinished, Event, IntentDetected
+from edgevoice.files import why
 from edgevoice.saved_events import Unread, read_events
 from edgevoice.session import EVENTS, RECORDING, started_at
 from edgevoice.text import plain
@@ -46,9 +47,9 @@ def find_sessions(folder: Path) -> list[SavedSession]:
     try:
         files = sorted(folder.iterdir())
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"There are no sessions in '{plain(str(folder))}' ({reason})", "Name the folder that --save was given"
+            f"There are no sessions in '{plain(str(folder))}' ({why(error)})",
+            "Name the folder that --save was given",
         ) from None
     found = (_session(file, files) for file in files if file.suffix == f".{EVENTS}" and file.is_file())
     return sorted((session for session in found if session), key=lambda session: (session.started, session.name))
@@ -66,8 +67,9 @@ def session_events(file: Path) -> Iterator[Event]:
                 if not isinstance(item, Unread):
                     yield item
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise EdgeVoiceError(f"'{plain(str(file))}' cannot be read ({reason})", "See 'edgevoice sessions'") from None
+        raise EdgeVoiceError(
+            f"'{plain(str(file))}' cannot be read ({why(error)})", "See 'edgevoice sessions'"
+        ) from None
 
 
 def _session(file: Path, files: list[Path]) -> SavedSession | None:

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from edgevoice.errors import ConfigError
+from edgevoice.files import new_file, why
 from edgevoice.text import plain
 
 EVENTS = "jsonl"
@@ -79,15 +80,6 @@ class Session:
             number += 1
 
 
-def new_file(path: Path) -> int:
-    """A descriptor of a file that did not exist, and is no link to another.
-
-    Raises:
-        OSError: it exists or cannot be made.
-    """
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-
-
 def check_folder(folder: Path) -> None:
     """Makes sure that files can be made in a folder, by making one.
 
@@ -107,9 +99,9 @@ def check_folder(folder: Path) -> None:
         finally:
             probe.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
         raise ConfigError(
-            f"Nothing can be saved in the folder '{shown}' ({reason})", "Choose another one, or correct its permissions"
+            f"Nothing can be saved in the folder '{shown}' ({why(error)})",
+            "Choose another one, or correct its permissions",
         ) from None
 
 

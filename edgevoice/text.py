@@ -32,3 +32,10 @@ def plain(text: str) -> str:
 def sentence(text: str) -> str:
     """Text with a full stop at its end."""
     return text if not text or text[-1] in ".!?…" else f"{text}."
+
+
+def clock(seconds: float) -> str:
+    """Seconds as mm:ss, from the first hour on as h:mm:ss."""
+    whole = max(0, int(seconds))
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes:02d}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,19 +13,14 @@ import soundfile
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.events import CaptionFinished, Event, LevelMeasured, StreamEnded, StreamStarted
 from edgevoice.paths import bundled_model, sample_call
+from tests.command_line import Cli, one_sentence
 from tests.listener import Listener, alone
 from tests.rig import SINK, PulseRig
 from tests.tiny import speak, tiny_bundle
 
 pytestmark = pytest.mark.sound
 
-ROOT = Path(__file__).parents[1]
 ROOM = "ev_room"
-
-
-def edgevoice(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edgevoice", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
 
 
 def said(heard: Sequence[Event], channel: str) -> str:
@@ -41,33 +33,43 @@ def both_sides_deliver(heard: Sequence[Event]) -> bool:
     return {event.channel for event in heard if isinstance(event, LevelMeasured)} == {"mic", "call"}
 
 
-def calling(pulse: PulseRig, model: Path, home: Path) -> Listener:
-    environment = alone(pulse.environment(""), home) | {"PYTHONPATH": str(ROOT)}
+def calling(pulse: PulseRig, model: Path, home: Path, *more: str | Path) -> Listener:
+    environment = alone(pulse.environment(""), home)
     environment.pop("PULSE_SOURCE")
-    return Listener("--call", "--device", "Headset", "--model", model, environment=environment)
+    return Listener("--call", "--device", "Headset", "--model", model, *more, environment=environment)
 
 
-def test_two_people_are_told_apart(pulse: PulseRig, tmp_path: Path) -> None:
-    """Each side's words are on its channel, on one time line."""
-    soundfile.write(tmp_path / "you.wav", speak("one two three"), SAMPLE_RATE)
-    soundfile.write(tmp_path / "them.wav", speak("four four four"), SAMPLE_RATE)
-    model = tiny_bundle(tmp_path / "tiny").path
-    with pulse.room(ROOM), pulse.plugged("ev_usb", "Headset", hears=ROOM), calling(pulse, model, tmp_path) as listener:
+def short_call(pulse: PulseRig, folder: Path, *more: str | Path) -> list[Event]:
+    """What is heard when you say "one two three" and they say "four four four"."""
+    soundfile.write(folder / "you.wav", speak("one two three"), SAMPLE_RATE)
+    soundfile.write(folder / "them.wav", speak("four four four"), SAMPLE_RATE)
+    model = tiny_bundle(folder / "tiny").path
+    with (
+        pulse.room(ROOM),
+        pulse.plugged("ev_usb", "Headset", hears=ROOM),
+        calling(pulse, model, folder, *more) as listener,
+    ):
         listener.wait_for(both_sides_deliver, "both sides deliver")
-        them = threading.Thread(target=pulse.play, args=(tmp_path / "them.wav",))
+        them = threading.Thread(target=pulse.play, args=(folder / "them.wav",))
         them.start()
-        pulse.play(tmp_path / "you.wav", ROOM)
+        pulse.play(folder / "you.wav", ROOM)
         them.join()
         listener.wait_for(lambda heard: said(heard, "mic") and said(heard, "call"), "what both said")
         listener.send(signal.SIGINT)
         assert listener.end() == 130
-    assert said(listener.events, "mic") == "one two three"
-    assert said(listener.events, "call") == "four four four"
-    finals = {event.channel: event.start for event in listener.events if isinstance(event, CaptionFinished)}
+    return listener.events
+
+
+def test_two_people_are_told_apart(pulse: PulseRig, tmp_path: Path) -> None:
+    """Each side's words are on its channel, on one time line."""
+    heard = short_call(pulse, tmp_path)
+    assert said(heard, "mic") == "one two three"
+    assert said(heard, "call") == "four four four"
+    finals = {event.channel: event.start for event in heard if isinstance(event, CaptionFinished)}
     assert abs(finals["mic"] - finals["call"]) < 1
-    sources = {event.channel: event.source for event in listener.events if isinstance(event, StreamStarted)}
+    sources = {event.channel: event.source for event in heard if isinstance(event, StreamStarted)}
     assert sources == {"mic": "Headset", "call": f"Monitor of {_sink_description(pulse)}"}
-    assert sum(isinstance(event, StreamEnded) for event in listener.events) == 2
+    assert sum(isinstance(event, StreamEnded) for event in heard) == 2
 
 
 def test_the_loudspeaker_in_the_microphone_is_not_captioned_twice(pulse: PulseRig, tmp_path: Path) -> None:
@@ -90,18 +92,17 @@ def test_the_loudspeaker_in_the_microphone_is_not_captioned_twice(pulse: PulseRi
 
 def test_devices_are_listed_as_their_users_call_them(pulse: PulseRig, tmp_path: Path) -> None:
     with pulse.plugged("ev_usb", "USB Headset"):
-        run = edgevoice("devices", environment=alone(pulse.environment(""), tmp_path))
-    assert "USB Headset  (sound server)" in run.stdout
-    assert f"Monitor of {_sink_description(pulse)}  (what a loudspeaker plays)" in run.stdout
-    assert sum(line.startswith("*") for line in run.stdout.splitlines()) == 1
+        listed = Cli(tmp_path, bundled_model(), alone(pulse.environment(""), tmp_path))("devices").stdout.decode()
+    assert "USB Headset  (sound server)" in listed
+    assert f"Monitor of {_sink_description(pulse)}  (what a loudspeaker plays)" in listed
+    assert sum(line.startswith("*") for line in listed.splitlines()) == 1
 
 
 def test_a_machine_without_loudspeakers_to_listen_to(tmp_path: Path) -> None:
-    environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "PULSE_SERVER": f"unix:{tmp_path}/none"}
-    run = edgevoice("live", "--call", "--json", environment=environment)
+    nowhere = {"XDG_RUNTIME_DIR": str(tmp_path), "PULSE_SERVER": f"unix:{tmp_path}/none"}
+    run = Cli(tmp_path, bundled_model(), nowhere)("live", "--call", "--json")
     assert run.returncode == 1
-    assert run.stderr.startswith("edgevoice: There is no microphone. ")
-    assert run.stderr.count("\n") == 1
+    assert one_sentence(run).startswith("edgevoice: There is no microphone. ")
 
 
 @pytest.mark.parametrize(
@@ -111,9 +112,10 @@ def test_a_machine_without_loudspeakers_to_listen_to(tmp_path: Path) -> None:
         (["--call-device", "HDMI"], "Add --call"),
     ],
 )
-def test_calls_that_make_no_sense(arguments: list[str], sentence: str) -> None:
-    run = edgevoice("live", *arguments, environment=dict(os.environ))
-    assert (run.returncode, sentence in run.stderr) == (2, True)
+def test_calls_that_make_no_sense(arguments: list[str], sentence: str, tmp_path: Path) -> None:
+    run = Cli(tmp_path, bundled_model())("live", *arguments)
+    assert run.returncode == 2
+    assert sentence in one_sentence(run)
 
 
 def _sink_description(pulse: PulseRig) -> str:

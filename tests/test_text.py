@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevoice.text import normalise, plain
+from edgevoice.text import clock, normalise, plain
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,10 @@ def test_plain_text_has_no_controls(text: str) -> None:
     assert not any(unicodedata.category(char) in ("Cc", "Cs") for char in shown)
     assert shown == plain(shown)
     shown.encode()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"), [(-1, "00:00"), (65.9, "01:05"), (3600, "1:00:00"), (36123, "10:02:03")]
+)
+def test_clock(seconds: float, written: str) -> None:
+    assert clock(seconds) == written

@@ -19,6 +19,7 @@ from typing import IO
 
 from edgevoice.actions.outcome import CANCELLED, OUTPUT_LIMIT, Outcome
 from edgevoice.events import IntentDetected, to_json
+from edgevoice.files import why
 from edgevoice.text import plain
 
 _TICK_S = 0.05
@@ -47,8 +48,7 @@ class Programs:
             try:
                 process = self._start(argv, intent, stdin)
             except (OSError, ValueError) as error:
-                reason = getattr(error, "strerror", None) or str(error)
-                return Outcome(ok=False, seconds=0.0, error=f"cannot be started: {plain(reason)}")
+                return Outcome(ok=False, seconds=0.0, error=f"cannot be started: {why(error)}")
         with process.stdout as stdout:  # type: ignore[union-attr] # it is a pipe
             reader = _Reader(stdout)
             objection = self._watch(process, reader, began + timeout_s, timeout_s)

@@ -17,6 +17,7 @@ from edgevoice.actions.perform import Performer, kind, name
 from edgevoice.actions.trigger import Trigger
 from edgevoice.config import ActionSettings
 from edgevoice.events import ActionFinished, ActionStarted, Event, Failed, IntentDetected, StreamStarted
+from edgevoice.files import why
 from edgevoice.text import plain
 
 WAITING = 32
@@ -129,7 +130,7 @@ class Actions:
             try:
                 self._log.write(name(task.action), outcome)
             except OSError as error:
-                self._unwritable = plain(error.strerror or str(error))
+                self._unwritable = why(error)
             self._ended.put((task, outcome))
 
     def _news(self, patience: float = 0.0) -> Iterator[Event]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from edgevoice.asr.scorer import MEMORY, State
 from edgevoice.asr.spelling import Spelling
 from edgevoice.errors import ConfigError
+from edgevoice.files import why
 from edgevoice.text import plain
 
 LARGEST_WEIGHT = 20.0
@@ -46,8 +47,7 @@ def read_hotwords(file: Path, spelling: Spelling, weight: float) -> list[Phrase]
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        what = f"The hot words in '{where}' cannot be read: {plain(str(why))}"
+        what = f"The hot words in '{where}' cannot be read: {why(error)}"
         raise ConfigError(what, "Give --hotwords a text file with a phrase on each line") from None
     found = [
         _phrase(line, f"line {number} of '{where}'", spelling, weight)

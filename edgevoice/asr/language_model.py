@@ -11,6 +11,7 @@ from edgevoice.asr.ngram import NgramScorer, read_arpa
 from edgevoice.asr.scorer import WordList, WordScorer
 from edgevoice.asr.spelling import Spelling
 from edgevoice.errors import ConfigError
+from edgevoice.files import why
 from edgevoice.text import plain
 
 _HEAD = 4096
@@ -48,7 +49,7 @@ def load_language_model(
         with file.open("rb") as stream:
             head = stream.read(_HEAD)
     except OSError as error:
-        what = f"The language model '{where}' cannot be read: {error.strerror}"
+        what = f"The language model '{where}' cannot be read: {why(error)}"
         raise ConfigError(what, "Give --language-model a word list, an ARPA file or a binary of KenLM") from None
     if head.startswith(MAGIC):
         if not binary:
@@ -79,7 +80,7 @@ def _words(file: Path, spelling: Spelling) -> set[str]:
                     raise ConfigError(what, "Write one on each line; phrases can be hot words")
                 found.update(spelling.fit(line).split())
     except (OSError, ValueError) as error:
-        what = f"The word list '{where}' cannot be read: {plain(str(error))}"
+        what = f"The word list '{where}' cannot be read: {why(error)}"
         raise ConfigError(what, "Give --language-model a word list, an ARPA file or a binary of KenLM") from None
     return {word for word in found if spelling.writes(word)}
 

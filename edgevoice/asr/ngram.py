@@ -22,6 +22,7 @@ import numpy.typing as npt
 from edgevoice.asr.scorer import MEMORY, UNKNOWN, KnownWords, State
 from edgevoice.asr.spelling import Case
 from edgevoice.errors import ConfigError
+from edgevoice.files import why
 from edgevoice.text import plain
 
 BEGIN, END, OTHER = "<s>", "</s>", "<unk>"
@@ -157,8 +158,8 @@ def read_arpa(file: Path, case: Case = "mixed") -> Ngrams:
         with _opened(file) as stream:
             return _parsed(lines.of(stream), case)
     except (OSError, EOFError, zlib.error) as error:
-        why = plain(str(error.strerror if isinstance(error, OSError) and error.strerror else error))
-        raise ConfigError(f"The language model '{where}' cannot be read: {why}", "Check or replace it") from None
+        what = f"The language model '{where}' cannot be read: {why(error)}"
+        raise ConfigError(what, "Check or replace it") from None
     except ValueError as error:
         what = f"The language model '{where}' is no ARPA file: line {lines.number}: {plain(str(error))}"
         raise ConfigError(what, "Make it again") from None

@@ -13,6 +13,7 @@ import soundfile
 from edgevoice.audio import media
 from edgevoice.audio.decode import BLOCK_S, CONVERT, Frames, check_format, decoded, reason, wav_format
 from edgevoice.errors import AudioError
+from edgevoice.files import why
 from edgevoice.text import plain
 
 SUFFIXES = media.SUFFIXES | frozenset(
@@ -133,7 +134,7 @@ def _check_regular(path: Path, shown: str) -> None:
     except FileNotFoundError:
         raise AudioError(f"'{shown}' does not exist", "Check the path") from None
     except (OSError, ValueError) as error:
-        raise AudioError(f"'{shown}' cannot be opened ({getattr(error, 'strerror', None) or error})") from error
+        raise AudioError(f"'{shown}' cannot be opened ({why(error)})") from error
     if not os.access(path, os.R_OK):
         raise AudioError(f"'{shown}' may not be read", "Check its permissions")
     if stat.S_ISDIR(status.st_mode):

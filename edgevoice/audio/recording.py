@@ -15,11 +15,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from edgevoice.audio.decode import reason
 from edgevoice.audio.pacing import Around
 from edgevoice.audio.resample import Resampler, clean
 from edgevoice.audio.source import Block, Samples, Source
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.events import Event, Failed
+from edgevoice.files import new_file
 from edgevoice.text import plain
 
 _COUNT_EVERY = SAMPLE_RATE // 2
@@ -72,10 +74,6 @@ class _RecordedSource(Around):
                 yield block
         finally:
             self._end()
-
-    def close(self) -> None:
-        """See `Source.close`."""
-        self._source.close()
 
     def _begin(self) -> None:
         try:
@@ -139,8 +137,7 @@ class FlacFile:
     """
 
     def __init__(self, path: Path) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._descriptor = os.open(path, flags, 0o666)
+        self._descriptor = new_file(path)
         try:
             self._sound = soundfile.SoundFile(
                 self._descriptor, "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC", closefd=False
@@ -199,8 +196,8 @@ class FlacFile:
         end = os.fstat(self._descriptor).st_size
         try:
             os.pwrite(self._descriptor, bytes(_TRIED), end)
-        except OSError as reason:
-            return reason
+        except OSError as refusal:
+            return refusal
         finally:
             os.ftruncate(self._descriptor, end)
-        return OSError(0, str(getattr(error, "error_string", "") or error).rstrip(".") or "it takes no more")
+        return OSError(0, reason(error) or "it takes no more")

@@ -12,6 +12,7 @@ import typer
 from edgevoice.commands import options
 from edgevoice.commands.output import has_screen
 from edgevoice.errors import EdgeVoiceError
+from edgevoice.files import why
 from edgevoice.text import plain
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="Events that --save or --json wrote, or - for a pipe.")]
@@ -54,5 +55,4 @@ def _opened(file: str, stack: ExitStack) -> BinaryIO:
     try:
         return stack.enter_context(Path(file).open("rb"))
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise EdgeVoiceError(f"'{plain(file)}' cannot be opened ({reason})", "Check the path") from None
+        raise EdgeVoiceError(f"'{plain(file)}' cannot be opened ({why(error)})", "Check the path") from None

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from edgevoice.commands import options
 from edgevoice.commands.output import has_screen, say, write_json, write_out
 from edgevoice.errors import UsageError
-from edgevoice.text import plain
+from edgevoice.text import clock, plain
 
 if TYPE_CHECKING:
     from edgevoice.saved_sessions import SavedSession
@@ -119,10 +119,9 @@ def transcript_lines(events: list[Any]) -> list[TranscriptLine]:
 
 
 def _row(session: SavedSession) -> str:
-    minutes, seconds = divmod(round(session.length), 60)
     kinds = " ".join(sorted(plain(file.name[len(session.name) + 1 :]) for file in session.files))
     return (
-        f"{plain(session.name):22}  {session.started:%Y-%m-%d %H:%M}  {minutes:4}:{seconds:02}"
+        f"{plain(session.name):22}  {session.started:%Y-%m-%d %H:%M}  {clock(round(session.length)):>7}"
         f"  {session.words:6} words  {session.intents:4} intents  {kinds}\n"
     )
 

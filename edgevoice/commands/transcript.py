@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import json
-import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from edgevoice.commands.options import open_pipeline, open_sides
 from edgevoice.commands.transcribe import Format
 from edgevoice.config import Settings
 from edgevoice.errors import AudioError, EdgeVoiceError
+from edgevoice.files import replace_file
 from edgevoice.sinks.subtitles import to_srt, to_vtt
 from edgevoice.sinks.text import to_text
 from edgevoice.text import plain
@@ -149,16 +149,9 @@ def write_file(target: Path, text: str) -> None:
     Raises:
         EdgeVoiceError: it cannot be written.
     """
-    # a name of its own beside the target, so that a reader never sees half of it
-    part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("x", encoding="utf-8", errors="replace", newline="\n") as stream:
-                stream.write(text)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, text.encode(errors="replace"))
     except OSError as error:
         raise EdgeVoiceError(
             f"'{plain(str(target))}' cannot be written ({error.strerror})", "Free some space or choose another folder"

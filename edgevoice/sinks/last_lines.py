@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
 from edgevoice.errors import ConfigError
 from edgevoice.events import CaptionFinished, CaptionUpdated, Event, Failed, Recovered, StreamStarted
-from edgevoice.session import new_file
-from edgevoice.sinks.line_breaks import LINES, wrapped
+from edgevoice.files import replace_file, why
+from edgevoice.lines import LINE_CELLS, filled
+from edgevoice.sinks.line_breaks import LINES
 from edgevoice.speakers import speaker
 from edgevoice.text import plain
 
@@ -34,10 +33,10 @@ class LastLines:
         self._shown: str | None = None
         self._failed: Failed | None = None
         try:
-            self._replace("")
+            replace_file(path, b"")
         except (OSError, ValueError) as error:
             raise ConfigError(
-                f"The last lines cannot be written to '{plain(str(path))}' ({getattr(error, 'strerror', error)})",
+                f"The last lines cannot be written to '{plain(str(path))}' ({why(error)})",
                 "Choose a file in a folder that is there and may be written",
             ) from None
 
@@ -61,18 +60,19 @@ class LastLines:
 
     def _lines(self, channel: str, text: str) -> list[str]:
         name = f"{speaker(channel)}: " if len(self._channels) > 1 and text.strip() else ""
-        return wrapped(name + text)
+        shown = "\n".join(map(plain, (name + text).splitlines()))
+        return [line.text for line in filled(shown, LINE_CELLS)]
 
     def _show(self, text: str, event: Event) -> Iterable[Event]:
         if text == self._shown:
             return ()
         shown = plain(str(self._path))
         try:
-            self._replace(text)
+            replace_file(self._path, text.encode(errors="replace"))
         except OSError as error:
             if self._failed:
                 return ()
-            what = f"The last lines in '{shown}' are old, for the file cannot be replaced ({error.strerror})"
+            what = f"The last lines in '{shown}' are old, for the file cannot be replaced ({why(error)})"
             remedy = "Captions go on; free some space"
             self._failed = Failed(channel=event.channel, at=event.at, what=what, recoverable=True, remedy=remedy)
             return (self._failed,)
@@ -80,13 +80,3 @@ class LastLines:
         failed, self._failed = self._failed, None
         now = f"The last lines in '{shown}' are new again"
         return (Recovered(channel=event.channel, at=event.at, what=failed.what, now=now),) if failed else ()
-
-    def _replace(self, text: str) -> None:
-        # a name of its own beside the target, so that a reader never sees half of it
-        part = self._path.with_name(f".{secrets.token_hex(8)}.part")
-        try:
-            with os.fdopen(new_file(part), "w", encoding="utf-8", errors="replace", newline="\n") as stream:
-                stream.write(text)
-            part.replace(self._path)
-        finally:
-            part.unlink(missing_ok=True)

@@ -10,30 +10,25 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rich.cells import cell_len, split_graphemes
+from rich.cells import cell_len
 
 from edgevoice.events import CaptionFinished
+from edgevoice.lines import LINE_CELLS, break_cost, cut
 from edgevoice.text import plain
 
-LINE_CHARACTERS = 42
-"""Width of a line, in cells."""
 LINES = 2
 LONGEST_S = 7.0
 """A phrase is split before it gets longer than this."""
-PAUSE_S = 1.5
+APART_S = 1.5
 """Words further apart than this go into different phrases."""
 SHORT_WORD = 5
 """A word of fewer cells looks lost on a line of its own."""
 
-_SENTENCE_ENDS = tuple(".?!…。？！؟।")
-_CLAUSE_ENDS = tuple(",;:،、，；：")
-_CLOSING = "\"'”’»)]」』"
-_LONG_PAUSE_S, _SHORT_PAUSE_S = 0.6, 0.25
 _PART = 6  # cells; what is written without spaces may break anywhere
 
 # What makes a break a bad one; only their relations matter.
 _EACH_PHRASE = 8.0
-_NO_PHRASE_END = 12.0
+_PHRASE_BREAK, _LINE_BREAK = 12.0, 6.0  # times what it costs to break there
 _LONELY = 10.0
 _UNEVEN = 0.15
 _TOP_HEAVY = 0.5
@@ -65,8 +60,8 @@ class _Piece:
     left: int = 0
     """Where it would begin if all of the caption stood on one line, in cells."""
     right: int = 0
-    rest: float = 0.0
-    """How good it is to break behind it: 1 at the end of a sentence, 0 in the middle of a phrase."""
+    break_cost: float = 0.0
+    """How bad it is to break behind it."""
 
     @property
     def is_short(self) -> bool:
@@ -82,26 +77,11 @@ def phrases(caption: CaptionFinished, speaker: str = "") -> tuple[Phrase, ...]:
         speaker: whose words they are; stands at the beginning of each phrase.
     """
     prefix = f"{speaker}: " if speaker else ""
-    pieces = _measured(_pieces(caption, LINE_CHARACTERS - cell_len(prefix)))
+    pieces = _measured(_pieces(caption, LINE_CELLS - cell_len(prefix)))
     return tuple(
         Phrase((prefix + lines[0], *lines[1:]), pieces[begin].start, pieces[end - 1].end, caption.channel)
         for begin, end, lines in _divided(pieces, cell_len(prefix))
     )
-
-
-def wrapped(text: str) -> list[str]:
-    """Text in lines as wide as a line may be, each filled before the next begins, so that words that are added leave
-    the lines before them as they are."""
-    lines: list[str] = []
-    for line in text.splitlines():
-        pieces = [part for word in plain(line).split() for part in _short(_Piece(word, 0, 0), LINE_CHARACTERS)]
-        for index, piece in enumerate(pieces):
-            gap = "" if piece.glued else " "
-            if index and cell_len(lines[-1] + gap + piece.text) <= LINE_CHARACTERS:
-                lines[-1] += gap + piece.text
-            else:
-                lines.append(piece.text)
-    return lines
 
 
 def _pieces(caption: CaptionFinished, width: int) -> list[_Piece]:
@@ -127,45 +107,19 @@ def _spread(words: Sequence[str], start: float, end: float) -> Iterator[_Piece]:
 
 def _short(word: _Piece, width: int) -> Iterator[_Piece]:
     """A word wider than a line, as happens in languages written without spaces, in parts that fit."""
-    if cell_len(word.text) <= width:
-        yield word
-        return
-    parts = list(_spread(list(_parts(word.text)), word.start, word.end))
-    for index, part in enumerate(parts):
-        yield replace(part, last=word.last and index == len(parts) - 1, glued=index > 0)
-
-
-def _parts(text: str) -> Iterator[str]:
-    """Text in parts of a few cells, never within a character, nor before punctuation."""
-    part, cells = "", 0
-    for begin, end, width in split_graphemes(text)[0]:
-        character = text[begin:end]
-        closes = character.startswith((*_SENTENCE_ENDS, *_CLAUSE_ENDS, *_CLOSING)) and cells <= 2 * _PART
-        if part and not closes and (cells + width > _PART or part.endswith((*_SENTENCE_ENDS, *_CLAUSE_ENDS))):
-            yield part
-            part, cells = "", 0
-        part, cells = part + character, cells + width
-    if part:
-        yield part
+    parts = cut(word.text, _PART) if cell_len(word.text) > width else [word.text]
+    for number, part in enumerate(_spread(parts, word.start, word.end), 1):
+        yield replace(part, last=word.last and number == len(parts), glued=number > 1)
 
 
 def _measured(pieces: Sequence[_Piece]) -> list[_Piece]:
-    """Pieces with their places, and how good it is to break behind each of them."""
+    """Pieces with their places, and how bad it is to break behind each of them."""
     measured: list[_Piece] = []
     for piece, after in itertools.zip_longest(pieces, pieces[1:]):
         left = measured[-1].right + (not piece.glued) if measured else 0
-        measured.append(replace(piece, left=left, right=left + cell_len(piece.text), rest=_rest(piece, after)))
+        cost = 0.0 if piece.last or after is None else break_cost(piece.text, after.text, after.start - piece.end)
+        measured.append(replace(piece, left=left, right=left + cell_len(piece.text), break_cost=cost))
     return measured
-
-
-def _rest(piece: _Piece, after: _Piece | None) -> float:
-    pause = after.start - piece.end if after else 0.0
-    bare = piece.text.rstrip(_CLOSING)
-    if piece.last or pause >= _LONG_PAUSE_S or bare.endswith(_SENTENCE_ENDS):
-        return 1.0
-    if pause >= _SHORT_PAUSE_S or bare.endswith(_CLAUSE_ENDS):
-        return 0.7
-    return 0.0
 
 
 def _divided(pieces: Sequence[_Piece], indent: int) -> Iterator[tuple[int, int, tuple[str, ...]]]:
@@ -191,7 +145,7 @@ def _divided(pieces: Sequence[_Piece], indent: int) -> Iterator[tuple[int, int, 
 def _phrase_cost(pieces: Sequence[_Piece], begin: int, end: int) -> float:
     cost = _EACH_PHRASE
     if end < len(pieces):
-        cost += _NO_PHRASE_END * (1 - pieces[end - 1].rest)
+        cost += _PHRASE_BREAK * pieces[end - 1].break_cost
     if end - begin == 1 < len(pieces) and pieces[begin].is_short:
         cost += _LONELY
     return cost
@@ -201,7 +155,7 @@ def _phrases_ending(pieces: Sequence[_Piece], end: int, indent: int) -> Iterator
     """Where a phrase that ends there may begin, what its lines cost, and where the second one begins."""
     for begin in range(end - 1, -1, -1):
         if begin < end - 1:
-            apart = pieces[begin + 1].start - pieces[begin].end > PAUSE_S
+            apart = pieces[begin + 1].start - pieces[begin].end > APART_S
             if apart or pieces[end - 1].end - pieces[begin].start > LONGEST_S:
                 return
         turn = _turn(pieces, begin, end, indent)
@@ -213,14 +167,14 @@ def _phrases_ending(pieces: Sequence[_Piece], end: int, indent: int) -> Iterator
 def _turn(pieces: Sequence[_Piece], begin: int, end: int, indent: int) -> tuple[float, int] | None:
     """What the lines of a phrase cost, and where the second one begins; None if it takes more than two."""
     left, right = pieces[begin].left - indent, pieces[end - 1].right
-    if right - left <= LINE_CHARACTERS:
+    if right - left <= LINE_CELLS:
         return 0.0, end
     ways = []
     for turn in range(end - 1, begin, -1):
         upper, lower = pieces[turn - 1].right - left, right - pieces[turn].left
-        if lower > LINE_CHARACTERS:
+        if lower > LINE_CELLS:
             break
-        if upper <= LINE_CHARACTERS:
+        if upper <= LINE_CELLS:
             ways.append((_turn_cost(pieces, (begin, turn, end), lower - upper), turn))
     return min(ways, default=None)
 
@@ -228,7 +182,7 @@ def _turn(pieces: Sequence[_Piece], begin: int, end: int, indent: int) -> tuple[
 def _turn_cost(pieces: Sequence[_Piece], places: tuple[int, int, int], longer: int) -> float:
     """What it costs to break a phrase before one of its pieces, when the lower line becomes so much longer."""
     begin, turn, end = places
-    cost = _NO_PHRASE_END / 2 * (1 - pieces[turn - 1].rest)
+    cost = _LINE_BREAK * pieces[turn - 1].break_cost
     cost += _UNEVEN * longer if longer >= 0 else -_TOP_HEAVY * longer
     for alone, piece in ((turn - begin == 1, pieces[begin]), (end - turn == 1, pieces[turn])):
         cost += _LONELY if alone and piece.is_short else 0

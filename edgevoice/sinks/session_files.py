@@ -19,12 +19,13 @@ from edgevoice.events import (
     StreamStarted,
     to_json,
 )
-from edgevoice.session import EVENTS, Session, new_file
+from edgevoice.files import new_file, why
+from edgevoice.session import EVENTS, Session
 from edgevoice.sinks.conversation import Block, Conversation, Entry
 from edgevoice.sinks.growing import GrowingFile
 from edgevoice.sinks.subtitles import VTT_HEAD, srt_blocks, vtt_blocks
 from edgevoice.sinks.text import text_blocks
-from edgevoice.text import plain
+from edgevoice.text import clock, plain
 
 SETTLED_FROM = 400
 """Finals and intents from which on the older half is settled: nothing that is said now belongs before it."""
@@ -108,10 +109,9 @@ class SessionFiles:
         return failure
 
     def _failure(self, kind: str, error: OSError) -> tuple[str, str]:
-        minutes, seconds = divmod(int(self._last.at), 60)
         shown = plain(str(self._session.folder))
-        where = f"'.{kind}' in the folder '{shown}' cannot be written ({error.strerror})"
-        return f"The file {where}: what is said from {minutes:02}:{seconds:02} on is not saved", _REMEDY
+        where = f"'.{kind}' in the folder '{shown}' cannot be written ({why(error)})"
+        return f"The file {where}: what is said from {clock(self._last.at)} on is not saved", _REMEDY
 
     def _said(self, what: str, remedy: str) -> Failed:
         cleaned = EdgeVoiceError(what, remedy)

@@ -13,9 +13,7 @@ from rich.cells import cell_len
 
 from edgevoice.events import Event, IntentDetected
 from edgevoice.sinks.conversation import Block, Conversation, Entry, milliseconds
-from edgevoice.sinks.line_breaks import LINE_CHARACTERS, LINES, LONGEST_S, Phrase
-
-__all__ = ["LINES", "LINE_CHARACTERS", "LONGEST_S", "Cue", "cues", "srt_blocks", "to_srt", "to_vtt", "vtt_blocks"]
+from edgevoice.sinks.line_breaks import Phrase
 
 SHORTEST_S = 1.0
 """A cue stays this long where the next one leaves it the time: a word of 0.2 s cannot be read."""

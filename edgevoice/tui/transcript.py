@@ -19,10 +19,10 @@ from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from edgevoice.errors import EdgeVoiceError
-from edgevoice.text import plain
+from edgevoice.text import clock, plain
 from edgevoice.tui.terminal import TOO_SMALL, check_terminal, default_log_file, quiet_terminal
 from edgevoice.tui.themes import DARK, THEMES, following
-from edgevoice.tui.views import MESSAGE_LENGTH, clock, finite, short
+from edgevoice.tui.views import MESSAGE_LENGTH, finite, short
 
 TIME = 9
 """Cells for the time, the gap after it included."""

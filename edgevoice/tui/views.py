@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-from edgevoice.text import plain
+from edgevoice.speakers import speaker as speaker  # noqa: PLC0414 - app.py has it from here
+from edgevoice.text import clock, plain
 
 LABEL_LENGTH = 80
 """Longer names and labels are cut: they come from files and may be anything."""
@@ -38,9 +39,6 @@ RULES = {
     Phase.FAILED: "failed",
     Phase.STOPPING: "stopping",
 }
-
-
-SPEAKERS = {"mic": "you", "call": "them"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +133,6 @@ class Problem:
     note: bool = False
 
 
-def speaker(channel: str) -> str:
-    """Who speaks on a channel, where there are two."""
-    return SPEAKERS.get(channel, channel)
-
-
 def written(text: str) -> str:
     """A caption in one line."""
     return text.replace("\n", " ")
@@ -172,10 +165,3 @@ def pace_of(behind: float, hop: float) -> str:
     """What is said of captions that come late and less often, in seconds."""
     late = f"behind {behind:.1f} s, " if behind >= 0.1 else ""
     return f"{late}captions every {hop:.1f} s"
-
-
-def clock(seconds: float) -> str:
-    """Seconds as mm:ss, from the first hour on as h:mm:ss."""
-    whole = max(0, int(seconds))
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes:02d}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

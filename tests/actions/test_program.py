@@ -14,26 +14,13 @@ from edgevoice.actions.outcome import CANCELLED, OUTPUT_LIMIT, Outcome
 from edgevoice.actions.program import Programs
 from edgevoice.events import IntentDetected, to_dict
 from tests.actions.detections import detected
+from tests.processes import gone
 
 HOSTILE = '"; touch pwned #$(touch pwned) `touch pwned` -rf \x1b]0;x\x07 \u202e'
 
 
 def sh(script: str, *arguments: str, intent: IntentDetected | None = None, timeout_s: float = 30) -> Outcome:
     return Programs().run(["/bin/sh", "-c", script, "sh", *arguments], intent or detected(), timeout_s)
-
-
-def gone(pid: int, seconds: float = 5) -> bool:
-    """Whether a process ends within that time; one that nobody reaped counts as ended."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def read_soon(file: Path) -> int:

@@ -15,6 +15,7 @@ import pytest
 from edgevoice.events import ActionFinished, ActionStarted, Failed, IntentDetected, StreamEnded
 from tests.actions.receiver import receiver, wait_until
 from tests.command_line import Cli, events, finals, one_sentence, read_until, terminal, wait_for
+from tests.processes import gone
 
 Write = Callable[[str], None]
 
@@ -79,7 +80,7 @@ class TestLive:
         ended = next(index for index, event in enumerate(heard) if isinstance(event, StreamEnded))
         assert all(heard.index(event) > ended for event in over)
         for child in (tmp_path / "children").read_text().split():
-            assert not running(int(child))
+            assert gone(int(child))
 
     def test_a_signal_ends_them_as_well(self, cli: Cli, recording: Path, settings: Write, tmp_path: Path) -> None:
         """SIGTERM, and nothing goes on."""
@@ -90,7 +91,7 @@ class TestLive:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
         assert process.returncode == 143
-        assert not running(int((tmp_path / "pid").read_text()))
+        assert gone(int((tmp_path / "pid").read_text()))
 
     def test_a_webhook_is_posted(self, cli: Cli, recording: Path, settings: Write) -> None:
         """Signed with what a variable holds."""
@@ -134,7 +135,7 @@ class TestLive:
             while process.poll() is None and time.monotonic() < end:
                 read_until(controller, b"\x1b[?1049l", 0.2)
         assert process.returncode == 0
-        assert not running(int(read(tmp_path / "pid")))
+        assert gone(int(read(tmp_path / "pid")))
 
 
 class TestTry:
@@ -258,16 +259,3 @@ class TestNotify:
 def read(file: Path) -> str:
     """What is in a file that may not be there yet."""
     return file.read_text() if file.exists() else ""
-
-
-def running(pid: int) -> bool:
-    """Whether a process goes on; one that nobody reaped does not."""
-    for _ in range(100):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
-            return False
-        if state == "Z":
-            return False
-        time.sleep(0.05)
-    return True

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevoice.events import CaptionFinished, Word
-from edgevoice.sinks.subtitles import LINE_CHARACTERS, LINES, LONGEST_S, cues, to_srt, to_vtt
+from edgevoice.lines import LINE_CELLS
+from edgevoice.sinks.line_breaks import LINES, LONGEST_S
+from edgevoice.sinks.subtitles import cues, to_srt, to_vtt
 from edgevoice.sinks.text import to_text
 
 HOSTILE = [
@@ -76,7 +78,7 @@ def test_long_segments_become_cues_by_word_times() -> None:
     assert len(made) > 5
     for cue in made:
         assert len(cue.lines) <= LINES
-        assert all(len(line) <= LINE_CHARACTERS for line in cue.lines)
+        assert all(len(line) <= LINE_CELLS for line in cue.lines)
         assert cue.end - cue.start <= LONGEST_S * 1000
     by_word = {word.word: word for word in long.words}
     for cue in made:
@@ -88,7 +90,7 @@ def test_a_word_longer_than_a_line_is_broken() -> None:
     """Nothing is wider than a line, not even one word."""
     made = cues([caption("x" * 200)])
     assert "".join(line for cue in made for line in cue.lines) == "x" * 200
-    assert all(len(line) <= LINE_CHARACTERS for cue in made for line in cue.lines)
+    assert all(len(line) <= LINE_CELLS for cue in made for line in cue.lines)
 
 
 def test_a_caption_without_word_times_is_spread_over_its_segment() -> None:

@@ -6,11 +6,9 @@ import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgevoice.config import ScreenSettings
 from edgevoice.events import Event, IntentDetected, IntentRejected, LabelScore
-from edgevoice.tui.app import CaptionApp
-from edgevoice.tui.messages import EventArrived
-from tests.tui.scripted import ScriptedInput, ScriptedRun, final, level, speech, started, update
+from tests.tui.screen import open_app, screen_text, tell, until_shown
+from tests.tui.scripted import ScriptedInput, final, level, speech, started, update
 
 FOLDER = Path(__file__).with_name("scenes")
 THRESHOLDS = tuple(
@@ -75,24 +73,12 @@ SCENES = (
 
 async def rendered(scene: Scene) -> str:
     """The screen, line by line."""
-    run = ScriptedRun()
-    app = CaptionApp(run, inputs=DEVICES, screen=ScreenSettings())
-    try:
-        async with app.run_test(size=scene.size) as pilot:
-            for event in CALL:
-                app.post_message(EventArrived(event))
-            await pilot.pause()
-            await pilot.press(*scene.keys)
-            await pilot.pause()
-            while scene.until not in (shown := _text(app)):
-                await pilot.pause(0.05)
-            return shown
-    finally:
-        run.stop()
-
-
-def _text(app: CaptionApp) -> str:
-    return "".join(f"{strip.text.rstrip()}\n" for strip in app.screen._compositor.render_strips())
+    async with open_app(scene.size, inputs=DEVICES) as (app, pilot, _):
+        await tell(pilot, *CALL)
+        await pilot.press(*scene.keys)
+        await until_shown(pilot, scene.until)
+        await pilot.pause()
+        return "".join(f"{row.rstrip()}\n" for row in screen_text(app).split("\n"))
 
 
 def file_of(scene: Scene) -> Path:

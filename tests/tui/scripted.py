@@ -14,6 +14,9 @@ from edgevoice.events import (
     CaptionFinished,
     CaptionUpdated,
     Event,
+    Failed,
+    IntentDetected,
+    LabelScore,
     LevelMeasured,
     SpeechEnded,
     SpeechStarted,
@@ -107,6 +110,17 @@ class ScriptedListening:
     def close(self) -> None:
         self._closed.set()
         self._owner.open.discard(self._handle)
+
+
+def detected(label: str = "card_issues", *, early: bool = False, segment: int = 0) -> IntentDetected:
+    runners = (LabelScore(label="balance", score=0.07), LabelScore(label="abroad", score=0.02))
+    return IntentDetected(
+        channel=CHANNEL, at=65.0, segment=segment, label=label, score=0.91, runners_up=runners, early=early, words=""
+    )
+
+
+def failed(*, recoverable: bool) -> Failed:
+    return Failed(channel=CHANNEL, at=1, what="The microphone is gone", recoverable=recoverable, remedy="Plug it in")
 
 
 class ScriptedRun:

@@ -4,38 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import pytest
-from textual.pilot import Pilot
 
 from edgevoice.config import ScreenSettings
 from edgevoice.errors import AudioError
 from edgevoice.events import (
     AudioLost,
     Event,
-    Failed,
     InputSilent,
-    IntentDetected,
     IntentRejected,
     LabelScore,
     PaceChanged,
 )
 from edgevoice.replay import Replay
 from edgevoice.tui.app import CaptionApp
-from edgevoice.tui.messages import EventArrived
 from edgevoice.tui.themes import THEMES
 from edgevoice.tui.widgets.help import HelpScreen
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.intent import IntentLine, IntentPane
 from edgevoice.tui.widgets.live import LiveLine
+from tests.tui.screen import open_app, screen_text, tell, until_shown
 from tests.tui.scripted import (
     CHANNEL,
     Observed,
-    ScriptedInput,
     ScriptedRun,
+    detected,
     ended,
+    failed,
     final,
     level,
     silence,
@@ -43,55 +40,6 @@ from tests.tui.scripted import (
     started,
     update,
 )
-
-
-def screen_text(app: CaptionApp) -> str:
-    """All that can be read on the screen, line by line."""
-    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
-
-
-async def tell(pilot: Pilot[int], *events: Event) -> str:
-    """Posts events as the thread would and gives the screen after them."""
-    for event in events:
-        pilot.app.post_message(EventArrived(event))
-    await pilot.pause()
-    await pilot.pause()
-    assert isinstance(pilot.app, CaptionApp)
-    return screen_text(pilot.app)
-
-
-async def until_shown(pilot: Pilot[int], text: str) -> None:
-    """Waits for what a run of its own makes the screen show."""
-    assert isinstance(pilot.app, CaptionApp)
-    for _ in range(200):
-        if text in screen_text(pilot.app):
-            return
-        await pilot.pause(0.02)
-    raise AssertionError(f"'{text}' is not in\n{screen_text(pilot.app)}")
-
-
-@asynccontextmanager
-async def open_app(
-    size: tuple[int, int] = (80, 24), *, large: bool = False, inputs: Sequence[ScriptedInput] = ()
-) -> AsyncIterator[tuple[CaptionApp, Pilot[int], ScriptedRun]]:
-    run = ScriptedRun()
-    app = CaptionApp(run, inputs=inputs, screen=ScreenSettings(large=large))
-    try:
-        async with app.run_test(size=size) as pilot:
-            yield app, pilot, run
-    finally:
-        run.stop()
-
-
-def detected(label: str = "card_issues", *, early: bool = False, segment: int = 0) -> IntentDetected:
-    runners = (LabelScore(label="balance", score=0.07), LabelScore(label="abroad", score=0.02))
-    return IntentDetected(
-        channel=CHANNEL, at=65.0, segment=segment, label=label, score=0.91, runners_up=runners, early=early, words=""
-    )
-
-
-def failed(*, recoverable: bool) -> Failed:
-    return Failed(channel=CHANNEL, at=1, what="The microphone is gone", recoverable=recoverable, remedy="Plug it in")
 
 
 class TestEvents:

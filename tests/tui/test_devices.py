@@ -8,8 +8,8 @@ from textual.pilot import Pilot
 from edgevoice.tui.devices import Heard, Probe
 from edgevoice.tui.threads import spawn
 from edgevoice.tui.widgets.devices import DeviceScreen
+from tests.tui.screen import open_app, screen_text, tell, until_shown
 from tests.tui.scripted import ScriptedInput, ended, started
-from tests.tui.test_app import open_app, screen_text, tell, until_shown
 
 
 @pytest.fixture(autouse=True)

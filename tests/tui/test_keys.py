@@ -17,8 +17,19 @@ from edgevoice.tui.widgets.help import HelpScreen
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.intent import IntentPane
 from edgevoice.tui.widgets.search import SearchBar, Wanted
-from tests.tui.scripted import CHANNEL, ScriptedInput, ScriptedRun, final, level, speech, started, update
-from tests.tui.test_app import detected, failed, open_app, screen_text, tell
+from tests.tui.screen import open_app, screen_text, tell
+from tests.tui.scripted import (
+    CHANNEL,
+    ScriptedInput,
+    ScriptedRun,
+    detected,
+    failed,
+    final,
+    level,
+    speech,
+    started,
+    update,
+)
 
 PLACES = (CaptionApp, History, IntentPane, Wanted)
 SHEETS = (HelpScreen, DeviceScreen)

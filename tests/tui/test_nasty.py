@@ -9,9 +9,8 @@ import pytest
 
 from edgevoice.events import AudioLost, Event, Failed, IntentDetected, IntentRejected, LabelScore, PaceChanged
 from edgevoice.tui.app import CaptionApp
-from edgevoice.tui.messages import EventArrived
+from tests.tui.screen import open_app, screen_text, tell
 from tests.tui.scripted import CHANNEL, ScriptedRun, final, level, speech, started, update
-from tests.tui.test_app import screen_text
 
 NASTY = (
     "[/",
@@ -71,10 +70,7 @@ async def test_nasty_text_is_shown_as_text_everywhere(poison: str) -> None:
     run = ScriptedRun()
     app = CaptionApp(run, title=poison)
     async with app.run_test(size=(80, 24)) as pilot:
-        for event in EVENTS:
-            app.post_message(EventArrived(poisoned(event, poison)))
-        await pilot.pause()
-        await pilot.pause()
+        await tell(pilot, *(poisoned(event, poison) for event in EVENTS))
         _assert_harmless(app)
         await pilot.press("escape")
         _assert_harmless(app)
@@ -96,12 +92,7 @@ def _assert_harmless(app: CaptionApp) -> None:
 
 
 async def test_markup_is_written_out() -> None:
-    run = ScriptedRun()
-    app = CaptionApp(run)
-    async with app.run_test() as pilot:
-        app.post_message(EventArrived(final(0, "[bold]x[/bold] [/ [link=http://x]y[/link]")))
-        await pilot.pause()
-        await pilot.pause()
-        assert "[bold]x[/bold]" in screen_text(app)
-        assert "[/ [link=http://x]y[/link]" in screen_text(app)
-    run.stop()
+    async with open_app() as (_, pilot, _run):
+        text = await tell(pilot, final(0, "[bold]x[/bold] [/ [link=http://x]y[/link]"))
+    assert "[bold]x[/bold]" in text
+    assert "[/ [link=http://x]y[/link]" in text

@@ -25,7 +25,7 @@ from edgevoice.tui.layout import Shape, column, live_rows
 from edgevoice.tui.levels import LevelTracker
 from edgevoice.tui.speed import Speed
 from edgevoice.tui.state import Part, ScreenState
-from edgevoice.tui.views import Phase, Problem, clock, percentile
+from edgevoice.tui.views import Phase, Problem, percentile
 from edgevoice.tui.widgets.drawing import bar, line, percent
 from tests.tui.scripted import CHANNEL, ended, final, level, silence, speech, started, update
 
@@ -286,13 +286,6 @@ class TestLevels:
         assert tracker.view.clipping
         tracker.measure(3.0, -20, 0.1)
         assert not tracker.view.clipping
-
-
-@pytest.mark.parametrize(
-    ("seconds", "written"), [(-1, "00:00"), (65.9, "01:05"), (3600, "1:00:00"), (36123, "10:02:03")]
-)
-def test_clock(seconds: float, written: str) -> None:
-    assert clock(seconds) == written
 
 
 def test_bars_lines_and_percentages() -> None:

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from edgevoice.errors import AudioError
 from edgevoice.tui.transcript import TranscriptApp, TranscriptLine
+from tests.tui.screen import screen_text
 
 TALK = [
     TranscriptLine(start=1.0, speaker="you", text="Good morning\nMy card is gone"),
@@ -51,7 +52,7 @@ async def opened(
 
 async def shown(pilot: Pilot[int]) -> str:
     await pilot.pause()
-    return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+    return screen_text(pilot.app)
 
 
 async def test_the_lines_are_there_with_their_times_and_plain() -> None:

@@ -19,10 +19,12 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from edgevoice.lines import broken
+from edgevoice.speakers import speaker
+from edgevoice.text import clock
 from edgevoice.tui.layout import Column, Shape, column
 from edgevoice.tui.letters import Run, drawn
 from edgevoice.tui.search import Search
-from edgevoice.tui.views import CaptionLine, clock, speaker
+from edgevoice.tui.views import CaptionLine
 
 KEPT = 10_000
 """Captions kept on screen, about a day and a half of talk; the files keep them all."""

@@ -11,8 +11,10 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
+from edgevoice.speakers import speaker
+from edgevoice.text import clock
 from edgevoice.tui.intents import Intents, Minimum
-from edgevoice.tui.views import Bar, IntentView, clock, speaker
+from edgevoice.tui.views import Bar, IntentView
 from edgevoice.tui.widgets.drawing import bar, cell, fit, marked_bar, percent, wrap
 
 EARLY = "◆ early"

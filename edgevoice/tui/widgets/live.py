@@ -11,9 +11,11 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from edgevoice.lines import Line, filled
+from edgevoice.speakers import speaker
+from edgevoice.text import clock
 from edgevoice.tui.layout import Column, Shape, column, live_rows
 from edgevoice.tui.letters import Run, drawn
-from edgevoice.tui.views import LiveView, clock, speaker
+from edgevoice.tui.views import LiveView
 
 RULE_FROM = 8
 """Rows of the pane below which the rule gives its row to text."""

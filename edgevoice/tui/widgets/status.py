@@ -9,7 +9,8 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
-from edgevoice.tui.views import HeaderView, Phase, StatusView, clock
+from edgevoice.text import clock
+from edgevoice.tui.views import HeaderView, Phase, StatusView
 from edgevoice.tui.widgets.drawing import fit
 
 PHASES: dict[Phase, tuple[str, str]] = {
