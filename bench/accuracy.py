@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgevoice.asr import ctc
 from edgevoice.asr.bundle import load_bundle
 from edgevoice.asr.intent import rank
 from edgevoice.asr.model import AcousticModel, load_model
@@ -83,7 +82,8 @@ def offline(model: AcousticModel, clip: Clip) -> Heard:
     encoding = model.encode(load_audio(clip.path))
     text = ""
     if encoding.log_probs is not None:
-        text = ctc.text(encoding.log_probs, model.manifest.vocabulary, model.manifest.blank)
+        words = model.decoder.words(encoding.log_probs, model.frame_seconds, 0.0)
+        text = " ".join(word.word for word in words)
     if encoding.intent_logits is None:
         return Heard(text, "", 0.0)
     best = rank(encoding.intent_logits, model.manifest)[0]

@@ -10,14 +10,12 @@ python -m bench.decoding BUNDLE --data DIR/manifest.csv [--data ...] --texts OTH
 from __future__ import annotations
 
 import argparse
-import math
 import random
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 from edgevoice.asr.beam import BeamSearch
@@ -33,6 +31,7 @@ from edgevoice.asr.spelling import Spelling
 from edgevoice.config import AsrSettings
 from edgevoice.errors import ModelError
 from training.decoded import load_audio
+from training.language_model import write_arpa
 from training.manifest import read_manifest
 from training.metrics import error_rates
 
@@ -40,30 +39,6 @@ HOT = 40
 """Hot words that are said, and as many that are not."""
 RARE = 100
 """Words as common as the hundred commonest need no list."""
-_DISCOUNT = 0.75
-
-
-def write_bigrams(texts: Sequence[str], file: Path) -> None:
-    """A 2-gram model with absolute discounting, in the ARPA format."""
-    sentences = [["<s>", *text.split(), "</s>"] for text in texts]
-    pairs = Counter(pair for words in sentences for pair in pairwise(words))
-    counts = Counter(word for words in sentences for word in words[1:])
-    before, total = Counter[str](), counts.total()
-    for (first, _), count in pairs.items():
-        before[first] += count
-    kinds = Counter(first for first, _ in pairs)
-    single = {word: (count - _DISCOUNT) / total for word, count in counts.items()}
-    single["<unk>"] = 1 - sum(single.values())
-    backoff = {word: _DISCOUNT * kinds[word] / before[word] for word in before}
-    with file.open("w", encoding="utf-8") as stream:
-        stream.write(f"\\data\\\nngram 1={len(single) + 1}\nngram 2={len(pairs)}\n\n\\1-grams:\n")
-        for word, p in {"<s>": 1e-99, **single}.items():
-            stream.write(f"{math.log10(p)}\t{word}\t{math.log10(backoff.get(word, 1.0))}\n")
-        stream.write("\n\\2-grams:\n")
-        for (first, second), count in pairs.items():
-            p = (count - _DISCOUNT) / before[first] + backoff[first] * single[second]
-            stream.write(f"{math.log10(p)}\t{first} {second}\n")
-        stream.write("\n\\end\\\n")
 
 
 def searches(manifest: Manifest, texts: Sequence[str], phrases: Sequence[Phrase]) -> dict[str, Search]:
@@ -71,7 +46,7 @@ def searches(manifest: Manifest, texts: Sequence[str], phrases: Sequence[Phrase]
     settings = AsrSettings()
     words = Counter(word for text in texts for word in text.split())
     with tempfile.TemporaryDirectory() as folder:
-        write_bigrams(texts, Path(folder) / "texts.arpa")
+        write_arpa(texts, Path(folder) / "texts.arpa", order=2)
         model = read_arpa(Path(folder) / "texts.arpa")
     known = [phrase.text for phrase in phrases]
     hot = HotWords(phrases)

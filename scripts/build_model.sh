@@ -23,8 +23,9 @@ $edgevoice train joint --config training/configs/banking-en.toml --streaming --m
 $edgevoice train calibrate runs/banking-en-streaming --data corpus/banking-en/manifest.csv --false-accept-rate 0.02
 
 mkdir -p runs/extras
+$python -m training.language_model --sentences training/banking_en/sentences.csv --split train --output runs/words.arpa.gz
 $python -m training.sample_call --voice "$VOICE" --output runs/extras/sample_call.flac
-$edgevoice export runs/banking-en-streaming --output models/banking-en --extras runs/extras --precision fp32 --licence Apache-2.0 --language en --force
+$edgevoice export runs/banking-en-streaming --output models/banking-en --extras runs/extras --language-model runs/words.arpa.gz --precision fp32 --licence Apache-2.0 --language en --force
 $python -m training.confidence models/banking-en --data corpus/banking-en/manifest.csv --write
 $edgevoice bench accuracy models/banking-en --live 400 --output runs/accuracy.json \
   --data corpus/banking-en/manifest.csv \

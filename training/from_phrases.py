@@ -30,6 +30,7 @@ from training.calibrate import NONE
 from training.checkpoint import load_features
 from training.config import load_config
 from training.judgement import NOISES, PEOPLE, SPEECH, Judgement, judge, unheard_clips
+from training.language_model import read_sentences, write_arpa
 from training.manifest import Clip
 from training.meter import spoken_time
 from training.models import check_joint
@@ -81,6 +82,7 @@ def from_phrases(config: PhrasesConfig) -> Judgement:
         EdgeVoiceError: the phrases, the voices or the folders do not allow it.
     """
     from export.build import ExportOptions, check_output, export, move_bundle
+    from export.words import Words
 
     began = time.monotonic()
     # whatever can be wrong is said now, not after twenty minutes
@@ -109,7 +111,9 @@ def from_phrases(config: PhrasesConfig) -> Judgement:
     logger.info("on %d dev clips: %.1f %% detected", found.clips, 100 * (found.accepted or 0))
     _step(5, "export and proof")
     bundle = config.work / "bundle"  # the output is not there before all of it is
-    export([str(run)], bundle, ExportOptions(name=intents.name, replace=True, reject_label=NONE))
+    words = config.work / "words.arpa.gz"  # captions are to expect what the phrases say
+    write_arpa(read_sentences(config.work / "sentences.csv", "train"), words)
+    export([str(run)], bundle, ExportOptions(name=intents.name, replace=True, reject_label=NONE, words=Words(words)))
     _step(6, "judgement on voices and other sentences that were not trained on")
     judgement = judge(bundle, unheard_clips(config.work))
     _write_card(bundle, intents, judgement)

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from edgevoice.asr.scorer import UNKNOWN, State
+from edgevoice.asr.scorer import State, stranger
 from edgevoice.errors import ConfigError, MissingExtraError
 from edgevoice.text import plain
 
@@ -56,7 +56,7 @@ class KenlmScorer:
         """See `WordScorer.word`."""
         after = self._new_state()
         score = self._model.BaseScore(state, word, after) * _LN10
-        strange = 0.0 if word in self._model or word in self._welcome else UNKNOWN
+        strange = 0.0 if word in self._model or word in self._welcome else stranger(word)
         return self._weight * score + self._bonus + strange, after
 
     def partial(self, state: State, text: str) -> float:  # noqa: ARG002 - KenLM does not tell how its words begin

@@ -19,7 +19,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from edgevoice.asr.scorer import MEMORY, UNKNOWN, KnownWords, State
+from edgevoice.asr.scorer import MEMORY, UNKNOWN, KnownWords, State, stranger
 from edgevoice.asr.spelling import Case
 from edgevoice.errors import ConfigError
 from edgevoice.files import why
@@ -123,7 +123,7 @@ class NgramScorer:
 
     def partial(self, state: State, text: str) -> float:  # noqa: ARG002 - what a word will be matters, not where
         """See `WordScorer.partial`."""
-        return 0.0 if self._known.begins(text) else UNKNOWN
+        return 0.0 if self._known.begins(text) else stranger(text)
 
     def end(self, state: State) -> float:
         """See `WordScorer.end`."""
@@ -134,7 +134,7 @@ class NgramScorer:
     def _scored(self, state: State, word: str) -> tuple[float, State]:
         assert isinstance(state, tuple)
         index = self._model.ids.get(word)
-        strange = 0.0 if index is not None or word in self._welcome else UNKNOWN
+        strange = 0.0 if index is not None or word in self._welcome else stranger(word)
         index = self._model.ids.get(OTHER) if index is None else index
         # a model without <unk> forgets what came before a stranger
         score = self._model.score(state, -1 if index is None else index)

@@ -9,6 +9,9 @@ from typing import Protocol
 UNKNOWN = -10.0
 """What a word costs that a language model or word list does not know, as a natural logarithm: it is still written where
 the audio leaves hardly a doubt."""
+STRANGER_LETTERS = 7
+"""A word that nobody knows costs that for each so many letters: otherwise one long word would be cheaper than several
+short ones, and what is hard to hear would be written without spaces."""
 
 MEMORY = 100_000
 """How many answers a scorer may remember: hypotheses ask the same again and again."""
@@ -69,6 +72,11 @@ class Together:
         return sum(scorer.end(each) for scorer, each in zip(self._scorers, state, strict=True))
 
 
+def stranger(word: str) -> float:
+    """What a word costs that nobody knows, or its beginning."""
+    return UNKNOWN * max(1.0, len(word) / STRANGER_LETTERS)
+
+
 class KnownWords:
     """The words somebody listed, in order, so that the beginning of one is found as fast as the whole."""
 
@@ -92,7 +100,7 @@ class KnownWords:
 
 
 class WordList:
-    """A scorer that knows words and no grammar: others cost `UNKNOWN`, from the first letter that leads nowhere."""
+    """A scorer that knows words and no grammar: others cost what a `stranger` does, from the first letter that leads nowhere."""
 
     def __init__(self, words: Collection[str]) -> None:
         self._known = KnownWords(words)
@@ -103,11 +111,11 @@ class WordList:
 
     def word(self, state: State, word: str) -> tuple[float, State]:
         """See `WordScorer.word`."""
-        return (0.0 if word in self._known else UNKNOWN), state
+        return (0.0 if word in self._known else stranger(word)), state
 
     def partial(self, state: State, text: str) -> float:  # noqa: ARG002 - the same
         """See `WordScorer.partial`."""
-        return 0.0 if self._known.begins(text) else UNKNOWN
+        return 0.0 if self._known.begins(text) else stranger(text)
 
     def end(self, state: State) -> float:  # noqa: ARG002 - the same
         """See `WordScorer.end`."""

@@ -236,3 +236,12 @@ def test_scorers_together_add_up(file, tmp_path):
     said = ["my", "card"]
     assert sentence(both, said) == pytest.approx(sentence(one, said) + sentence(other, said))
     assert both.partial(both.start(begins=True), "x") == 2 * UNKNOWN
+
+
+def test_a_long_stranger_costs_as_much_as_several_short_ones() -> None:
+    """Otherwise what is hard to hear would be written without spaces."""
+    listed = WordList(["card"])
+    state = listed.start(begins=True)
+    assert listed.word(state, "alsorelokadidtobretl")[0] < 2 * listed.word(state, "zebra")[0]
+    grown = [listed.partial(state, "xy" * length) for length in range(1, 20)]
+    assert grown == sorted(grown, reverse=True)
