@@ -191,6 +191,7 @@ class ScreenSettings:
     """How the screen looks when it opens; keys change it."""
 
     theme: Literal["dark", "light", "contrast"] = "dark"
+    """Its colours; "contrast" has the strongest."""
     large: bool = False
     """Begin with large letters, for reading across a room."""
     line_length: int = 42

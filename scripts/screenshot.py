@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgevoice.config import ScreenSettings
+from edgevoice.config import ScreenSettings, Settings
 from edgevoice.events import CaptionUpdated, Event, IntentDetected, from_json
 from edgevoice.tui.app import CaptionApp
 
@@ -49,7 +49,7 @@ class RecordedRun:
 async def picture(events: list[Event], size: tuple[int, int], theme: str, keys: list[str], *, large: bool) -> str:
     """The screen after the events and the keys, as SVG. The colours are the theme's, wherever this runs."""
     run = RecordedRun(events)
-    app = CaptionApp(run, screen=ScreenSettings(large=large))
+    app = CaptionApp(run, settings=Settings(screen=ScreenSettings(large=large)))
     async with app.run_test(size=size) as pilot:
         app.theme = theme
         await asyncio.to_thread(run.delivered.wait)

@@ -70,7 +70,7 @@ def show(sources: Sequence[Source], settings: Settings, *, as_json: bool, sinks:
     check_terminal()  # before the model, which takes a while to load
     pausable = [PausableSource(source, live=source.channel != "file") for source in sources]
     return run_app(
-        _PausableRun(pausable, _Delivered(_run(_heard(pausable, sinks), settings), sinks)), screen=settings.screen
+        _PausableRun(pausable, _Delivered(_run(_heard(pausable, sinks), settings), sinks)), settings=settings
     )
 
 

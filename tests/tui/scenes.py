@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgevoice.config import ScreenSettings
+from edgevoice.config import Settings
 from edgevoice.events import Event, IntentDetected, IntentRejected, LabelScore
 from edgevoice.tui.app import CaptionApp
 from edgevoice.tui.messages import EventArrived
@@ -69,7 +69,7 @@ SCENES = (
 async def rendered(scene: Scene) -> str:
     """The screen, line by line."""
     run = ScriptedRun()
-    app = CaptionApp(run, screen=ScreenSettings())
+    app = CaptionApp(run, settings=Settings())
     try:
         async with app.run_test(size=scene.size) as pilot:
             for event in CALL:

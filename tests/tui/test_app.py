@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.pilot import Pilot
 
-from edgevoice.config import ScreenSettings
+from edgevoice.config import ScreenSettings, Settings
 from edgevoice.errors import AudioError
 from edgevoice.events import (
     AudioLost,
@@ -63,7 +63,7 @@ async def open_app(
     size: tuple[int, int] = (80, 24), *, large: bool = False
 ) -> AsyncIterator[tuple[CaptionApp, Pilot[int], ScriptedRun]]:
     run = ScriptedRun()
-    app = CaptionApp(run, screen=ScreenSettings(large=large))
+    app = CaptionApp(run, settings=Settings(screen=ScreenSettings(large=large)))
     try:
         async with app.run_test(size=size) as pilot:
             yield app, pilot, run
@@ -423,7 +423,7 @@ class TestLarge:
 class TestSettings:
     async def test_the_screen_opens_as_they_say(self) -> None:
         run = ScriptedRun()
-        app = CaptionApp(run, screen=ScreenSettings(theme="contrast", line_length=20))
+        app = CaptionApp(run, settings=Settings(screen=ScreenSettings(theme="contrast", line_length=20)))
         async with app.run_test(size=(120, 30)) as pilot:
             await tell(pilot, final(0, "I would like to know the balance of my account"))
             assert app.theme == "edgevoice-contrast"

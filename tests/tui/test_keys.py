@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -16,10 +17,12 @@ from edgevoice.tui.widgets.help import HelpScreen
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.intent import IntentPane
 from edgevoice.tui.widgets.search import SearchBar, Wanted
+from edgevoice.tui.widgets.settings import SettingsFind, SettingsScreen
 from tests.tui.scripted import CHANNEL, ScriptedRun, final, level, speech, started, update
 from tests.tui.test_app import detected, failed, open_app, screen_text, tell
 
 PLACES = (CaptionApp, History, IntentPane, Wanted)
+SHEETS = (HelpScreen, SettingsScreen, SettingsFind)
 THRESHOLDS = tuple(
     LabelScore(label=label, score=score) for label, score in [("card_issues", 0.7), ("balance", 0.5), ("freeze", 0.6)]
 )
@@ -48,15 +51,14 @@ class Story:
 
     def __init__(self, app: CaptionApp, pilot: Pilot[int], run: ScriptedRun) -> None:
         self.app, self.pilot, self.run = app, pilot, run
-        self.pressed: dict[str, set[str]] = {place.__name__: set() for place in (*PLACES, HelpScreen)}
+        self.pressed: dict[str, set[str]] = {place.__name__: set() for place in (*PLACES, *SHEETS)}
 
     async def press(self, *keys: str, shows: tuple[str, ...] = (), hides: tuple[str, ...] = ()) -> None:
         """Presses keys, and checks what can be read after the last one."""
         for key in keys:
-            sheet = isinstance(self.app.screen, HelpScreen)
-            focused = self.app.screen if sheet else self.app.focused
-            self.pressed[type(focused).__name__].add(key)
-            self.pressed["CaptionApp"].update(set() if sheet else {key})
+            sheet = isinstance(self.app.screen, SHEETS)
+            for place in (self.app.focused, self.app.screen if sheet else self.app):
+                self.pressed.get(type(place).__name__, set()).add(key)
             await self.pilot.press(key)
         await self.pilot.pause()
         await self.pilot.pause()
@@ -68,7 +70,8 @@ class Story:
 
 
 @pytest.fixture
-async def story() -> AsyncIterator[Story]:
+async def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Story]:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     async with open_app() as (app, pilot, run):
         await tell(pilot, *CALL)
         yield Story(app, pilot, run)
@@ -91,6 +94,7 @@ async def test_every_key(story: Story) -> None:
     for key in sorted(keys_of(HelpScreen)):
         await press("question_mark", shows=("Keys", "pause, and go on"))
         await press(key, hides=("Keys",))
+    await _settings(story)
     await press("ctrl+p", shows=("Search for commands",))
     await story.pilot.press("escape")
     await tell(story.pilot, failed(recoverable=True))
@@ -100,8 +104,24 @@ async def test_every_key(story: Story) -> None:
     await press("ctrl+q")
     assert run.calls[-1] == "stop"
     # the others that leave are in test_app.py, for one can leave only once
-    left = {place.__name__: keys_of(place) - story.pressed[place.__name__] for place in (*PLACES, HelpScreen)}
+    left = {place.__name__: keys_of(place) - story.pressed[place.__name__] for place in (*PLACES, *SHEETS)}
     assert {name: keys for name, keys in left.items() if keys} == {"CaptionApp": {"q", "ctrl+c"}}
+
+
+async def _settings(story: Story) -> None:
+    press, app = story.press, story.app
+    await press("s", shows=("Settings", "intent_model"))
+    await press("slash", *"theme", shows=("/theme", "dark"), hides=("intent_model",))
+    await press("down", "up", "enter", "enter", shows=('Saved: screen.theme = "light"',))
+    await press("right", "left", "left", shows=('Saved: screen.theme = "dark"',))
+    assert app.theme == "edgevoice-dark"
+    await press("u", shows=("screen.theme is at its default again",))
+    await press("delete", "backspace", shows=("screen.theme is not in the file",))
+    await press("escape", shows=("channel_names",), hides=("/theme",))
+    await press("escape", hides=("Settings  ",))
+    for key in ("q", "s", "comma"):
+        await press("comma", shows=("Settings  ",))
+        await press(key, hides=("Settings  ",))
 
 
 async def _reading_back(story: Story) -> None:
