@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -48,6 +49,7 @@ class Tmux:
         while not (code := self("display-message", "-p", "#{pane_dead_status}").strip()):
             assert time.monotonic() < end, f"it goes on: {self.screen}"
             time.sleep(0.1)
+            os.kill(int(self("display-message", "-p", "#{pid}")), signal.SIGCHLD)  # tmux 3.3 misses some
         return int(code)
 
     def press(self, *keys: str) -> None:
@@ -70,6 +72,26 @@ def tmux(tmp_path: Path) -> Iterator[Tmux]:
     yield tmux
     with contextlib.suppress(subprocess.CalledProcessError):
         tmux("kill-server")
+
+
+def test_a_setting_is_changed_in_its_file(tmux: Tmux, tmp_path: Path) -> None:
+    file = tmp_path / "config" / "edgevoice" / "config.toml"
+    tmux.wait_for("space Pause")
+    tmux.press("s")
+    tmux.wait_for("Settings  .*config.toml")
+    tmux.press("/")
+    tmux.wait_for("Enter to the list")
+    tmux.press("theme")
+    tmux.wait_for('theme +"dark" +default')
+    tmux.press("Enter")
+    tmux.wait_for("Esc close")
+    tmux.press("Enter")
+    tmux.wait_for('theme +"light" +file')
+    tmux.press("s")
+    tmux.wait_for("space Pause")
+    tmux.press("q")
+    assert tmux.exit_code() == 0
+    assert file.read_text(encoding="utf-8") == '[screen]\ntheme = "light"\n'
 
 
 def test_the_sample_call(tmux: Tmux) -> None:

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.events import DescendantFocus
 from textual.reactive import reactive
 from textual.screen import ModalScreen
 from textual.widget import Widget
@@ -164,8 +163,6 @@ class SettingsScreen(ModalScreen[None]):
         """Begins in the list."""
         self._show()
         self._to_list()
-        if self._book.problem:
-            self._tell(Outcome(self._book.problem, ok=False))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """In what is typed, a slash is a letter."""
@@ -217,7 +214,8 @@ class SettingsScreen(ModalScreen[None]):
     def action_back(self) -> None:
         """Out of what is typed, or out of what was looked for, or out of the sheet."""
         if self._value_bar.display:
-            self.query_one(SettingsAbout).outcome = None
+            self._told = None
+            self.on_option_list_option_highlighted()
             self._to_list()
         elif self._find_bar.display:
             self._find_bar.display = False
@@ -235,19 +233,19 @@ class SettingsScreen(ModalScreen[None]):
         if isinstance(message.input, SettingsFind):
             self._show()
 
-    def on_descendant_focus(self, message: DescendantFocus) -> None:
+    def on_descendant_focus(self) -> None:
         """Says which keys there are; who clicks into the list has left what was typed."""
-        if message.widget is self._list:
+        if self.focused is self._list:  # the message may be older than that
             self._to_list()
         bars = {SettingsFind: KEYS_OF_FIND, SettingsValue: KEYS_OF_VALUE}
-        keys = next((said for bar, said in bars.items() if isinstance(message.widget, bar)), KEYS)
+        keys = next((said for bar, said in bars.items() if isinstance(self.focused, bar)), KEYS)
         self.query_one("#settings-keys", Static).update(keys)
 
     def on_option_list_option_highlighted(self) -> None:
         """What was said of one setting is not said of another."""
         about = self.query_one(SettingsAbout)
         if self._told != self._list.picked:
-            about.outcome = None
+            about.outcome = Outcome(self._book.problem, ok=False) if self._book.problem else None
         about.facts = self._book.facts(self._row) if self._row else NOTHING
 
     # -- drawing
