@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -76,6 +77,7 @@ PICTURES = (
     Picture("screen-80x24.svg", (80, 24)),
     Picture("screen-160x45.svg", (160, 45)),
     Picture("screen-light.svg", (80, 24), theme="light", keys=("slash", "t", "h", "e", "enter")),
+    Picture("screen-settings.svg", (80, 24), keys=("s", "slash", *"caption", "enter", "down", "down")),
     Picture("screen-large.svg", (80, 24), theme="contrast", large=True),
 )
 
@@ -109,6 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=[each.file for each in PICTURES], help="one of the pictures")
     parser.add_argument("--folder", type=Path, default=ROOT / "docs")
     parsed = parser.parse_args(arguments)
+    os.environ["XDG_CONFIG_HOME"] = "/home/you/.config"  # the settings of nobody who makes the pictures
     if parsed.events:
         events = [from_json(line) for line in parsed.events.read_text(encoding="utf-8").splitlines() if line.strip()]
     else:

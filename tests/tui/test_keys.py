@@ -118,10 +118,10 @@ async def _settings(story: Story) -> None:
     await press("u", shows=("screen.theme is at its default again",))
     await press("delete", "backspace", shows=("screen.theme is not in the file",))
     await press("escape", shows=("channel_names",), hides=("/theme",))
-    await press("escape", hides=("Settings  ",))
+    await press("escape", hides=("Esc close",))
     for key in ("q", "s", "comma"):
-        await press("comma", shows=("Settings  ",))
-        await press(key, hides=("Settings  ",))
+        await press("comma", shows=("Esc close",))
+        await press(key, hides=("Esc close",))
 
 
 async def _reading_back(story: Story) -> None:

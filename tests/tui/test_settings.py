@@ -24,10 +24,11 @@ from edgevoice.replay import Replay
 from edgevoice.tui.adjusting import LOOKS, THRESHOLD
 from edgevoice.tui.app import CaptionApp
 from edgevoice.tui.settings import SettingsBook, of_command
+from edgevoice.tui.themes import CONTRAST, DARK, LIGHT
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.settings import SettingsFind, SettingsList, SettingsValue
 from tests.tui.scripted import ScriptedRun, final, started
-from tests.tui.test_app import screen_text, tell
+from tests.tui.test_app import contrast, screen_text, tell
 
 ALL = LOOKS | {THRESHOLD}
 ACTION = "[[actions]]\nintent = 'a'\nrun = ['true']\n"
@@ -332,6 +333,18 @@ class TestSheet:
             await pilot.resize_terminal(100, 30)
             await pilot.pause()
             assert "file" in screen_text(app)
+
+    async def test_every_theme_is_legible(self, file: Path) -> None:
+        put(file, "[screen]\nlarge = true\n")
+        async with open_sheet() as (app, pilot, _):
+            await find(pilot, "screen")
+            for key, theme in (("enter", LIGHT), ("enter", CONTRAST), ("u", DARK), ("u", DARK)):
+                await pilot.press(key)
+                await pilot.pause()
+                assert app.theme == theme.name
+                for strip in app.screen._compositor.render_strips():
+                    for segment in strip:
+                        assert not segment.text.strip(" ─│╭╮╰╯▁▂▃▄▅▆▇") or contrast(segment) >= 4.5, segment
 
     async def test_captions_go_on_below(self, file: Path) -> None:
         async with open_sheet() as (app, pilot, _):
