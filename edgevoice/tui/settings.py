@@ -92,7 +92,7 @@ class Row:
 
     def has(self, words: Iterable[str]) -> bool:
         """Whether all of these words, in small letters, are in what is said of it."""
-        text = f"{self.name} {self.about} {self.key.meaning} {' '.join(self.choices)}".casefold()
+        text = f"{self.name} {self.key.meaning} {' '.join(self.choices)}".casefold()
         return all(word in text for word in words)
 
 

@@ -65,7 +65,7 @@ class SettingsList(OptionList):
             self.replace_option_prompt_at_index(index, option.prompt)
 
     def _options_of(self, sections: Sections) -> Iterator[Option]:
-        width = self.scrollable_content_region.width
+        width = self.scrollable_content_region.width - 1  # the bar beside it is no part of the words
         for section, rows in sections:
             if section:
                 title = Content.assemble((section, "bold $accent"), "  ", (rows[0].about, "$muted"))
