@@ -162,9 +162,11 @@ class SettingsBook:
         except EdgeVoiceError as error:
             return Outcome(str(error), ok=False)
         self._read()
+        row = self.row(name)
         if not was_there:
-            return Outcome(_joined(f"{name} is not in the file", self.row(name).in_force), ok=False)
-        return Outcome(_joined(f"{name} is at its default again", self._effect(self.row(name))))
+            return Outcome(_joined(f"{name} is not in the file", row.in_force), ok=False)
+        said = f"{name} is out of the file, its default is {row.written(row.key.default)}"
+        return Outcome(_joined(said, self._effect(row)))
 
     def _effect(self, row: Row) -> str:
         """Lets a setting hold as far as it can; in words, what keeps it from that."""

@@ -115,7 +115,7 @@ async def _settings(story: Story) -> None:
     await press("down", "up", "enter", "enter", shows=('Saved: screen.theme = "light"',))
     await press("right", "left", "left", shows=('Saved: screen.theme = "dark"',))
     assert app.theme == "edgevoice-dark"
-    await press("u", shows=("screen.theme is at its default again",))
+    await press("u", shows=('screen.theme is out of the file, its default is "dark".',))
     await press("delete", "backspace", shows=("screen.theme is not in the file",))
     await press("escape", shows=("channel_names",), hides=("/theme",))
     await press("escape", hides=("Esc close",))
