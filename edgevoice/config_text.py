@@ -34,6 +34,8 @@ class Key:
     default: Any
     """None where it must be given."""
     meaning: str
+    secret: bool = False
+    """It is never shown, only that it is set."""
 
     @property
     def key(self) -> str:
@@ -110,7 +112,7 @@ def _sections(owner: type, prefix: str, *, repeated: bool = False, meaning: str 
         elif item is not None and is_section(item):
             below += list(_sections(item, f"{name}.", repeated=True, meaning=meanings[field.name]))
         else:
-            keys.append(Key(name, annotation, _default(field), meanings[field.name]))
+            keys.append(Key(name, annotation, _default(field), meanings[field.name], secret=not field.repr))
     yield Section(prefix.rstrip("."), meaning or _summary(owner), tuple(keys), repeated)
     yield from below
 

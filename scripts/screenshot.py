@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from edgevoice.audio.player import Player
 from edgevoice.commands.sessions import transcript_lines
-from edgevoice.config import ScreenSettings
+from edgevoice.config import ScreenSettings, Settings
 from edgevoice.events import CaptionUpdated, Event, IntentDetected, from_json
 from edgevoice.saved_sessions import find_sessions, session_events
 from edgevoice.tui.app import CaptionApp
@@ -54,7 +55,7 @@ class RecordedRun:
 async def picture(events: list[Event], size: tuple[int, int], theme: str, keys: list[str], *, large: bool) -> str:
     """The screen after the events and the keys, as SVG. The colours are the theme's, wherever this runs."""
     run = RecordedRun(events)
-    app = CaptionApp(run, screen=ScreenSettings(large=large))
+    app = CaptionApp(run, settings=Settings(screen=ScreenSettings(large=large)))
     async with app.run_test(size=size) as pilot:
         app.theme = theme
         await asyncio.to_thread(run.delivered.wait)
@@ -82,6 +83,7 @@ PICTURES = (
     Picture("screen-80x24.svg", (80, 24)),
     Picture("screen-160x45.svg", (160, 45)),
     Picture("screen-light.svg", (80, 24), theme="light", keys=("slash", "t", "h", "e", "enter")),
+    Picture("screen-settings.svg", (80, 24), keys=("s", "slash", *"caption", "enter", "down", "down")),
     Picture("screen-large.svg", (80, 24), theme="contrast", large=True),
 )
 
@@ -132,6 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=[*(each.file for each in PICTURES), SESSION], help="one of the pictures")
     parser.add_argument("--folder", type=Path, default=ROOT / "docs")
     parsed = parser.parse_args(arguments)
+    os.environ["XDG_CONFIG_HOME"] = "/home/you/.config"  # the settings of nobody who makes the pictures
     if parsed.events:
         events = [from_json(line) for line in parsed.events.read_text(encoding="utf-8").splitlines() if line.strip()]
     else:

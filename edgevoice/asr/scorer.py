@@ -100,7 +100,7 @@ class KnownWords:
 
 
 class WordList:
-    """A scorer that knows words and no grammar: others cost what a `stranger` does, from the first letter that leads nowhere."""
+    """A scorer that knows words and no grammar: others are strangers, from the first letter that leads nowhere."""
 
     def __init__(self, words: Collection[str]) -> None:
         self._known = KnownWords(words)

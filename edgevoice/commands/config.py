@@ -119,18 +119,11 @@ def set_(key: Name, value: Value) -> None:
       edgevoice config set audio.device "USB"
       edgevoice config set asr.word_bonus -0.5
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
-    from edgevoice.config_edit import with_value, write_whole
-    from edgevoice.config_file import parsed_toml, read_text, setting_from_text, type_of, variable
-    from edgevoice.config_values import as_toml, is_section, item_type
+    from edgevoice.config_change import written
+    from edgevoice.config_file import variable
+    from edgevoice.config_values import as_toml
 
-    if is_section(item_type(type_of(key))):
-        remedy = f"Write it in an editor: {plain(str(config_file()))}"
-        raise UsageError(f"'{key}' is an array of tables, and no single value", remedy)
-    wanted = setting_from_text(key, value)
-    file = config_file()
-    text = (read_text(file) or "") if file.exists() else ""
-    parsed_toml(text, file)
-    write_whole(file, with_value(text, key, wanted))
+    wanted = written(key, value)
     write_out(f"{key} = {plain(as_toml(wanted))}\n")
     if variable(key) in os.environ:
         say(f"{variable(key)} is set as well, and goes before the file.")
@@ -146,15 +139,8 @@ def unset(
     Example:
       edgevoice config unset asr.threads
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
-    from edgevoice.config_edit import without, write_whole
-    from edgevoice.config_file import default, field_types, parsed_toml, read_text
+    from edgevoice.config_change import removed
 
-    file = config_file()
-    text = read_text(file) or ""
-    parsed_toml(text, file)
-    try:
-        changed = without(text, key, default(key) if key in field_types() else None)
-    except KeyError:
-        say(f"'{plain(key)}' is not set in {plain(str(file))}.")
-        raise typer.Exit(1) from None
-    write_whole(file, changed)
+    if not removed(key):
+        say(f"'{plain(key)}' is not set in {plain(str(config_file()))}.")
+        raise typer.Exit(1)

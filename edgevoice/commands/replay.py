@@ -46,7 +46,7 @@ def replay(file: File, fast: options.Fast = False, as_json: options.Json = False
             raise typer.Exit(write_events(run))
         from edgevoice.tui.app import run_app
 
-        raise typer.Exit(run_app(run, title="edgevoice replay", screen=settings.screen))
+        raise typer.Exit(run_app(run, title="edgevoice replay", settings=settings))
 
 
 def _opened(file: str, stack: ExitStack) -> BinaryIO:

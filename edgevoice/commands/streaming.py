@@ -79,7 +79,7 @@ def show(
     check_terminal()  # before the model, which takes a while to load
     pausable = [PausableSource(source, live=source.channel != "file") for source in sources]
     run = _PausableRun(pausable, _Delivered(_run(_heard(pausable, sinks), settings), sinks))
-    return run_app(run, inputs=inputs, screen=settings.screen)
+    return run_app(run, inputs=inputs, settings=settings)
 
 
 def _heard(sources: Sequence[Source], sinks: Sequence[Sink]) -> list[Source]:

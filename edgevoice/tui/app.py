@@ -18,15 +18,15 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from edgevoice.config import ScreenSettings
+from edgevoice.config import Settings
 from edgevoice.errors import EdgeVoiceError
 from edgevoice.text import plain
 from edgevoice.tui import letters
+from edgevoice.tui.adjusting import AdjustingApp
 from edgevoice.tui.devices import Input
 from edgevoice.tui.keys import APP_KEYS, explained
 from edgevoice.tui.layout import Shape
 from edgevoice.tui.messages import EventArrived, RunFinished
-from edgevoice.tui.reading import ReadingApp
 from edgevoice.tui.state import Part
 from edgevoice.tui.terminal import TOO_SMALL, check_terminal, default_log_file, quiet_terminal, terminal_gone
 from edgevoice.tui.themes import THEMES, following, theme_called
@@ -47,7 +47,7 @@ DRAIN_S = 2.0
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-class CaptionApp(ReadingApp):
+class CaptionApp(AdjustingApp):
     """Live captions, intents and the state of the run, fed by one thread that iterates `run`."""
 
     CSS_PATH = "screen.tcss"
@@ -72,18 +72,16 @@ class CaptionApp(ReadingApp):
         *,
         title: str = "edgevoice",
         inputs: Sequence[Input] = (),
-        screen: ScreenSettings | None = None,
+        settings: Settings | None = None,
         exit_on_end: bool = False,
         handle_signals: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(run, settings or Settings())
         self.title = plain(title)
-        self._run_source, self._inputs = run, inputs
+        self._inputs = inputs
         self._thread = RunThread(run, self)
         self._exit_on_end = exit_on_end
         self._handle_signals = handle_signals
-        self._looks = screen or ScreenSettings()
-        self._large = int(self._looks.large)  # which of the sizes of letters that fit; 0 for those of the terminal
         self._mounted, self._room = False, Size(0, 0)
         self._leaving: int | None = None
         self._run_finished = asyncio.Event()
@@ -336,7 +334,7 @@ def run_app(
     *,
     title: str = "edgevoice",
     inputs: Sequence[Input] = (),
-    screen: ScreenSettings | None = None,
+    settings: Settings | None = None,
     exit_on_end: bool = False,
     log_file: Path | None = None,
 ) -> int:
@@ -350,7 +348,7 @@ def run_app(
     """
     check_terminal()
     log = log_file or default_log_file()
-    app = CaptionApp(run, title=title, inputs=inputs, screen=screen, exit_on_end=exit_on_end, handle_signals=True)
+    app = CaptionApp(run, title=title, inputs=inputs, settings=settings, exit_on_end=exit_on_end, handle_signals=True)
     with quiet_terminal(log):
         code = app.run()
     if code is None:

@@ -131,6 +131,12 @@ class IntentLog:
         self._minimums[shown.key] = score
         return shown.key, score
 
+    def raise_minimums(self, least: float) -> list[tuple[str, float]]:
+        """Every label's minimum score anew: the one with which the run began, or this where that is lower. Those that
+        were moved are moved no more. Gives the labels as the run calls them, with their scores."""
+        self._minimums = {label: max(score, least) for label, score in self._began.items()}
+        return list(self._minimums.items())
+
     def _minimum(self, intent: IntentView | None) -> Minimum | None:
         if intent is None or intent.key not in self._minimums:
             return None

@@ -21,9 +21,11 @@ APP_KEYS = (
     ),
     Binding("y", "copy", "Copy", tooltip="copy the caption that is picked or found, or the newest"),
     Binding("l", "large", "Large", tooltip="captions alone in large letters; again for larger ones, if they fit"),
-    Binding("t", "theme", "Theme", show=False, tooltip="theme: dark, light, high contrast"),
-    Binding("d", "devices", "Devices", tooltip="another microphone or loudspeaker, with its level; captions go on"),
+    Binding("d", "devices", "Device", tooltip="another microphone or loudspeaker, with its level; captions go on"),
+    Binding("s,comma", "settings", "Settings", key_display="s", tooltip="settings: look them up, find and change them"),
+    # out of the footer, for the settings have it too
     Binding("c", "clear", "Clear", show=False, tooltip="clear captions and intents from the screen; files keep them"),
+    Binding("t", "theme", "Theme", show=False, tooltip="theme: dark, light, high contrast"),
     Binding("Y", "copy_all", "Copy all", show=False, tooltip="copy all captions, with their times"),
     # the same as for the slash: the next key is no letter any more
     Binding("enter", "searched", show=False, priority=True, tooltip="keep what was found, to look at it with n and N"),
@@ -52,6 +54,7 @@ _NAMES = {
     "plus": "+",
     "equals_sign": "=",
     "minus": "-",
+    "comma": ",",
     "up": "↑",
     "down": "↓",
     "pageup": "PgUp",

@@ -9,7 +9,7 @@ from typing import Any
 from textual.app import App
 from textual.pilot import Pilot
 
-from edgevoice.config import ScreenSettings
+from edgevoice.config import ScreenSettings, Settings
 from edgevoice.events import Event
 from edgevoice.tui.app import CaptionApp
 from edgevoice.tui.messages import EventArrived
@@ -45,7 +45,7 @@ async def open_app(
 ) -> AsyncIterator[tuple[CaptionApp, Pilot[int], ScriptedRun]]:
     """The screen of a run that says only what `tell` says."""
     run = ScriptedRun()
-    app = CaptionApp(run, inputs=inputs, screen=ScreenSettings(large=large))
+    app = CaptionApp(run, inputs=inputs, settings=Settings(screen=ScreenSettings(large=large)))
     try:
         async with app.run_test(size=size) as pilot:
             yield app, pilot, run

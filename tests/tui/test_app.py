@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edgevoice.config import ScreenSettings
+from edgevoice.config import ScreenSettings, Settings
 from edgevoice.errors import AudioError
 from edgevoice.events import (
     AudioLost,
@@ -383,7 +383,7 @@ class TestLarge:
 class TestSettings:
     async def test_the_screen_opens_as_they_say(self) -> None:
         run = ScriptedRun()
-        app = CaptionApp(run, screen=ScreenSettings(theme="contrast", line_length=20))
+        app = CaptionApp(run, settings=Settings(screen=ScreenSettings(theme="contrast", line_length=20)))
         async with app.run_test(size=(120, 30)) as pilot:
             await tell(pilot, final(0, "I would like to know the balance of my account"))
             assert app.theme == "edgevoice-contrast"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -17,6 +18,7 @@ from edgevoice.tui.widgets.help import HelpScreen
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.intent import IntentPane
 from edgevoice.tui.widgets.search import SearchBar, Wanted
+from edgevoice.tui.widgets.settings import SettingsFind, SettingsScreen
 from tests.tui.screen import open_app, screen_text, tell
 from tests.tui.scripted import (
     CHANNEL,
@@ -32,7 +34,7 @@ from tests.tui.scripted import (
 )
 
 PLACES = (CaptionApp, History, IntentPane, Wanted)
-SHEETS = (HelpScreen, DeviceScreen)
+SHEETS = (HelpScreen, DeviceScreen, SettingsScreen, SettingsFind)
 THRESHOLDS = tuple(
     LabelScore(label=label, score=score) for label, score in [("card_issues", 0.7), ("balance", 0.5), ("freeze", 0.6)]
 )
@@ -67,9 +69,8 @@ class Story:
         """Presses keys, and checks what can be read after the last one."""
         for key in keys:
             sheet = isinstance(self.app.screen, SHEETS)
-            focused = self.app.screen if sheet else self.app.focused
-            self.pressed[type(focused).__name__].add(key)
-            self.pressed["CaptionApp"].update(set() if sheet else {key})
+            for place in (self.app.focused, self.app.screen if sheet else self.app):
+                self.pressed.get(type(place).__name__, set()).add(key)
             await self.pilot.press(key)
         await self.pilot.pause()
         await self.pilot.pause()
@@ -81,7 +82,8 @@ class Story:
 
 
 @pytest.fixture
-async def story() -> AsyncIterator[Story]:
+async def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Story]:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     async with open_app(inputs=[ScriptedInput(CHANNEL, USB_Headset=-20)]) as (app, pilot, run):
         await tell(pilot, *CALL)
         yield Story(app, pilot, run)
@@ -107,6 +109,7 @@ async def test_every_key(story: Story) -> None:
     for key in sorted(keys_of(DeviceScreen)):
         await press("d", shows=("You: the microphone",))
         await press(key, hides=("You: the microphone",))
+    await _settings(story)
     await press("ctrl+p", shows=("Search for commands",))
     await story.pilot.press("escape")
     await tell(story.pilot, failed(recoverable=True))
@@ -118,6 +121,22 @@ async def test_every_key(story: Story) -> None:
     # the others that leave are in test_app.py, for one can leave only once
     left = {place.__name__: keys_of(place) - story.pressed[place.__name__] for place in (*PLACES, *SHEETS)}
     assert {name: keys for name, keys in left.items() if keys} == {"CaptionApp": {"q", "ctrl+c"}}
+
+
+async def _settings(story: Story) -> None:
+    press, app = story.press, story.app
+    await press("s", shows=("Settings", "intent_model"))
+    await press("slash", *"theme", shows=("/theme", "dark"), hides=("intent_model",))
+    await press("down", "up", "enter", "enter", shows=('Saved: screen.theme = "light"',))
+    await press("right", "left", "left", shows=('Saved: screen.theme = "dark"',))
+    assert app.theme == "edgevoice-dark"
+    await press("u", shows=('screen.theme is out of the file, its default is "dark".',))
+    await press("delete", "backspace", shows=("screen.theme is not in the file",))
+    await press("escape", shows=("channel_names",), hides=("/theme",))
+    await press("escape", hides=("Esc close",))
+    for key in ("q", "s", "comma"):
+        await press("comma", shows=("Esc close",))
+        await press(key, hides=("Esc close",))
 
 
 async def _reading_back(story: Story) -> None:
@@ -199,7 +218,7 @@ async def test_every_key_that_means_something_is_one_of_these(story: Story) -> N
 
 async def test_the_footer_fits(story: Story) -> None:
     assert story.app.query_one(Footer).max_scroll_x == 0
-    assert "d Devices" in screen_text(story.app)
+    assert "d Device" in screen_text(story.app)
 
 
 async def test_a_click_picks_a_caption(story: Story) -> None:

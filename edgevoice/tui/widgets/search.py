@@ -11,26 +11,18 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input, Static
 
-from edgevoice.text import plain
+from edgevoice.tui.widgets.typed import PlainInput
 
 KEYS = "Enter, then n or N; Esc leaves"
 
 
-class Wanted(Input):
-    """What is typed or pasted, as plain text."""
+class Wanted(PlainInput):
+    """What is looked for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "app.found(-1)", "Older", show=False, tooltip="the match before"),
         Binding("down", "app.found(1)", "Newer", show=False, tooltip="the match behind"),
     ]
-
-    def insert(self, text: str, index: int) -> None:
-        """Leaves out what a terminal would take for a command."""
-        super().insert(plain(text), index)
-
-    def replace(self, text: str, start: int, end: int) -> None:
-        """Leaves out what a terminal would take for a command."""
-        super().replace(plain(text), start, end)
 
 
 class SearchBar(Horizontal):
