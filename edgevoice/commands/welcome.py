@@ -37,6 +37,11 @@ _QUIET = (
     "'edgevoice config set audio.device NAME' chooses one."
 )
 
+_SMALL = (
+    "The model that comes along is small and knows the talk of a bank, in synthetic voices; of other English it writes "
+    "much that sounds alike. 'edgevoice models pull facebook/wav2vec2-base-960h' gets one that you can rely on."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -96,8 +101,10 @@ def _thoroughly(settings: Settings) -> Choice:
     if "fail" in (model.status, provider.status):
         write_out("\nCaptions need that first. The demo has a model of its own.\n")
         return _asked(DEMO, HELP, QUIT)
+    if not settings.model:
+        write_out("\n" + "".join(f"{line}\n" for line in _wrapped(_SMALL)))
     if microphone.status != "pass":
-        write_out("\nWithout a microphone there is a recorded call to look at, or: edgevoice live --input FILE\n")
+        write_out("\nWithout a microphone there is a recorded call to look at, or:\n  edgevoice live --input FILE\n")
         return _asked(DEMO_FIRST, HELP, QUIT)
     choices = (LIVE, DEMO, HELP, QUIT)
     write_out("\nSay something; the bar must move.\n")
