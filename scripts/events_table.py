@@ -13,7 +13,8 @@ HEAD = f"""# Events
 
 `edgevoice live --json` writes one JSON object a line, flushed as it happens. `event` names it; every event has
 `channel` (the stream: `mic`, `call`, `file`, `stdin`, or the names of a recording's two sides) and `at` (seconds on
-that stream's sample clock of the newest audio it rests on). Schema {events.SCHEMA_VERSION}, named in `stream_started`. Made by `scripts/events_table.py`.
+that stream's sample clock of the newest audio it rests on). Schema {events.SCHEMA_VERSION}, named in `stream_started`.
+Made by `scripts/events_table.py`.
 """
 
 
