@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
+from edgevoice.disk_errors import way_out
 from edgevoice.errors import ConfigError
 from edgevoice.events import CaptionFinished, CaptionUpdated, Event, Failed, Recovered, StreamStarted
 from edgevoice.session import new_file
@@ -73,7 +74,7 @@ class LastLines:
             if self._failed:
                 return ()
             what = f"The last lines in '{shown}' are old, for the file cannot be replaced ({error.strerror})"
-            remedy = "Captions go on; free some space"
+            remedy = f"Captions go on; {way_out(error)}"
             self._failed = Failed(channel=event.channel, at=event.at, what=what, recoverable=True, remedy=remedy)
             return (self._failed,)
         self._shown = text

@@ -7,6 +7,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 
+from edgevoice.disk_errors import way_out
 from edgevoice.errors import EdgeVoiceError
 from edgevoice.events import (
     PASSING,
@@ -30,7 +31,6 @@ SETTLED_FROM = 400
 """Finals and intents from which on the older half is settled: nothing that is said now belongs before it."""
 WAITING = 2_000
 """Finals that are kept for a disk without room, about three hours of talk; what is said after them is lost."""
-_REMEDY = "Captions go on; free some space, and those that wait are saved with the next ones"
 _KEPT = (StreamStarted, CaptionFinished, IntentDetected)
 """Events that change more than the list of events."""
 
@@ -68,6 +68,8 @@ class SessionFiles:
             self._waiting += is_final
             self._events.add(event)
             self._conversation.add(event)
+        if isinstance(event, Failed):  # what is said in answer to one is not heard, so it is saved with the next event
+            return ()
         if self._failed:  # a disk without room is not asked at every sound
             return self._save(texts=True) if is_final or isinstance(event, StreamEnded) else ()
         return self._save(texts=isinstance(event, _KEPT))
@@ -86,16 +88,32 @@ class SessionFiles:
         return said
 
     def _save(self, *, texts: bool) -> list[Event]:
-        failure = self._written(texts=texts)
+        removed, lost = self._put_back()
+        failure = self._written(texts=texts or removed) or lost
         if failure and self._failed:
             return []
         if failure:
             self._failed = self._said(*failure)
             return [self._failed]
-        said = [self._recovered(self._failed)] if self._failed else []
+        said: list[Event] = [self._recovered(self._failed)] if self._failed else []
+        if removed and not said:
+            what = f"Files of the session in '{plain(str(self._session.folder))}' were removed while it is saved"
+            said.append(self._said(what, "They are made again, with all that was in them"))
         self._failed, self._waiting, self._missing = None, 0, 0
         self._settle()
-        return [*said]
+        return said
+
+    def _put_back(self) -> tuple[bool, tuple[str, str] | None]:
+        """Makes files again that were removed; gives whether there were any, and what is to be said of the first that
+        could not be, and the way out."""
+        removed, failure = False, None
+        for file in (self._events, *self._texts):
+            try:
+                removed = file.put_back() or removed
+            except OSError as error:
+                what = f"The file {self._place(file.kind)} was removed and cannot be made again ({error.strerror})"
+                failure = failure or (what, f"Captions go on; {way_out(error)}, and it comes back with the next ones")
+        return removed, failure
 
     def _written(self, *, texts: bool) -> tuple[str, str] | None:
         """Brings the files up to date; gives what is to be said of the first that could not be, and the way out."""
@@ -104,14 +122,15 @@ class SessionFiles:
             try:
                 file.write(self._session, self._conversation.entries)
             except OSError as error:
-                failure = failure or self._failure(file.kind, error)
+                minutes, seconds = divmod(int(self._last.at), 60)
+                since = f"what is said from {minutes:02}:{seconds:02} on is not saved"
+                what = f"The file {self._place(file.kind)} cannot be written ({error.strerror}): {since}"
+                remedy = f"Captions go on; {way_out(error)}, and those that wait are saved with the next ones"
+                failure = failure or (what, remedy)
         return failure
 
-    def _failure(self, kind: str, error: OSError) -> tuple[str, str]:
-        minutes, seconds = divmod(int(self._last.at), 60)
-        shown = plain(str(self._session.folder))
-        where = f"'.{kind}' in the folder '{shown}' cannot be written ({error.strerror})"
-        return f"The file {where}: what is said from {minutes:02}:{seconds:02} on is not saved", _REMEDY
+    def _place(self, kind: str) -> str:
+        return f"'.{kind}' in the folder '{plain(str(self._session.folder))}'"
 
     def _said(self, what: str, remedy: str) -> Failed:
         cleaned = EdgeVoiceError(what, remedy)
@@ -123,7 +142,7 @@ class SessionFiles:
         waited = f"{_finals(self._waiting)} that had to wait {'is' if self._waiting == 1 else 'are'} saved"
         missing = f"{_finals(self._missing)} missing" if self._missing else "none is missing"
         where = plain(str(self._session.folder))
-        now = f"There is room again in '{where}': {waited}, {missing}"
+        now = f"The files in '{where}' are written again: {waited}, {missing}"
         return Recovered(channel=self._last.channel, at=self._last.at, what=failed.what, now=now)
 
     def _settle(self) -> None:
@@ -137,13 +156,40 @@ def _finals(count: int) -> str:
     return f"{count} caption" if count == 1 else f"{count} captions"
 
 
-class _EventFile:
+class _File:
+    """One of the files, made when there is something to write.
+
+    Args:
+        kind: ends its name.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._file: GrowingFile | None = None
+
+    def put_back(self) -> bool:
+        """Makes it again if it was removed; whether it was.
+
+        Raises:
+            OSError: it cannot be made again.
+        """
+        return self._file is not None and self._file.put_back()
+
+    def close(self) -> None:
+        """Closes it.
+
+        Raises:
+            OSError: it cannot be brought onto the disk.
+        """
+        if self._file:
+            self._file.close()
+
+
+class _EventFile(_File):
     """All events, one JSON object a line, as `edgevoice transcribe --format jsonl` writes them."""
 
-    kind = EVENTS
-
     def __init__(self) -> None:
-        self._file: GrowingFile | None = None
+        super().__init__(EVENTS)
         self._waiting: list[bytes] = []
 
     def add(self, event: Event) -> None:
@@ -158,22 +204,15 @@ class _EventFile:
         """
         if self._file is None:
             # the session made this file to take its name
-            self._file = GrowingFile(os.open(session.file(EVENTS), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC))
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            path = session.file(self.kind)
+            self._file = GrowingFile(path, os.open(path, flags, 0o666))
         self._file.put(self._waiting)
         self._file.settle(len(self._waiting))
         self._waiting = []
 
-    def close(self) -> None:
-        """Closes the file.
 
-        Raises:
-            OSError: it cannot be brought onto the disk.
-        """
-        if self._file:
-            self._file.close()
-
-
-class _TextFile:
+class _TextFile(_File):
     """Finals and intents in one format.
 
     Args:
@@ -183,9 +222,8 @@ class _TextFile:
     """
 
     def __init__(self, kind: str, blocks: Callable[[Sequence[Entry], int], list[Block]], head: str = "") -> None:
-        self.kind = kind
+        super().__init__(kind)
         self._make, self._head = blocks, head.encode()
-        self._file: GrowingFile | None = None
         self._before = 0
 
     def write(self, session: Session, entries: Sequence[Entry]) -> None:
@@ -195,7 +233,8 @@ class _TextFile:
             OSError: it cannot be written.
         """
         if self._file is None:
-            self._file = GrowingFile(new_file(session.file(self.kind)), self._head)
+            path = session.file(self.kind)
+            self._file = GrowingFile(path, new_file(path), self._head)
         blocks = self._make(entries, self._before)
         self._file.put([block.text.encode("utf-8", "replace") for block in blocks])
 
@@ -205,12 +244,3 @@ class _TextFile:
         if self._file:
             self._file.settle(count)
         self._before += count
-
-    def close(self) -> None:
-        """Closes the file.
-
-        Raises:
-            OSError: it cannot be brought onto the disk.
-        """
-        if self._file:
-            self._file.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -69,6 +70,16 @@ def test_a_full_disk_is_said_once_and_so_is_its_end(tmp_path: Path) -> None:
     assert isinstance(recovered, Recovered)
     assert recovered.what == failed.what
     assert (tmp_path / "last.txt").read_text() == "there\nagain\n"
+
+
+def test_a_folder_that_is_removed_is_said_with_what_helps(tmp_path: Path) -> None:
+    folder = tmp_path / "obs"
+    folder.mkdir()
+    sink = LastLines(folder / "last.txt")
+    shutil.rmtree(folder)
+    (failed,) = sink.write(final("mic", 0, 1.0, "hello"))
+    assert isinstance(failed, Failed)
+    assert failed.remedy == "Captions go on; make its folder again"
 
 
 @pytest.mark.parametrize("name", ["missing/last.txt", "", "a\0b"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import resource
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -275,6 +276,56 @@ def test_a_full_file_system(tmp_path: Path) -> None:
         sink.close()
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_files_that_are_removed_come_back_with_all_that_was_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with what is no longer in memory; and it is said."""
+    monkeypatch.setattr(session_files, "SETTLED_FROM", 4)
+    folder = tmp_path / "deep" / "talk"
+    sink = SessionFiles(session(folder))
+    talk: list[Event] = [
+        started("mic"),
+        *(final("mic", number, number * 5.0, f"number {number}") for number in range(9)),
+    ]
+    said = [answer for event in talk[:6] for answer in sink.write(event)]
+    assert said == []
+    shutil.rmtree(tmp_path / "deep")
+    (failed,) = sink.write(talk[6])
+    assert isinstance(failed, Failed)
+    assert failed.recoverable
+    assert "were removed" in failed.what
+    assert "made again" in failed.remedy
+    (folder / f"{NAME}.srt").unlink()
+    (said_again,) = sink.write(SpeechStarted(channel="mic", at=40.0, segment=7, start=40.0))
+    assert isinstance(said_again, Failed)
+    for event in talk[7:]:
+        assert list(sink.write(event)) == []
+    assert list(sink.close()) == []
+    files = written(folder)
+    assert files.pop("jsonl").count("\n") == len(talk) + 1
+    assert files == expected(talk)
+
+
+def test_files_that_cannot_be_made_again_are_said_with_what_helps(tmp_path: Path) -> None:
+    """And come back as soon as they can."""
+    folder = tmp_path / "talk"
+    sink = SessionFiles(session(folder))
+    talk = [started("mic"), *(final("mic", number, number * 5.0, "hello") for number in range(4))]
+    for event in talk[:2]:
+        sink.write(event)
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+    said = [answer for event in talk[2:4] for answer in sink.write(event)]
+    (failed,) = said
+    assert isinstance(failed, Failed)
+    assert "was removed and cannot be made again" in failed.what
+    assert "space" not in failed.remedy
+    folder.unlink()
+    (recovered,) = sink.write(talk[4])
+    assert isinstance(recovered, Recovered)
+    assert written(folder).pop("txt") == "hello\n" * 4
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "/proc/nothing/here", "a\0b"])
