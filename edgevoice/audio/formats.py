@@ -104,7 +104,8 @@ class _Sound:
             # without a name libsndfile goes by what is in the file: one that is only called MP3 would make the decoder
             # complain on stderr
             by_content = self._path.suffix.lower() == ".mp3"
-            return soundfile.SoundFile(os.open(self._path, os.O_RDONLY) if by_content else self._path)
+            # and soundfile takes no names whose bytes are no text, but bytes
+            return soundfile.SoundFile(os.open(self._path, os.O_RDONLY) if by_content else os.fsencode(self._path))
         except TypeError:  # soundfile asks for the format of files called .raw
             what = f"'{self._shown}' is raw audio without a header"
             raise AudioError(what, "Pipe it in as 16 kHz mono 16-bit samples: edgevoice transcribe - < FILE") from None

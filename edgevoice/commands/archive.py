@@ -14,6 +14,9 @@ from edgevoice.commands.recordings import Target
 from edgevoice.commands.transcribe import Format
 from edgevoice.commands.transcript import Transcriber, Transcript, rendered, write_file
 from edgevoice.config import Settings
+from edgevoice.disk_errors import is_full, way_out
+from edgevoice.errors import EdgeVoiceError
+from edgevoice.text import plain
 
 _WORKERS = 64
 """Of a cluster, for which enough transcripts may wait."""
@@ -96,7 +99,20 @@ class Archive:
             if self._printed:
                 write_out(text)
         if not self._printed and (result.heard or not result.error or self._format is Format.JSON):
+            self._keep(text, target, meter)
+
+    def _keep(self, text: str, target: Path, meter: Meter) -> None:
+        try:
             write_file(target, text)
+        except OSError as error:
+            remedy = way_out(error)
+            what = f"'{plain(str(target))}' cannot be written ({error.strerror})"
+            failure = EdgeVoiceError(what, f"{remedy[0].upper()}{remedy[1:]}")
+            if is_full(error):  # the next one would find no room either
+                raise failure from None
+            self._failed = True
+            with meter.aside():
+                say(str(failure))
 
 
 def _in_order(done: Iterator[tuple[int, Transcript]]) -> Iterator[tuple[int, Transcript]]:
