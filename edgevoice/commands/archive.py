@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, nullcontext
@@ -98,10 +99,18 @@ class Archive:
                 say(message)
             if self._printed:
                 write_out(text)
-        if not self._printed and (result.heard or not result.error or self._format is Format.JSON):
+        if self._printed:
+            return
+        if not result.error or self._format is Format.JSON:  # which says itself that it is not whole
             self._keep(text, target, meter)
+            with contextlib.suppress(OSError):
+                _partial(target).unlink()
+        elif result.heard and self._keep(text, _partial(target), meter):
+            with meter.aside():
+                say(f"What was heard of '{result.file}' until then is in '{_partial(target)}'.")
 
-    def _keep(self, text: str, target: Path, meter: Meter) -> None:
+    def _keep(self, text: str, target: Path, meter: Meter) -> bool:
+        """Writes a transcript, or says why it cannot be; whether it is there."""
         try:
             write_file(target, text)
         except OSError as error:
@@ -113,6 +122,13 @@ class Archive:
             self._failed = True
             with meter.aside():
                 say(str(failure))
+            return False
+        return True
+
+
+def _partial(target: Path) -> Path:
+    """Where the beginning of a transcript goes: a name that does not count as one, so that it is tried again."""
+    return target.with_name(f"{target.name}.partial")
 
 
 def _in_order(done: Iterator[tuple[int, Transcript]]) -> Iterator[tuple[int, Transcript]]:
