@@ -111,7 +111,7 @@ class IntentSettings:
     cooldown_s: float = 0.0
     """The same label is not announced again for this long after it was; 0 for no cooldown."""
     actions_at_once: int = 4
-    """How many actions may run at once; further ones wait for their turn."""
+    """How many programs and notifications may run at once, and how many webhooks beside them; further ones wait."""
     dry_run_actions: bool = False
     """Say which actions would run, and run none."""
 

@@ -16,6 +16,7 @@ from edgevoice.config import ActionSettings
 from edgevoice.events import ActionFinished, ActionStarted, Event, Failed, IntentDetected
 from edgevoice.sinks.delivery import delivered
 from tests.actions.detections import detected, started
+from tests.actions.receiver import receiver, wait_until
 
 Make = Callable[..., Actions]
 
@@ -90,7 +91,29 @@ def test_what_finds_no_room_is_said(make: Make, monkeypatch: pytest.MonkeyPatch)
     assert 3 <= len(dropped) <= 5
     assert all("others wait already" in event.error for event in dropped)  # type: ignore[attr-defined]
     list(sink.close())
-    assert len(of(ActionStarted, said)) == sink_module.WAITING + 5
+    assert len(of(ActionStarted, said)) <= 1
+
+
+def test_a_run_is_begun_when_it_is_and_not_when_it_waits(make: Make) -> None:
+    sink = make("sleep 600", at_once=2, closing_s=0.1)
+    said = list(delivered(intents(5), [sink]))
+    begun, over = of(ActionStarted, said), of(ActionFinished, said)
+    assert [event.segment for event in begun] == [0, 1]  # type: ignore[attr-defined]
+    assert len(over) == 5
+
+
+def test_a_server_that_hangs_holds_up_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    with receiver(0) as there:
+        actions = [
+            ActionSettings(intent="pay", webhook=there.url),
+            ActionSettings(intent="pay", run=("/bin/sh", "-c", f"echo >> {tmp_path}/ran")),
+        ]
+        sink = Actions(actions, at_once=2, log=ActionLog(tmp_path / "actions.log"), closing_s=1)
+        for intent in intents(6):
+            list(sink.write(intent))
+        wait_until(lambda: (tmp_path / "ran").exists() and (tmp_path / "ran").read_text() == "\n" * 6)
+        list(sink.close())
 
 
 def test_after_ctrl_c_twice_nobody_waits(make: Make) -> None:
