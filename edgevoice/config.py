@@ -136,7 +136,7 @@ class ActionSettings:
     """A program that takes longer is ended, with all it started; for a webhook, how long one try may take."""
     run: tuple[str, ...] = ()
     """A program and its arguments, as they are: no shell reads them, and nothing is filled in."""
-    webhook: str = ""
+    webhook: str = field(default="", repr=False, metadata={"address": True})
     """http:// or https:// address that the event is posted to."""
     retries: int = 3
     """How often a post that did not get through is tried again, with growing pauses."""

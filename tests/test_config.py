@@ -187,3 +187,20 @@ def test_secrets_are_not_shown(nowhere: Path) -> None:
     assert (settings.serve.token, settings.actions[0].secret) == (SECRET, SECRET)
     assert settings.actions[0].webhook == "https://example.org"
     assert without_secrets(Settings()) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:pw@Example.org:8443/services/KEY?token=KEY#KEY", "https://example.org/..."),
+        ("https://example.org?KEY", "https://example.org/..."),
+        ("example.org/KEY", SECRET),
+        ("https://[::1/KEY", SECRET),
+        ("", ""),
+    ],
+)
+def test_of_an_address_the_host_is_shown(url: str, shown: str) -> None:
+    """User, path and query often are secrets."""
+    action = ActionSettings(intent="a", webhook=url)
+    assert without_secrets(action).webhook == shown
+    assert "KEY" not in repr(action)
