@@ -111,7 +111,10 @@ def checked(
     item = item_type(annotation)
     if item is not None:
         if not isinstance(value, list):
-            raise _wrong_type(annotation, value, place)
+            wrong = _wrong_type(annotation, value, place)
+            if is_section(item) and isinstance(value, dict):
+                raise ConfigError(wrong.what, f"Write [[{name}]], with two brackets on each side, above each of them")
+            raise wrong
         each = enumerate(value)
         return tuple(checked(item, part, place.below(index), name=name, ranges=ranges) for index, part in each)
     if get_origin(annotation) is Literal:

@@ -92,7 +92,7 @@ def open_(name: Name, folder: In = "") -> None:
 
 
 def _folder(named: str) -> Path:
-    from edgevoice.commands.sinks import user_path
+    from edgevoice.paths import user_path
 
     folder = named or options.settings_for().save.folder
     if not folder:
