@@ -187,13 +187,17 @@ def read_text(file: Path) -> str | None:
         ConfigError: it cannot be read, or `EDGEVOICE_CONFIG` names one that is not there.
     """
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")  # some editors begin with a byte order mark
     except FileNotFoundError:
         if os.environ.get("EDGEVOICE_CONFIG"):
             remedy = "Correct or unset EDGEVOICE_CONFIG, or make it: edgevoice config init"
             raise ConfigError(f"There is no {plain(str(file))}", remedy) from None
         return None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        what = f"{plain(str(file))} cannot be read ({error.strerror})"
+        remedy = "Move it away or correct its permissions, or name another file with EDGEVOICE_CONFIG"
+        raise ConfigError(what, remedy) from None
+    except ValueError as error:
         raise _unreadable(file, error) from None
 
 

@@ -14,6 +14,7 @@ from edgevoice.events import CaptionFinished, CaptionUpdated, Event, Failed, Rec
 from edgevoice.session import new_file
 from edgevoice.sinks.line_breaks import LINES, wrapped
 from edgevoice.speakers import speaker
+from edgevoice.special import is_special
 from edgevoice.text import plain
 
 
@@ -24,7 +25,7 @@ class LastLines:
         path: the file; its folder must be there.
 
     Raises:
-        ConfigError: it cannot be written.
+        ConfigError: it cannot be written, or something is there that is no file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,6 +35,9 @@ class LastLines:
         self._channels: set[str] = set()
         self._shown: str | None = None
         self._failed: Failed | None = None
+        if is_special(path):
+            what = f"The last lines cannot be written to '{plain(str(path))}', which is no regular file"
+            raise ConfigError(what, "Choose another name")
         try:
             self._replace("")
         except (OSError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,28 @@ def test_nobodys_home(cli: Cli) -> None:
         result = cli(*arguments)
         assert result.returncode == 2
         assert "'~nobody-here/c.toml' names the home of nobody known here" in one_sentence(result)
+
+
+def test_only_a_file_is_replaced(cli: Cli) -> None:
+    """Neither a pipe nor a folder, also not by force."""
+    pipe, folder = cli.home / "pipe", cli.home / "folder"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    for special in (pipe, folder):
+        cli.extra = {"EDGEVOICE_CONFIG": str(special)}
+        result = cli("config", "init", "--force")
+        assert result.returncode == 2
+        assert "no regular file" in one_sentence(result)
+    assert pipe.is_fifo()
+    result = cli("config", "set", "asr.threads", "3")
+    assert result.returncode == 2
+    assert "--force" not in one_sentence(result)
+
+
+def test_a_mark_that_some_editors_leave(cli: Cli, file: Path) -> None:
+    """The byte order mark of Windows."""
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"\xef\xbb\xbf[asr]\nthreads = 3\n")
+    assert cli("config", "get", "asr.threads").stdout == b"3\n"
+    assert cli("config", "set", "asr.threads", "4").returncode == 0
+    assert file.read_text() == "[asr]\nthreads = 4\n"
