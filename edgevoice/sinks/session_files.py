@@ -54,6 +54,8 @@ class SessionFiles:
         self._failed: Failed | None = None
         self._waiting = self._missing = 0
         """Finals that are not in all files: for now, and for good."""
+        self._lacking: list[str] = []
+        """The kinds of files in which they are not."""
         self._last = Event(channel="", at=0.0)
 
     def write(self, event: Event) -> Iterable[Event]:
@@ -81,19 +83,17 @@ class SessionFiles:
             with contextlib.suppress(OSError):  # what could not be written was said
                 file.close()
         if self._failed:
-            what = (
-                f"{_finals(self._waiting + self._missing)} could not be saved in '{plain(str(self._session.folder))}'"
-            )
-            said.append(self._said(what, "They are in no file; what was said before them is"))
+            said.append(self._lost())
         return said
 
     def _save(self, *, texts: bool) -> list[Event]:
         removed, lost = self._put_back()
-        failure = self._written(texts=texts or removed) or lost
-        if failure and self._failed:
+        failures = self._written(texts=texts or removed) | lost
+        self._lacking = list(failures)
+        if failures and self._failed:
             return []
-        if failure:
-            self._failed = self._said(*failure)
+        if failures:
+            self._failed = self._said(*next(iter(failures.values())))
             return [self._failed]
         said: list[Event] = [self._recovered(self._failed)] if self._failed else []
         if removed and not said:
@@ -103,21 +103,21 @@ class SessionFiles:
         self._settle()
         return said
 
-    def _put_back(self) -> tuple[bool, tuple[str, str] | None]:
-        """Makes files again that were removed; gives whether there were any, and what is to be said of the first that
-        could not be, and the way out."""
-        removed, failure = False, None
+    def _put_back(self) -> tuple[bool, dict[str, tuple[str, str]]]:
+        """Makes files again that were removed; gives whether there were any, and by kind what is to be said of those
+        that could not be, and the way out."""
+        removed, failures = False, {}
         for file in (self._events, *self._texts):
             try:
                 removed = file.put_back() or removed
             except OSError as error:
                 what = f"The file {self._place(file.kind)} was removed and cannot be made again ({error.strerror})"
-                failure = failure or (what, f"Captions go on; {way_out(error)}, and it comes back with the next ones")
-        return removed, failure
+                failures[file.kind] = what, f"Captions go on; {way_out(error)}, and it comes back with the next ones"
+        return removed, failures
 
-    def _written(self, *, texts: bool) -> tuple[str, str] | None:
-        """Brings the files up to date; gives what is to be said of the first that could not be, and the way out."""
-        failure = None
+    def _written(self, *, texts: bool) -> dict[str, tuple[str, str]]:
+        """Brings the files up to date; gives by kind what is to be said of those that could not be, and the way out."""
+        failures = {}
         for file in (self._events, *self._texts) if texts else (self._events,):
             try:
                 file.write(self._session, self._conversation.entries)
@@ -126,11 +126,21 @@ class SessionFiles:
                 since = f"what is said from {minutes:02}:{seconds:02} on is not saved"
                 what = f"The file {self._place(file.kind)} cannot be written ({error.strerror}): {since}"
                 remedy = f"Captions go on; {way_out(error)}, and those that wait are saved with the next ones"
-                failure = failure or (what, remedy)
-        return failure
+                failures[file.kind] = what, remedy
+        return failures
 
-    def _place(self, kind: str) -> str:
-        return f"'.{kind}' in the folder '{plain(str(self._session.folder))}'"
+    def _place(self, *kinds: str) -> str:
+        shown = ", ".join(f"'.{kind}'" for kind in kinds)
+        return f"{shown} in the folder '{plain(str(self._session.folder))}'"
+
+    def _lost(self) -> Failed:
+        """What was never saved, and which files have it all the same."""
+        whole = [file.kind for file in (self._events, *self._texts) if file.kind not in self._lacking]
+        what = f"{_finals(self._waiting + self._missing)} could not be saved in {self._place(*self._lacking)}"
+        remedy = "They are in no file; what was said before them is"
+        if whole:
+            remedy = f"Look into {self._place(*whole)}" + (f", which lacks {self._missing}" if self._missing else "")
+        return self._said(what, remedy)
 
     def _said(self, what: str, remedy: str) -> Failed:
         cleaned = EdgeVoiceError(what, remedy)

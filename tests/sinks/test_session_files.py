@@ -246,7 +246,21 @@ def test_what_was_never_saved_is_said_at_the_end(tmp_path: Path) -> None:
         assert len(list(sink.write(final("mic", 0, 1.0, "hello")))) == 1
         (failed,) = sink.close()
     assert isinstance(failed, Failed)
-    assert "1 caption could not be saved" in failed.what
+    assert "1 caption could not be saved in '.jsonl'" in failed.what
+
+
+def test_the_files_that_lack_something_are_named_and_those_that_do_not(tmp_path: Path) -> None:
+    """The events are the largest, so that a limit hits them first."""
+    sink = SessionFiles(session(tmp_path))
+    talk = [started("mic"), *(final("mic", number, number * 5.0, f"at {number}") for number in range(8))]
+    with limited(1500):
+        said = [answer for event in talk for answer in sink.write(event)]
+        (failed,) = sink.close()
+    assert len(said) == 1
+    assert isinstance(failed, Failed)
+    assert "could not be saved in '.jsonl' in the folder" in failed.what
+    assert "'.txt', '.srt', '.vtt'" in failed.remedy
+    assert "at 7" in written(tmp_path)["txt"]
 
 
 def test_a_full_file_system(tmp_path: Path) -> None:
