@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -51,13 +52,18 @@ class Recording(Protocol):
 
 
 def open_recording(path: Path) -> Recording:
-    """A file that libsndfile reads (WAV, FLAC, Ogg, Opus, MP3, AIFF, ...) or, with the extra `media`, FFmpeg.
+    """A file that libsndfile reads (WAV, FLAC, Ogg, Opus, MP3, AIFF, ...) or, with the extra `media`, FFmpeg, which is
+    asked first for MP3.
 
     Raises:
         AudioError: the file is missing, empty, a folder, unreadable or no audio.
     """
     shown = plain(str(path))
     _check_regular(path, shown)
+    if path.suffix.lower() == ".mp3":
+        # the decoder of libsndfile writes notes of its own on stderr, hundreds for a file that libsndfile itself wrote
+        with contextlib.suppress(ImportError, media.NotMediaError):
+            return media.Media(path, shown)
     try:
         return _Sound(path, shown)
     except _UnknownFormatError as unknown:
