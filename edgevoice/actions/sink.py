@@ -115,7 +115,7 @@ class Actions:
             self._told.put((task, None))
         outcome = self._performer.perform(task.action, task.intent)
         try:
-            self._log.write(name(task.action), outcome)
+            self._log.write(name(task.action), task.intent.label, outcome)
         except OSError as error:
             self._unwritable = plain(error.strerror or str(error))
         self._told.put((task, outcome))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgevoice.commands import manual, options
+from edgevoice.commands.completion import intent_labels
 from edgevoice.commands.output import say, write_json, write_out
 from edgevoice.config import ActionSettings, Settings
 from edgevoice.config_file import action_place
@@ -51,7 +52,12 @@ def list_(model: options.Model = None, as_json: options.Json = False) -> None:
 
 @app.command("test", epilog=manual.epilog("actions"))
 def try_(
-    intent: Annotated[str, typer.Argument(metavar="INTENT", help="A label of the model, or one that actions name.")],
+    intent: Annotated[
+        str,
+        typer.Argument(
+            metavar="INTENT", help="A label of the model, or one that actions name.", autocompletion=intent_labels
+        ),
+    ],
     channel: Annotated[
         str | None, typer.Option("--channel", metavar="you|them", help="As if this side of a call had said it.")
     ] = None,

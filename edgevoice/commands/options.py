@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgevoice.commands.completion import choices_of, microphones, model_names
+from edgevoice.commands.output import say
 from edgevoice.config import FileSettings, Settings
 from edgevoice.config_file import default, load_settings, said_in, value_of
 from edgevoice.config_forms import two_names
@@ -193,6 +194,8 @@ def outputs(
     serve: str | None, token: str | None, save: str | None, last_lines: str | None, *, record: bool
 ) -> dict[str, Any]:
     """The flags that say where what is heard goes besides the screen, as settings."""
+    if save == "":
+        say("--save is empty text, so that nothing is saved; name a folder to save in.")
     return {
         "serve.address": serve,
         "serve.token": token,

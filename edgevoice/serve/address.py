@@ -69,5 +69,6 @@ def _explained(address: Address, error: OSError) -> UsageError:
     if error.errno in (errno.EACCES, errno.EPERM):
         what = f"Port {address.port} on {address.host} is not for everybody ({error.strerror})"
         return UsageError(what, f"Choose one from 1024 on: --serve {Address(address.host, 8080)}")
-    what = f"Nothing can be served at {address} ({error.strerror})"
+    reason = str(error.strerror).partition(" (while")[0]  # Python adds what it attempted
+    what = f"Nothing can be served at {address} ({reason})"
     return UsageError(what, "Choose an address of this machine: --serve 127.0.0.1:8080")

@@ -50,7 +50,7 @@ def test_start_and_end_are_events(make: Make, tmp_path: Path) -> None:
     assert isinstance(over, ActionFinished)
     assert (over.name, over.ok, over.code, over.error) == ("sh", False, 2, "exit code 2: done")
     log = tmp_path / "actions.log"
-    assert "sh: exit code 2: done, code 2, " in log.read_text()
+    assert "sh (pay): exit code 2: done, code 2, " in log.read_text()
     assert log.read_text().endswith(" s\n    done\n")
     assert log.stat().st_mode & 0o777 == 0o600
 
@@ -161,7 +161,7 @@ def test_the_log_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("edgevoice.actions.log.LIMIT", 2_000)
     log = ActionLog(tmp_path / "logs" / "actions.log")
     for _ in range(50):
-        log.write("a", Outcome(ok=True, seconds=0.1, output=b"x" * 100 + b"\x1b[2J\n"))
+        log.write("a", "pay", Outcome(ok=True, seconds=0.1, output=b"x" * 100 + b"\x1b[2J\n"))
     files = sorted(file.name for file in (tmp_path / "logs").iterdir())
     assert files == ["actions.log", "actions.log.1"]
     assert all(file.stat().st_size < 2_500 for file in (tmp_path / "logs").iterdir())

@@ -98,7 +98,9 @@ def test_settings_say_the_same_as_flags(cli: Cli, recording: Path) -> None:
     cli.extra |= {"EDGEVOICE_SAVE_FOLDER": "~/calls"}
     assert cli("live", "--input", recording, "--fast").returncode == 0
     assert set(saved(cli.home / "calls")) == {"txt", "srt", "vtt", "jsonl"}
-    assert cli("live", "--input", recording, "--fast", "--save", "").returncode == 0
+    result = cli("live", "--input", recording, "--fast", "--save", "")
+    assert result.returncode == 0
+    assert "nothing is saved" in one_sentence(result), "it may be a variable of a script that is not set"
     assert len(list((cli.home / "calls").iterdir())) == 4, "a flag without a folder saves nothing"
 
 
