@@ -111,7 +111,7 @@ class IntentSettings:
     cooldown_s: float = 0.0
     """The same label is not announced again for this long after it was; 0 for no cooldown."""
     actions_at_once: int = 4
-    """How many actions may run at once; further ones wait for their turn."""
+    """How many programs and notifications may run at once, and how many webhooks beside them; further ones wait."""
     dry_run_actions: bool = False
     """Say which actions would run, and run none."""
 
@@ -136,7 +136,7 @@ class ActionSettings:
     """A program that takes longer is ended, with all it started; for a webhook, how long one try may take."""
     run: tuple[str, ...] = ()
     """A program and its arguments, as they are: no shell reads them, and nothing is filled in."""
-    webhook: str = ""
+    webhook: str = field(default="", repr=False, metadata={"address": True})
     """http:// or https:// address that the event is posted to."""
     retries: int = 3
     """How often a post that did not get through is tried again, with growing pauses."""

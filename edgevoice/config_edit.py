@@ -19,7 +19,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from edgevoice.config_values import as_toml
 from edgevoice.errors import ConfigError
-from edgevoice.files import replace_file, why
+from edgevoice.files import is_special, replace_file, why
 from edgevoice.text import plain
 
 _HEADER = re.compile(r"#?\s*\[+\s*([\w.-]+)\s*\]+")
@@ -82,8 +82,11 @@ def write_whole(file: Path, text: str) -> None:
     """Writes a file of settings whole or not at all; the file behind a link, which people keep settings behind.
 
     Raises:
-        ConfigError: it cannot be written.
+        ConfigError: it cannot be written, or something is there that is no file.
     """
+    if is_special(file):
+        what = f"{plain(str(file))} is no regular file, and is not replaced"
+        raise ConfigError(what, "Move it away, or name another file with EDGEVOICE_CONFIG")
     try:
         target = file.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from edgevoice.config import Settings
-from edgevoice.config_values import Named, checked, is_section, nearest, parsed
+from edgevoice.config_forms import wanted
+from edgevoice.config_values import Named, Place, checked, is_section, item_type, nearest, parsed
 from edgevoice.errors import ConfigError
 from edgevoice.paths import config_file
 from edgevoice.text import plain
@@ -83,7 +84,7 @@ def load_settings(
     values |= from_environment(os.environ if environment is None else environment)
     for name, value in (flags or {}).items():
         if value is not None:
-            values[name] = checked(field_types()[name], value, Named(flag(name)), name=name, ranges=RANGES)
+            values[name] = _checked(name, value, Named(flag(name)))
     settings: Settings = _build(Settings, values)
     return settings
 
@@ -141,9 +142,8 @@ def setting_from_text(name: str, text: str) -> Any:
     Raises:
         ConfigError: there is no such setting, or it cannot have this value.
     """
-    annotation = type_of(name)
     place = Named(f"'{name}'")
-    return checked(annotation, parsed(annotation, text, place), place, name=name, ranges=RANGES)
+    return _checked(name, parsed(type_of(name), text, place), place)
 
 
 def type_of(name: str) -> Any:
@@ -170,13 +170,13 @@ def from_file(file: Path) -> dict[str, Any]:
     known = field_types()
     sections = _sections(known)
     values = {}
-    for name, value, place in _flatten(parsed_toml(text, file), sections, _InFile(file, text)):
+    for name, value, place in _flatten(parsed_toml(text, file), known, _InFile(file, text)):
         if name in sections:
             raise ConfigError(f"{place} is a section", f"Write [{name}] and its settings below it")
         if name not in known:
             what = f"There is no setting '{plain(name)}' (in {place.location})"
             raise ConfigError(what, f"The nearest name is '{nearest(name, known)}'")
-        values[name] = checked(known[name], value, place, name=name, ranges=RANGES)
+        values[name] = _checked(name, value, place)
     return values
 
 
@@ -187,13 +187,17 @@ def read_text(file: Path) -> str | None:
         ConfigError: it cannot be read, or `EDGEVOICE_CONFIG` names one that is not there.
     """
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")  # some editors begin with a byte order mark
     except FileNotFoundError:
         if os.environ.get("EDGEVOICE_CONFIG"):
             remedy = "Correct or unset EDGEVOICE_CONFIG, or make it: edgevoice config init"
             raise ConfigError(f"There is no {plain(str(file))}", remedy) from None
         return None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        what = f"{plain(str(file))} cannot be read ({error.strerror})"
+        remedy = "Move it away or correct its permissions, or name another file with EDGEVOICE_CONFIG"
+        raise ConfigError(what, remedy) from None
+    except ValueError as error:
         raise _unreadable(file, error) from None
 
 
@@ -224,9 +228,40 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             raise ConfigError(what, f"The nearest name is '{nearest(key, names)}'")
         if key in names:
             name, place = names[key], Named(key)
-            value = parsed(known[name], text, place)
-            values[name] = checked(known[name], value, place, name=name, ranges=RANGES)
+            values[name] = _checked(name, parsed(known[name], text, place), place)
     return values
+
+
+def said_in(name: str, value: Any) -> str:
+    """Where a value of the settings comes from, as it begins a sentence: the variable or the file with its line, if
+    that says so, otherwise the flag.
+
+    Args:
+        name: dotted.
+        value: as in the settings.
+    """
+    if name in (in_environment := from_environment(os.environ)):
+        return variable(name) if in_environment[name] == value else flag(name)
+    file = config_file()
+    if from_file(file).get(name) == value:
+        return str(_InFile(file, read_text(file) or "", tuple(name.split("."))))
+    return flag(name)
+
+
+def action_place(number: int) -> str:
+    """What an action is called where something is said about it: its number, from 1, with the file and the line."""
+    if variable("actions") in os.environ:
+        return f"action {number} of {variable('actions')}"
+    file = config_file()
+    return f"action {number} ({_InFile(file, read_text(file) or '', ('actions', number - 1)).location})"
+
+
+def _checked(name: str, value: Any, place: Place) -> Any:
+    """A value of a setting, of the right type, in its range and of its form."""
+    made = checked(field_types()[name], value, place, name=name, ranges=RANGES)
+    if form := wanted(name, made):
+        raise ConfigError(f"{place} is '{plain(made)}', and it must be {form}")
+    return made
 
 
 class _InFile:
@@ -268,13 +303,14 @@ def _sections(known: Iterable[str]) -> set[str]:
 
 
 def _flatten(
-    tables: Mapping[str, Any], sections: set[str], place: _InFile, prefix: str = ""
+    tables: Mapping[str, Any], known: Mapping[str, Any], place: _InFile, prefix: str = ""
 ) -> Iterator[tuple[str, Any, _InFile]]:
     """Dotted name, value and place of what the file says; tables that are no section as far as they can be named."""
     for key, value in tables.items():
         name, below = prefix + key, place.below(key)
-        if isinstance(value, dict) and (name in sections or (not prefix and value)):
-            yield from _flatten(value, sections, below, f"{name}.")
+        is_one = is_section(item_type(known.get(name)))  # an array of tables, which is a setting
+        if isinstance(value, dict) and not is_one and (name in _sections(known) or (not prefix and value)):
+            yield from _flatten(value, known, below, f"{name}.")
         else:
             yield name, value, below
 

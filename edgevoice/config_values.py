@@ -10,6 +10,7 @@ import tomllib
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Protocol, get_args, get_origin
+from urllib.parse import urlsplit
 
 from edgevoice.errors import ConfigError
 from edgevoice.text import plain
@@ -110,7 +111,10 @@ def checked(
     item = item_type(annotation)
     if item is not None:
         if not isinstance(value, list):
-            raise _wrong_type(annotation, value, place)
+            wrong = _wrong_type(annotation, value, place)
+            if is_section(item) and isinstance(value, dict):
+                raise ConfigError(wrong.what, f"Write [[{name}]], with two brackets on each side, above each of them")
+            raise wrong
         each = enumerate(value)
         return tuple(checked(item, part, place.below(index), name=name, ranges=ranges) for index, part in each)
     if get_origin(annotation) is Literal:
@@ -144,16 +148,31 @@ def as_toml(value: Any) -> str:
 
 
 def without_secrets(value: Any, *, secret: bool = False) -> Any:
-    """A value as it may be shown: of what is secret, as fields that are left out of `repr` are, only that it is set."""
+    """A value as it may be shown: of what is secret, as fields that are left out of `repr` are, only that it is set; of
+    addresses among them the host."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         kept = {
-            field.name: without_secrets(getattr(value, field.name), secret=not field.repr)
+            field.name: _host(getattr(value, field.name))
+            if field.metadata.get("address")
+            else without_secrets(getattr(value, field.name), secret=not field.repr)
             for field in dataclasses.fields(value)
         }
         return dataclasses.replace(value, **kept)
     if isinstance(value, tuple):
         return tuple(without_secrets(item, secret=secret) for item in value)
     return SECRET if secret and value else value
+
+
+def _host(url: str) -> str:
+    """What of an address may be shown: user, path and query often are secrets."""
+    try:
+        parts = urlsplit(url)
+        shown = f"{parts.scheme}://{parts.hostname}" if parts.hostname else ""
+    except ValueError:
+        shown = ""
+    if not url or shown == url:
+        return url
+    return f"{shown}/..." if shown else SECRET
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -177,7 +177,7 @@ class IntentRejected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionStarted(Event):
-    """An intent set off an action. It runs now, or as soon as one of those running at once is over."""
+    """An action runs that an intent set off; some time ago, if others ran."""
 
     segment: int
     name: str

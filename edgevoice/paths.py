@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from edgevoice.errors import ModelError
+from edgevoice.errors import ConfigError, ModelError
 from edgevoice.text import plain
 
 APP = "edgevoice"
@@ -20,9 +20,26 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def config_file() -> Path:
-    """The file of settings: `EDGEVOICE_CONFIG` if that is set, else `config.toml` in the XDG folder."""
+    """The file of settings: `EDGEVOICE_CONFIG` if that is set, else `config.toml` in the XDG folder.
+
+    Raises:
+        ConfigError: `EDGEVOICE_CONFIG` names a user whom nobody knows.
+    """
     chosen = os.environ.get("EDGEVOICE_CONFIG")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_config_path(APP) / "config.toml"
+    return user_path(chosen) if chosen else platformdirs.user_config_path(APP) / "config.toml"
+
+
+def user_path(text: str) -> Path:
+    """A path as a person writes it, with ~ for their home.
+
+    Raises:
+        ConfigError: there is no such user.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        what = f"'{plain(text)}' names the home of nobody known here"
+        raise ConfigError(what, "Write the whole path") from None
 
 
 def models_folder() -> Path:

@@ -56,6 +56,7 @@ class Session:
             OSError: the folder is full or gone.
         """
         with self._naming:
+            self.folder.mkdir(parents=True, exist_ok=True)  # it may have been removed
             self._name = self._name or self._taken()
         return self.folder / f"{self._name}.{kind}"
 

@@ -78,7 +78,12 @@ def test_every_number_has_a_range() -> None:
         ("[intent]\nearly = 'yes'", "must be true or false"),
         ("model = 3", "must be text"),
         ("actions = 3", "'actions' in .*line 1, is 3, and it must be an array of tables"),
-        ("[actions]\nintent = 'a'", "no setting 'actions.intent' .*line 2"),
+        (
+            "[actions]\nintent = 'a'",
+            "'actions' in .*line 1, is a table, and .* array of tables.* Write \\[\\[actions\\]\\]",
+        ),
+        ("[serve]\naddress = 'foo'", "'serve.address' in .*line 2, is 'foo', and it must be HOST:PORT"),
+        ("[files]\nchannel_names = 'you'", "'files.channel_names' in .*line 2, is 'you', .* two different names"),
         ("actions = ['a']", "'actions' in .*line 1, is 'a', and it must be a table"),
         (f"{RUN}\nretry = 1", "no setting 'retry' .*line 4.. The nearest name is 'retries'"),
         (f"{RUN}\n{RUN}\ncooldown_s = -1", "'actions.cooldown_s' in .*line 7, is -1, and .* between 0 and 86400"),
@@ -115,6 +120,7 @@ def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, message: 
         ("EDGEVOICE_ASR_THREADS", "2.5", "must be a whole number"),
         ("EDGEVOICE_ASR_THREADS", "0", "between 1 and"),
         ("EDGEVOICE_INTENT_EARLY", "maybe", "must be true or false"),
+        ("EDGEVOICE_SERVE_ADDRESS", "8080", "EDGEVOICE_SERVE_ADDRESS is '8080', and it must be HOST:PORT"),
     ],
 )
 def test_what_is_wrong_in_the_environment_is_named(nowhere: Path, key: str, value: str, message: str) -> None:
@@ -187,3 +193,20 @@ def test_secrets_are_not_shown(nowhere: Path) -> None:
     assert (settings.serve.token, settings.actions[0].secret) == (SECRET, SECRET)
     assert settings.actions[0].webhook == "https://example.org"
     assert without_secrets(Settings()) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:pw@Example.org:8443/services/KEY?token=KEY#KEY", "https://example.org/..."),
+        ("https://example.org?KEY", "https://example.org/..."),
+        ("example.org/KEY", SECRET),
+        ("https://[::1/KEY", SECRET),
+        ("", ""),
+    ],
+)
+def test_of_an_address_the_host_is_shown(url: str, shown: str) -> None:
+    """User, path and query often are secrets."""
+    action = ActionSettings(intent="a", webhook=url)
+    assert without_secrets(action).webhook == shown
+    assert "KEY" not in repr(action)

@@ -7,7 +7,8 @@ import difflib
 import importlib.util
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from edgevoice.actions import notify
@@ -21,25 +22,36 @@ KINDS = ("run", "webhook", "notify")
 _OF_WEBHOOKS = ("retries", "secret", "secret_env")
 
 
-def check(actions: Sequence[ActionSettings], where: str, *, dry_run: bool = False) -> None:
+def check(actions: Sequence[ActionSettings], place_of: Callable[[int], str], *, dry_run: bool = False) -> None:
     """Makes sure that every action could run.
 
     Args:
         actions: as they stand in the file of settings.
-        where: that file, as it is shown.
+        place_of: what the action of a number, from 1, is called.
         dry_run: none will; that they make sense is enough.
 
     Raises:
         ConfigError: one could not; it names its number.
     """
     for number, action in enumerate(actions, 1):
-        place = f"action {number} of {where}"
+        place = _Place(place_of, number)
         check_keys(action, place)
         if not dry_run:
             check_ready(action, place)
 
 
-def check_keys(action: ActionSettings, place: str) -> None:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What an action is called, which takes a moment to find out and so is only when it is said."""
+
+    place_of: Callable[[int], str]
+    number: int
+
+    def __str__(self) -> str:
+        return self.place_of(self.number)
+
+
+def check_keys(action: ActionSettings, place: object) -> None:
     """Makes sure that the keys of an action go together.
 
     Raises:
@@ -59,7 +71,7 @@ def check_keys(action: ActionSettings, place: str) -> None:
         raise ConfigError(f"'secret' and 'secret_env' are both in {place}", "Leave one of them out")
 
 
-def check_ready(action: ActionSettings, place: str) -> None:
+def check_ready(action: ActionSettings, place: object) -> None:
     """Makes sure that what an action needs is there.
 
     Raises:
@@ -82,7 +94,7 @@ def unknown_intent(action: ActionSettings, labels: Sequence[str]) -> tuple[str, 
     return what, f"The nearest is '{plain(nearest[0])}'" if nearest else "It knows none; choose another --model"
 
 
-def _check_program(argv: tuple[str, ...], place: str) -> None:
+def _check_program(argv: tuple[str, ...], place: object) -> None:
     if any("\0" in argument for argument in argv):
         raise ConfigError(f"'run' in {place} has a NUL character, which no program can be given", "Remove it")
     program = argv[0]
@@ -92,7 +104,7 @@ def _check_program(argv: tuple[str, ...], place: str) -> None:
         )
 
 
-def _check_webhook(action: ActionSettings, place: str) -> None:
+def _check_webhook(action: ActionSettings, place: object) -> None:
     if not _is_address(action.webhook):
         # not shown: it may hold a secret
         raise ConfigError(f"'webhook' in {place} is no address", "Write it as https://HOST/PATH or http://HOST/PATH")
@@ -117,7 +129,7 @@ def _is_address(url: str) -> bool:
     return plain_text and parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0
 
 
-def _check_notify(place: str) -> None:
+def _check_notify(place: object) -> None:
     if shutil.which(notify.PROGRAM) is None:
         raise ConfigError(
             f"There is no program 'notify-send', which {place} notifies with",

@@ -21,14 +21,15 @@ class ActionLog:
         self.file = file
         self._lock = threading.Lock()
 
-    def write(self, name: str, outcome: Outcome) -> None:
-        """Adds the end of a run, with the output below it.
+    def write(self, name: str, label: str, outcome: Outcome) -> None:
+        """Adds the end of a run that an intent set off, with the output below it.
 
         Raises:
             OSError: the file cannot be written.
         """
         now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        head = f"{now} {name}: {'ok' if outcome.ok else outcome.error}, code {outcome.code}, {outcome.seconds:.2f} s"
+        ended = f"{'ok' if outcome.ok else outcome.error}, code {outcome.code}, {outcome.seconds:.2f} s"
+        head = f"{now} {name} ({plain(label)}): {ended}"
         lines = [head, *(f"    {plain(line)}" for line in outcome.output.decode("utf-8", "replace").splitlines())]
         with self._lock:
             self._append("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))

@@ -23,7 +23,7 @@ class Performer:
 
     def perform(self, action: ActionSettings, intent: IntentDetected) -> Outcome:
         """Does it and waits for its end; never raises."""
-        if self._stopping.is_set():
+        if self.stopped:
             return Outcome(ok=False, seconds=0.0, error=CANCELLED)
         began = time.monotonic()
         try:
@@ -34,6 +34,11 @@ class Performer:
         except Exception as error:  # noqa: BLE001 - whatever breaks, captions and the other actions go on
             reason = plain(f"{type(error).__name__}: {error}")
             return Outcome(ok=False, seconds=time.monotonic() - began, error=reason)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing is done any more."""
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """Ends everything that runs, from any thread."""

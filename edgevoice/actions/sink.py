@@ -1,11 +1,11 @@
-"""The sink that acts: intents set off actions, which run in threads of their own and never keep captions waiting."""
+"""The sink that acts: intents set off actions, which run in threads of their own and never keep captions waiting, nor
+programs and notifications a web server that does not answer."""
 
 from __future__ import annotations
 
 import atexit
 import queue
 import sys
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,13 @@ from edgevoice.actions.check import unknown_intent
 from edgevoice.actions.log import ActionLog
 from edgevoice.actions.outcome import CANCELLED, Outcome
 from edgevoice.actions.perform import Performer, kind, name
+from edgevoice.actions.slots import WAITING, Slots
 from edgevoice.actions.trigger import Trigger
 from edgevoice.config import ActionSettings
 from edgevoice.events import ActionFinished, ActionStarted, Event, Failed, IntentDetected, StreamStarted
 from edgevoice.files import why
 from edgevoice.text import plain
 
-WAITING = 32
-"""Actions that may wait for their turn; further ones are not run, and that is said."""
 CLOSING_S = 5.0
 """How long actions may go on when there is no more audio."""
 
@@ -38,7 +37,7 @@ class Actions:
 
     Args:
         actions: that could run, see `check`.
-        at_once: how many run at once.
+        at_once: how many programs and notifications run at once, and how many posts beside them.
         log: what they say goes there.
         dry_run: say what would run, and run nothing.
         closing_s: how long they may go on when there is no more audio.
@@ -53,15 +52,15 @@ class Actions:
         dry_run: bool = False,
         closing_s: float = CLOSING_S,
     ) -> None:
-        self._actions, self._at_once, self._log = actions, at_once, log
+        self._actions, self._log = actions, log
         self._dry_run, self._closing_s = dry_run, closing_s
         self._trigger = Trigger(actions)
         self._performer = Performer()
-        self._tasks: queue.Queue[_Task] = queue.Queue(WAITING)
-        self._ended: queue.SimpleQueue[tuple[_Task, Outcome]] = queue.SimpleQueue()
+        self._here, self._posts = Slots(self._run, at_once), Slots(self._run, at_once)
+        self._told: queue.SimpleQueue[tuple[_Task, Outcome | None]] = queue.SimpleQueue()
+        """What became of tasks: begun, or over with an outcome."""
         self._open: dict[int, _Task] = {}
         """Tasks that were set off and whose end was not said yet, by number."""
-        self._threads = 0
         self._count = 0
         self._at: dict[str, float] = {}
         self._warned: set[str] = set()
@@ -69,7 +68,7 @@ class Actions:
         atexit.register(self._performer.stop)  # the screen does not wait for a run to be over
 
     def write(self, event: Event) -> Iterable[Event]:
-        """Sets off what the event sets off; tells that, and which runs are over since."""
+        """Sets off what the event sets off; tells which runs were begun, and which are over, since."""
         self._at[event.channel] = event.at
         said = list(self._news())
         if isinstance(event, StreamStarted):
@@ -100,56 +99,55 @@ class Actions:
                 yield Failed(channel=started.channel, at=started.at, what=what, recoverable=True, remedy=remedy)
 
     def _begin(self, action: ActionSettings, intent: IntentDetected) -> Iterator[Event]:
-        yield ActionStarted(
-            channel=intent.channel,
-            at=intent.at,
-            segment=intent.segment,
-            name=name(action),
-            label=intent.label,
-            kind=kind(action),
-            dry_run=self._dry_run,
-        )
-        if self._dry_run:
-            return
         self._count += 1
-        task = self._open[self._count] = _Task(self._count, action, intent)
-        try:
-            self._tasks.put_nowait(task)
-        except queue.Full:
+        task = _Task(self._count, action, intent)
+        if self._dry_run:
+            yield self._started(task)
+            return
+        self._open[task.number] = task
+        # a server may keep a post for minutes, tries and pauses between them
+        slots = self._posts if action.webhook else self._here
+        if not slots.take(task):
             error = f"not run: {WAITING} others wait already"
             yield self._finished(task, Outcome(ok=False, seconds=0.0, error=error))
-        if self._threads < min(self._at_once, self._count):
-            self._threads += 1
-            # daemons: whatever an action does, it cannot keep the process from ending
-            threading.Thread(target=self._work, name=f"edgevoice-action-{self._threads}", daemon=True).start()
 
-    def _work(self) -> None:
-        while True:
-            task = self._tasks.get()
-            outcome = self._performer.perform(task.action, task.intent)
-            try:
-                self._log.write(name(task.action), outcome)
-            except OSError as error:
-                self._unwritable = why(error)
-            self._ended.put((task, outcome))
+    def _run(self, task: _Task) -> None:
+        if not self._performer.stopped:
+            self._told.put((task, None))
+        outcome = self._performer.perform(task.action, task.intent)
+        try:
+            self._log.write(name(task.action), task.intent.label, outcome)
+        except OSError as error:
+            self._unwritable = why(error)
+        self._told.put((task, outcome))
 
     def _news(self, patience: float = 0.0) -> Iterator[Event]:
-        """The runs that are over, waiting for all that were set off for so many seconds."""
+        """The runs that were begun and those that are over, waiting for all that were set off for so many seconds."""
         end = time.monotonic() + patience
         while self._open:
             try:
-                task, outcome = self._ended.get(timeout=max(0.0, end - time.monotonic()))
+                task, outcome = self._told.get(timeout=max(0.0, end - time.monotonic()))
             except queue.Empty:
                 break
-            yield self._finished(task, outcome)
+            yield self._finished(task, outcome) if outcome else self._started(task)
         yield from self._log_lost()
+
+    def _started(self, task: _Task) -> Event:
+        return ActionStarted(
+            channel=task.intent.channel,
+            at=self._now(task),
+            segment=task.intent.segment,
+            name=name(task.action),
+            label=task.intent.label,
+            kind=kind(task.action),
+            dry_run=self._dry_run,
+        )
 
     def _finished(self, task: _Task, outcome: Outcome) -> Event:
         del self._open[task.number]
-        channel = task.intent.channel
         return ActionFinished(
-            channel=channel,
-            at=self._at.get(channel, task.intent.at),
+            channel=task.intent.channel,
+            at=self._now(task),
             segment=task.intent.segment,
             name=name(task.action),
             label=task.intent.label,
@@ -158,6 +156,9 @@ class Actions:
             seconds=outcome.seconds,
             error=plain(outcome.error),
         )
+
+    def _now(self, task: _Task) -> float:
+        return self._at.get(task.intent.channel, task.intent.at)
 
     def _log_lost(self) -> Iterator[Event]:
         """Once: that the log cannot be written."""

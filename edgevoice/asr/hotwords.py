@@ -48,7 +48,7 @@ def read_hotwords(file: Path, spelling: Spelling, weight: float) -> list[Phrase]
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         what = f"The hot words in '{where}' cannot be read: {why(error)}"
-        raise ConfigError(what, "Give --hotwords a text file with a phrase on each line") from None
+        raise ConfigError(what, "They must be a text file with a phrase on each line") from None
     found = [
         _phrase(line, f"line {number} of '{where}'", spelling, weight)
         for number, line in enumerate(lines, 1)

@@ -50,7 +50,7 @@ def load_language_model(
             head = stream.read(_HEAD)
     except OSError as error:
         what = f"The language model '{where}' cannot be read: {why(error)}"
-        raise ConfigError(what, "Give --language-model a word list, an ARPA file or a binary of KenLM") from None
+        raise ConfigError(what, "It must be a word list, an ARPA file or a binary of KenLM") from None
     if head.startswith(MAGIC):
         if not binary:
             raise ConfigError(f"'{where}' is a binary of KenLM, which no bundle may hold", "Use it as --language-model")
@@ -81,7 +81,7 @@ def _words(file: Path, spelling: Spelling) -> set[str]:
                 found.update(spelling.fit(line).split())
     except (OSError, ValueError) as error:
         what = f"The word list '{where}' cannot be read: {why(error)}"
-        raise ConfigError(what, "Give --language-model a word list, an ARPA file or a binary of KenLM") from None
+        raise ConfigError(what, "It must be a word list, an ARPA file or a binary of KenLM") from None
     return {word for word in found if spelling.writes(word)}
 
 

@@ -11,7 +11,6 @@ import os
 import re
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from edgevoice.asr.bundle import WEIGHTS_BESIDE, Graph, Manifest
 from edgevoice.asr.features import model_input
 from edgevoice.asr.inference_protocol import Calls, message
+from edgevoice.config_forms import GRPC_ADDRESS, grpc_address
 from edgevoice.errors import ConfigError, MissingExtraError, ModelAwayError, ModelError
 from edgevoice.text import plain
 
@@ -272,15 +272,9 @@ def parse_url(url: str) -> str:
         ConfigError: it has another form.
     """
     try:
-        parts = urlsplit(url)
-        valid = parts.scheme == "grpc" and bool(parts.hostname) and parts.port
-    except ValueError:  # a port that is no number, half an IPv6 address
-        valid = False
-    if not valid or parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ConfigError(
-            f"--remote is '{plain(url)}', and it must be the gRPC address of a server", "Write grpc://HOST:PORT"
-        )
-    return parts.netloc
+        return grpc_address(url)
+    except ValueError:
+        raise ConfigError(f"'{plain(url)}' is no address of a server", f"Give {GRPC_ADDRESS}") from None
 
 
 def _grpc() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -52,13 +53,18 @@ class Recording(Protocol):
 
 
 def open_recording(path: Path) -> Recording:
-    """A file that libsndfile reads (WAV, FLAC, Ogg, Opus, MP3, AIFF, ...) or, with the extra `media`, FFmpeg.
+    """A file that libsndfile reads (WAV, FLAC, Ogg, Opus, MP3, AIFF, ...) or, with the extra `media`, FFmpeg, which is
+    asked first for MP3.
 
     Raises:
         AudioError: the file is missing, empty, a folder, unreadable or no audio.
     """
     shown = plain(str(path))
     _check_regular(path, shown)
+    if path.suffix.lower() == ".mp3":
+        # the decoder of libsndfile writes notes of its own on stderr, hundreds for a file that libsndfile itself wrote
+        with contextlib.suppress(ImportError, media.NotMediaError):
+            return media.Media(path, shown)
     try:
         return _Sound(path, shown)
     except _UnknownFormatError as unknown:
@@ -105,7 +111,8 @@ class _Sound:
             # without a name libsndfile goes by what is in the file: one that is only called MP3 would make the decoder
             # complain on stderr
             by_content = self._path.suffix.lower() == ".mp3"
-            return soundfile.SoundFile(os.open(self._path, os.O_RDONLY) if by_content else self._path)
+            # and soundfile takes no names whose bytes are no text, but bytes
+            return soundfile.SoundFile(os.open(self._path, os.O_RDONLY) if by_content else os.fsencode(self._path))
         except TypeError:  # soundfile asks for the format of files called .raw
             what = f"'{self._shown}' is raw audio without a header"
             raise AudioError(what, "Pipe it in as 16 kHz mono 16-bit samples: edgevoice transcribe - < FILE") from None

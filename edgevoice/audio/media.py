@@ -79,15 +79,17 @@ class Media:
                 yield from (frames[start : start + line.piece] for start in range(0, len(frames), line.piece))
 
     def _decoded(self, container: InputContainer, track: AudioStream) -> Iterator[AudioFrame]:
-        """Frames as they are in the file. A packet that is damaged is left out, and said when all the others came."""
+        """Frames as they are in the file. A packet that is damaged is left out, and said when all the others came; the
+        last one of an MP3 is not missed, which is a stream that ends wherever it was cut."""
         from av.error import FFmpegError
 
-        heard, damaged = 0.0, None
+        heard, damaged, count = 0.0, None, 0
         try:
             for packet in container.demux(track):
                 try:
                     frames = packet.decode()
                 except FFmpegError as error:
+                    count += 1
                     if heard and damaged is None:  # streams that were cut out of others begin in the middle of a frame
                         damaged = heard, error
                     continue
@@ -96,7 +98,7 @@ class Media:
                     yield frame
         except FFmpegError as error:
             damaged = damaged or (heard, error)
-        if damaged:
+        if damaged and not (container.format.name == "mp3" and count == 1 and damaged[0] == heard):
             at, why = damaged
             what = f"'{self._shown}' cannot be decoded {f'after {at:.1f} s ' if at else ''}({_reason(why)})"
             raise AudioError(what, CONVERT)

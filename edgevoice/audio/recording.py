@@ -21,7 +21,8 @@ from edgevoice.audio.resample import Resampler, clean
 from edgevoice.audio.source import Block, Samples, Source
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.events import Event, Failed
-from edgevoice.files import new_file
+from edgevoice.files import new_file, way_out
+from edgevoice.removed import put_back
 from edgevoice.text import plain
 
 _COUNT_EVERY = SAMPLE_RATE // 2
@@ -91,6 +92,9 @@ class _RecordedSource(Around):
         if self._file is None:
             return
         try:
+            if self._file.put_back():
+                what = f"The recording '{plain(str(self._path))}' was removed while it was made"
+                self._tell(what, "It is made again, with all that was heard")
             self._file.write(samples)
             self._heard += len(samples)
         except OSError as error:
@@ -110,17 +114,14 @@ class _RecordedSource(Around):
             with contextlib.suppress(OSError):
                 self._file.close()
             self._file = None
-        at = self._heard / SAMPLE_RATE
         where = f"'{plain(str(self._path))}'" if self._path.name else "the save folder"
-        self._say(
-            Failed(
-                channel=plain(self.channel),
-                at=at,
-                what=f"The recording in {where} ends after {at:.0f} s: it cannot be written ({error.strerror})",
-                recoverable=True,
-                remedy="Captions go on without it; free some space and start again to record",
-            )
-        )
+        what = f"The recording in {where} ends after {self._heard / SAMPLE_RATE:.0f} s: it cannot be written"
+        remedy = f"Captions go on without it; {way_out(error)} and start again to record"
+        self._tell(f"{what} ({error.strerror})", remedy)
+
+    def _tell(self, what: str, remedy: str) -> None:
+        at = self._heard / SAMPLE_RATE
+        self._say(Failed(channel=plain(self.channel), at=at, what=what, recoverable=True, remedy=remedy))
 
 
 class FlacFile:
@@ -146,7 +147,16 @@ class FlacFile:
             failure = self._failure(error)
             os.close(self._descriptor)
             raise failure from error
+        self._path = path
         self._written = self._counted = 0
+
+    def put_back(self) -> bool:
+        """Makes it again if it was removed, with all that was in it; whether it was.
+
+        Raises:
+            OSError: it cannot be made again.
+        """
+        return put_back(self._descriptor, self._path)
 
     def write(self, samples: Samples) -> None:
         """Adds [samples] at 16 kHz.

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgevoice.commands import manual, options
+from edgevoice.commands.completion import intent_labels
 from edgevoice.commands.output import say, write_json, write_out
 from edgevoice.config import ActionSettings, Settings
+from edgevoice.config_file import action_place
 from edgevoice.errors import ConfigError, EdgeVoiceError, UsageError
 from edgevoice.paths import action_log, config_file, find_model
 from edgevoice.text import plain
@@ -50,7 +52,12 @@ def list_(model: options.Model = None, as_json: options.Json = False) -> None:
 
 @app.command("test", epilog=manual.epilog("actions"))
 def try_(
-    intent: Annotated[str, typer.Argument(metavar="INTENT", help="A label of the model, or one that actions name.")],
+    intent: Annotated[
+        str,
+        typer.Argument(
+            metavar="INTENT", help="A label of the model, or one that actions name.", autocompletion=intent_labels
+        ),
+    ],
     channel: Annotated[
         str | None, typer.Option("--channel", metavar="you|them", help="As if this side of a call had said it.")
     ] = None,
@@ -73,11 +80,12 @@ def try_(
         raise UsageError(f"--channel is '{plain(str(channel))}'", f"Choose one of: {', '.join(SIDES)}")
     settings = _settings(model)
     _refuse_unknown(intent, settings)
-    runs = [(action, _made_up(intent, channel or _side(action))) for action in settings.actions]
-    runs = [(action, event) for action, event in runs if wants(action, event)]
-    if not runs:
+    made_up = [(action, _made_up(intent, channel or _side(action))) for action in settings.actions]
+    numbers = [number for number, each in enumerate(made_up, 1) if wants(*each)]
+    if not numbers:
         raise EdgeVoiceError(f"No action is for '{plain(intent)}'", "'edgevoice actions list' shows them all")
-    check([action for action, _ in runs], plain(str(config_file())))
+    runs = [made_up[number - 1] for number in numbers]
+    check([action for action, _ in runs], lambda which: action_place(numbers[which - 1]))
     performer, failed = Performer(), False
     try:
         for action, event in runs:
@@ -96,7 +104,7 @@ def _settings(model: str | None) -> Settings:
     from edgevoice.actions.check import check
 
     settings = options.settings_for(model)
-    check(settings.actions, plain(str(config_file())), dry_run=True)
+    check(settings.actions, action_place, dry_run=True)
     return settings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, nullcontext
@@ -14,6 +15,9 @@ from edgevoice.commands.recordings import Target
 from edgevoice.commands.transcribe import Format
 from edgevoice.commands.transcript import Transcriber, Transcript, rendered, write_file
 from edgevoice.config import Settings
+from edgevoice.errors import EdgeVoiceError
+from edgevoice.files import is_full, way_out
+from edgevoice.text import plain
 
 _WORKERS = 64
 """Of a cluster, for which enough transcripts may wait."""
@@ -95,8 +99,36 @@ class Archive:
                 say(message)
             if self._printed:
                 write_out(text)
-        if not self._printed and (result.heard or not result.error or self._format is Format.JSON):
+        if self._printed:
+            return
+        if not result.error or self._format is Format.JSON:  # which says itself that it is not whole
+            self._keep(text, target, meter)
+            with contextlib.suppress(OSError):
+                _partial(target).unlink()
+        elif result.heard and self._keep(text, _partial(target), meter):
+            with meter.aside():
+                say(f"What was heard of '{result.file}' until then is in '{_partial(target)}'.")
+
+    def _keep(self, text: str, target: Path, meter: Meter) -> bool:
+        """Writes a transcript, or says why it cannot be; whether it is there."""
+        try:
             write_file(target, text)
+        except OSError as error:
+            remedy = way_out(error)
+            what = f"'{plain(str(target))}' cannot be written ({error.strerror})"
+            failure = EdgeVoiceError(what, f"{remedy[0].upper()}{remedy[1:]}")
+            if is_full(error):  # the next one would find no room either
+                raise failure from None
+            self._failed = True
+            with meter.aside():
+                say(str(failure))
+            return False
+        return True
+
+
+def _partial(target: Path) -> Path:
+    """Where the beginning of a transcript goes: a name that does not count as one, so that it is tried again."""
+    return target.with_name(f"{target.name}.partial")
 
 
 def _in_order(done: Iterator[tuple[int, Transcript]]) -> Iterator[tuple[int, Transcript]]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from edgevoice.commands.options import open_model, settings_for
 from edgevoice.config import Settings
+from edgevoice.config_file import action_place
 from edgevoice.errors import ConfigError, EdgeVoiceError, PortAudioMissingError
 from edgevoice.paths import config_file, find_model
 from edgevoice.text import plain
@@ -40,6 +41,7 @@ def check_all(model: str | None = None, provider: str | None = None) -> list[Che
         ("onnxruntime", lambda: check_runtime(remote=bool(settings.asr.remote))),
         ("model", lambda: check_model(settings)),
         ("provider", lambda: check_provider(settings)),
+        ("actions", lambda: check_actions(settings)),
     ]
     return [configuration, *(guarded(name, check) for name, check in checks)]
 
@@ -136,6 +138,14 @@ def check_provider(settings: Settings) -> Check:
     if model.note:
         return Check("provider", "warn", f"{detail}: {plain(model.note)}", "Set EDGEVOICE_ASR_PRECISION=fp32")
     return Check("provider", "pass", detail)
+
+
+def check_actions(settings: Settings) -> Check:
+    """What is set off by intents: whether each could run."""
+    from edgevoice.actions.check import check
+
+    check(settings.actions, action_place, dry_run=settings.intent.dry_run_actions)
+    return Check("actions", "pass", f"{len(settings.actions)} in the settings")
 
 
 def guarded(name: str, check: Callable[[], Check]) -> Check:

@@ -105,6 +105,34 @@ def setting_values(ctx: typer.Context) -> Candidates:
     return _choices(str(ctx.params.get("key")))
 
 
+def intent_labels() -> Candidates:
+    """What the model can announce, and what actions wait for."""
+    from edgevoice.asr.bundle import read_manifest
+    from edgevoice.config_file import load_settings
+    from edgevoice.paths import find_model
+
+    try:
+        settings = load_settings()
+        labels = read_manifest(find_model(settings.intent_model or settings.model)).labels
+    except EdgeVoiceError:
+        return []
+    known = {*labels, *(action.intent for action in settings.actions)}
+    return sorted(label for label in known if _EASY.fullmatch(label))
+
+
+def session_names(ctx: typer.Context, incomplete: str) -> Candidates:
+    """The sessions of the folder that is named or set; with a slash in it, it is a file, which the shell completes."""
+    from edgevoice.config_file import load_settings
+    from edgevoice.paths import user_path
+
+    try:
+        folder = ctx.params.get("folder") or load_settings().save.folder
+        files = user_path(folder).glob("*.jsonl") if folder and "/" not in incomplete else ()
+    except EdgeVoiceError:
+        return []
+    return sorted(file.stem for file in files if _EASY.fullmatch(file.stem))
+
+
 def choices_of(name: str) -> Callable[[], Candidates]:
     """What a flag for that setting can be."""
     return lambda: _choices(name)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,9 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgevoice.commands.completion import choices_of, microphones, model_names
+from edgevoice.commands.output import say
 from edgevoice.config import FileSettings, Settings
-from edgevoice.config_file import default, load_settings
+from edgevoice.config_file import default, load_settings, said_in, value_of
+from edgevoice.config_forms import two_names
 from edgevoice.errors import AudioError, ConfigError, UsageError
+from edgevoice.paths import find_model, user_path
 from edgevoice.text import plain
 from edgevoice.vad.segmenter import Segmenter
 
@@ -180,7 +186,6 @@ def settings_for(
     settings = load_settings(flags)
     if flags.get("serve.token") is not None and not settings.serve.address:
         raise UsageError("--token is for the readers of --serve", "Add --serve HOST:PORT")
-    _side_names(settings.files)
     Segmenter(settings.vad, _LONGEST_FRAME)  # said before a model is loaded, which takes its time
     return settings
 
@@ -189,6 +194,8 @@ def outputs(
     serve: str | None, token: str | None, save: str | None, last_lines: str | None, *, record: bool
 ) -> dict[str, Any]:
     """The flags that say where what is heard goes besides the screen, as settings."""
+    if save == "":
+        say("--save is empty text, so that nothing is saved; name a folder to save in.")
     return {
         "serve.address": serve,
         "serve.token": token,
@@ -207,11 +214,28 @@ def open_model(settings: Settings) -> AcousticModel:
     """
     from edgevoice.asr.bundle import load_bundle
     from edgevoice.asr.model import load_model
-    from edgevoice.paths import find_model
 
+    for name in ("asr.hotwords", "asr.language_model"):
+        _check_readable(name, value_of(settings, name))
     bundle = load_bundle(find_model(settings.model))
     intents = load_bundle(find_model(settings.intent_model)) if settings.intent_model else None
     return load_model(bundle, intents, settings.asr)
+
+
+def _check_readable(name: str, value: str) -> None:
+    """Says which setting names a file that cannot be read; the engine knows the file only."""
+    if not value:
+        return
+    path = user_path(value)
+    try:
+        # it is not opened: what comes through a pipe can be read once
+        number = errno.EISDIR if stat.S_ISDIR(path.stat().st_mode) else 0 if os.access(path, os.R_OK) else errno.EACCES
+        reason = os.strerror(number) if number else ""
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+    if reason:
+        what = f"{said_in(name, value)} is '{plain(value)}', which cannot be read ({reason})"
+        raise ConfigError(what, "Name a file that can be, or leave it empty")
 
 
 def open_pipeline(source: Source, model: AcousticModel, settings: Settings) -> Pipeline:
@@ -269,13 +293,5 @@ def open_sides(name: str, files: FileSettings) -> list[Source]:
         raise AudioError(what, "Use --channels mix")
     if files.channels == "mix" or opened.channels != 2 or (files.channels == "auto" and not two_sides(opened)):
         return [FileSource(name, recording=opened)]
-    names = _side_names(files)
+    names = two_names(files.channel_names)
     return [FileSource(name, channel, side=side, recording=opened) for side, channel in enumerate(names)]
-
-
-def _side_names(files: FileSettings) -> tuple[str, str]:
-    names = [plain(name).strip() for name in files.channel_names.split(",")]
-    if len(names) != 2 or not all(names) or names[0] == names[1]:
-        what = f"--channel-names is '{plain(files.channel_names)}', and it must be two different names"
-        raise ConfigError(what, "Write a comma between them, for example: you,them")
-    return names[0], names[1]

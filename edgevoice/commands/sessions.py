@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgevoice.commands import options
+from edgevoice.commands.completion import session_names
 from edgevoice.commands.output import has_screen, say, write_json, write_out
 from edgevoice.errors import UsageError
 from edgevoice.text import clock, plain
@@ -35,7 +36,10 @@ app = typer.Typer(
 )
 
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="What --save was given; save.folder when left out.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A session as it is listed, or its .jsonl file.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="A session as it is listed, or its .jsonl file.", autocompletion=session_names),
+]
 In = Annotated[str, typer.Option("--in", metavar="DIR", help="The folder it lies in; save.folder when left out.")]
 
 
@@ -72,9 +76,11 @@ def open_(name: Name, folder: In = "") -> None:
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
     from edgevoice.saved_sessions import find_sessions, session_events
 
+    file = Path(name)
+    if file.suffix == ".jsonl" and not file.is_file() and (len(file.parts) > 1 or not folder):
+        raise UsageError(f"There is no file '{plain(name)}'", "'edgevoice sessions DIR' lists those of a folder")
     if not has_screen():
         raise UsageError("A session is read on a screen, and stdout is no terminal", "Read its .txt file instead")
-    file = Path(name)
     is_file = file.suffix == ".jsonl" and file.is_file()
     path = file.parent if is_file else _folder(folder)
     wanted = file.name.removesuffix(".jsonl") if is_file else name
@@ -92,7 +98,7 @@ def open_(name: Name, folder: In = "") -> None:
 
 
 def _folder(named: str) -> Path:
-    from edgevoice.commands.sinks import user_path
+    from edgevoice.paths import user_path
 
     folder = named or options.settings_for().save.folder
     if not folder:

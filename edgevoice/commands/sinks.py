@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgevoice.config import Settings
+from edgevoice.config_file import action_place, said_in
 from edgevoice.errors import ConfigError
+from edgevoice.paths import user_path
 
 if TYPE_CHECKING:
     from edgevoice.sinks.delivery import Sink
@@ -29,7 +30,8 @@ def _savers(settings: Settings) -> list[Sink]:
 
     sinks: list[Sink] = []
     if settings.save.record and not settings.save.folder:
-        raise ConfigError("--record has no folder to record into", "Add --save DIR, or set save.folder")
+        what = f"{said_in('save.record', settings.save.record)} has no folder to record into"
+        raise ConfigError(what, "Add --save DIR, or set save.folder")
     if settings.save.folder:
         session = Session(user_path(settings.save.folder))
         sinks.append(SessionFiles(session))
@@ -48,11 +50,10 @@ def _actions(settings: Settings) -> list[Sink]:
     from edgevoice.actions.check import check
     from edgevoice.actions.log import ActionLog
     from edgevoice.actions.sink import Actions
-    from edgevoice.paths import action_log, config_file
-    from edgevoice.text import plain
+    from edgevoice.paths import action_log
 
     dry_run = settings.intent.dry_run_actions
-    check(settings.actions, plain(str(config_file())), dry_run=dry_run)
+    check(settings.actions, action_place, dry_run=dry_run)
     at_once = settings.intent.actions_at_once
     return [Actions(settings.actions, at_once=at_once, log=ActionLog(action_log()), dry_run=dry_run)]
 
@@ -66,15 +67,3 @@ def _servers(settings: Settings) -> list[Sink]:
     server = Server(settings.serve)
     say(f"Captions for other programs: {server.url}")
     return [server]
-
-
-def user_path(text: str) -> Path:
-    """A path as a person writes it, with ~ for their home.
-
-    Raises:
-        ConfigError: there is no such user.
-    """
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise ConfigError(f"'{text}' names the home of nobody known here", "Write the whole path") from None

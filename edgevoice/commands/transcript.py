@@ -79,7 +79,17 @@ class Transcriber:
         self._changing = threading.Lock()
 
     def __call__(self, file: str) -> Transcript:
-        """Runs one recording; one in which nothing can be read gives a transcript with an error."""
+        """Runs one recording; one in which nothing can be read gives a transcript with an error, as does one of which
+        something breaks inside."""
+        try:
+            return self._transcript(file)
+        except EdgeVoiceError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is about this recording, the others are done
+            what = f"'{plain(file)}' cannot be transcribed ({plain(f'{type(error).__name__}: {error}')})"
+            return Transcript(file, error=str(EdgeVoiceError(what, "The others go on without it; please report this")))
+
+    def _transcript(self, file: str) -> Transcript:
         try:
             sides = open_sides(file, self._settings.files)
             pipelines = [open_pipeline(side, self._model, self._settings) for side in sides]
@@ -147,15 +157,10 @@ def write_file(target: Path, text: str) -> None:
     """Writes a file whole or not at all, and never through a link.
 
     Raises:
-        EdgeVoiceError: it cannot be written.
+        OSError: it cannot be written.
     """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(target, text.encode(errors="replace"))
-    except OSError as error:
-        raise EdgeVoiceError(
-            f"'{plain(str(target))}' cannot be written ({error.strerror})", "Free some space or choose another folder"
-        ) from None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(target, text.encode(errors="replace"))
 
 
 def _object(result: Transcript) -> dict[str, Any]:

@@ -6,12 +6,10 @@ import errno
 import ipaddress
 import socket
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from edgevoice.config_forms import HOST_AND_PORT, host_and_port
 from edgevoice.errors import ConfigError, UsageError
 from edgevoice.text import plain
-
-_EXAMPLE = "Write it as HOST:PORT, such as --serve 127.0.0.1:8080"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +35,9 @@ def parse(text: str) -> Address:
         ConfigError: it is none.
     """
     try:
-        parts = urlsplit(f"//{text}")
-        host, port = parts.hostname, parts.port
+        return Address(*host_and_port(text))
     except ValueError:
-        host = port = None
-    strange = any(char in text for char in "/@?#") or plain(text) != text or any(char.isspace() for char in text)
-    if not host or port is None or strange:
-        raise ConfigError(f"--serve is '{plain(text)}', which is no address", _EXAMPLE)
-    return Address(host, port)
+        raise ConfigError(f"'{plain(text)}' is no address to serve at", f"Write {HOST_AND_PORT}") from None
 
 
 def is_loopback(host: str) -> bool:
@@ -76,5 +69,6 @@ def _explained(address: Address, error: OSError) -> UsageError:
     if error.errno in (errno.EACCES, errno.EPERM):
         what = f"Port {address.port} on {address.host} is not for everybody ({error.strerror})"
         return UsageError(what, f"Choose one from 1024 on: --serve {Address(address.host, 8080)}")
-    what = f"Nothing can be served at {address} ({error.strerror})"
+    reason = str(error.strerror).partition(" (while")[0]  # Python adds what it attempted
+    what = f"Nothing can be served at {address} ({reason})"
     return UsageError(what, "Choose an address of this machine: --serve 127.0.0.1:8080")

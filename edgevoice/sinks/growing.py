@@ -9,18 +9,22 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
+from pathlib import Path
+
+from edgevoice.removed import put_back
 
 
 class GrowingFile:
     """An open file.
 
     Args:
-        descriptor: of an empty file, which is now ours.
+        path: where it is.
+        descriptor: of it, as yet empty; it is now ours.
         head: what it begins with.
     """
 
-    def __init__(self, descriptor: int, head: bytes = b"") -> None:
-        self._descriptor = descriptor
+    def __init__(self, path: Path, descriptor: int, head: bytes = b"") -> None:
+        self._path, self._descriptor = path, descriptor
         self._settled = 0
         """Bytes that will not change."""
         self._blocks: list[bytes] = []
@@ -46,6 +50,14 @@ class GrowingFile:
         """The first blocks will not change any more, and need not be given again."""
         self._settled += sum(map(len, self._blocks[:count]))
         del self._blocks[:count]
+
+    def put_back(self) -> bool:
+        """Makes it again if it was removed, with all that was in it; whether it was.
+
+        Raises:
+            OSError: it cannot be made again.
+        """
+        return put_back(self._descriptor, self._path)
 
     def close(self) -> None:
         """Brings it onto the disk, and closes it.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgevoice.errors import ConfigError
 from edgevoice.events import CaptionFinished, CaptionUpdated, Event, Failed, Recovered, StreamStarted
-from edgevoice.files import replace_file, why
+from edgevoice.files import is_special, replace_file, way_out, why
 from edgevoice.lines import LINE_CELLS, filled
 from edgevoice.sinks.line_breaks import LINES
 from edgevoice.speakers import speaker
@@ -22,7 +22,7 @@ class LastLines:
         path: the file; its folder must be there.
 
     Raises:
-        ConfigError: it cannot be written.
+        ConfigError: it cannot be written, or something is there that is no file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,6 +32,9 @@ class LastLines:
         self._channels: set[str] = set()
         self._shown: str | None = None
         self._failed: Failed | None = None
+        if is_special(path):
+            what = f"The last lines cannot be written to '{plain(str(path))}', which is no regular file"
+            raise ConfigError(what, "Choose another name")
         try:
             replace_file(path, b"")
         except (OSError, ValueError) as error:
@@ -73,7 +76,7 @@ class LastLines:
             if self._failed:
                 return ()
             what = f"The last lines in '{shown}' are old, for the file cannot be replaced ({why(error)})"
-            remedy = "Captions go on; free some space"
+            remedy = f"Captions go on; {way_out(error)}"
             self._failed = Failed(channel=event.channel, at=event.at, what=what, recoverable=True, remedy=remedy)
             return (self._failed,)
         self._shown = text

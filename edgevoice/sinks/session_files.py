@@ -19,7 +19,7 @@ from edgevoice.events import (
     StreamStarted,
     to_json,
 )
-from edgevoice.files import new_file, why
+from edgevoice.files import new_file, way_out, why
 from edgevoice.session import EVENTS, Session
 from edgevoice.sinks.conversation import Block, Conversation, Entry
 from edgevoice.sinks.growing import GrowingFile
@@ -31,7 +31,6 @@ SETTLED_FROM = 400
 """Finals and intents from which on the older half is settled: nothing that is said now belongs before it."""
 WAITING = 2_000
 """Finals that are kept for a disk without room, about three hours of talk; what is said after them is lost."""
-_REMEDY = "Captions go on; free some space, and those that wait are saved with the next ones"
 _KEPT = (StreamStarted, CaptionFinished, IntentDetected)
 """Events that change more than the list of events."""
 
@@ -55,6 +54,8 @@ class SessionFiles:
         self._failed: Failed | None = None
         self._waiting = self._missing = 0
         """Finals that are not in all files: for now, and for good."""
+        self._lacking: list[str] = []
+        """The kinds of files in which they are not."""
         self._last = Event(channel="", at=0.0)
 
     def write(self, event: Event) -> Iterable[Event]:
@@ -69,6 +70,8 @@ class SessionFiles:
             self._waiting += is_final
             self._events.add(event)
             self._conversation.add(event)
+        if isinstance(event, Failed):  # what is said in answer to one is not heard, so it is saved with the next event
+            return ()
         if self._failed:  # a disk without room is not asked at every sound
             return self._save(texts=True) if is_final or isinstance(event, StreamEnded) else ()
         return self._save(texts=isinstance(event, _KEPT))
@@ -80,38 +83,63 @@ class SessionFiles:
             with contextlib.suppress(OSError):  # what could not be written was said
                 file.close()
         if self._failed:
-            what = (
-                f"{_finals(self._waiting + self._missing)} could not be saved in '{plain(str(self._session.folder))}'"
-            )
-            said.append(self._said(what, "They are in no file; what was said before them is"))
+            said.append(self._lost())
         return said
 
     def _save(self, *, texts: bool) -> list[Event]:
-        failure = self._written(texts=texts)
-        if failure and self._failed:
+        removed, lost = self._put_back()
+        failures = self._written(texts=texts or removed) | lost
+        self._lacking = list(failures)
+        if failures and self._failed:
             return []
-        if failure:
-            self._failed = self._said(*failure)
+        if failures:
+            self._failed = self._said(*next(iter(failures.values())))
             return [self._failed]
-        said = [self._recovered(self._failed)] if self._failed else []
+        said: list[Event] = [self._recovered(self._failed)] if self._failed else []
+        if removed and not said:
+            what = f"Files of the session in '{plain(str(self._session.folder))}' were removed while it is saved"
+            said.append(self._said(what, "They are made again, with all that was in them"))
         self._failed, self._waiting, self._missing = None, 0, 0
         self._settle()
-        return [*said]
+        return said
 
-    def _written(self, *, texts: bool) -> tuple[str, str] | None:
-        """Brings the files up to date; gives what is to be said of the first that could not be, and the way out."""
-        failure = None
+    def _put_back(self) -> tuple[bool, dict[str, tuple[str, str]]]:
+        """Makes files again that were removed; gives whether there were any, and by kind what is to be said of those
+        that could not be, and the way out."""
+        removed, failures = False, {}
+        for file in (self._events, *self._texts):
+            try:
+                removed = file.put_back() or removed
+            except OSError as error:
+                what = f"The file {self._place(file.kind)} was removed and cannot be made again ({why(error)})"
+                failures[file.kind] = what, f"Captions go on; {way_out(error)}, and it comes back with the next ones"
+        return removed, failures
+
+    def _written(self, *, texts: bool) -> dict[str, tuple[str, str]]:
+        """Brings the files up to date; gives by kind what is to be said of those that could not be, and the way out."""
+        failures = {}
         for file in (self._events, *self._texts) if texts else (self._events,):
             try:
                 file.write(self._session, self._conversation.entries)
             except OSError as error:
-                failure = failure or self._failure(file.kind, error)
-        return failure
+                since = f"what is said from {clock(self._last.at)} on is not saved"
+                what = f"The file {self._place(file.kind)} cannot be written ({why(error)}): {since}"
+                remedy = f"Captions go on; {way_out(error)}, and those that wait are saved with the next ones"
+                failures[file.kind] = what, remedy
+        return failures
 
-    def _failure(self, kind: str, error: OSError) -> tuple[str, str]:
-        shown = plain(str(self._session.folder))
-        where = f"'.{kind}' in the folder '{shown}' cannot be written ({why(error)})"
-        return f"The file {where}: what is said from {clock(self._last.at)} on is not saved", _REMEDY
+    def _place(self, *kinds: str) -> str:
+        shown = ", ".join(f"'.{kind}'" for kind in kinds)
+        return f"{shown} in the folder '{plain(str(self._session.folder))}'"
+
+    def _lost(self) -> Failed:
+        """What was never saved, and which files have it all the same."""
+        whole = [file.kind for file in (self._events, *self._texts) if file.kind not in self._lacking]
+        what = f"{_finals(self._waiting + self._missing)} could not be saved in {self._place(*self._lacking)}"
+        remedy = "They are in no file; what was said before them is"
+        if whole:
+            remedy = f"Look into {self._place(*whole)}" + (f", which lacks {self._missing}" if self._missing else "")
+        return self._said(what, remedy)
 
     def _said(self, what: str, remedy: str) -> Failed:
         cleaned = EdgeVoiceError(what, remedy)
@@ -123,7 +151,7 @@ class SessionFiles:
         waited = f"{_finals(self._waiting)} that had to wait {'is' if self._waiting == 1 else 'are'} saved"
         missing = f"{_finals(self._missing)} missing" if self._missing else "none is missing"
         where = plain(str(self._session.folder))
-        now = f"There is room again in '{where}': {waited}, {missing}"
+        now = f"The files in '{where}' are written again: {waited}, {missing}"
         return Recovered(channel=self._last.channel, at=self._last.at, what=failed.what, now=now)
 
     def _settle(self) -> None:
@@ -137,13 +165,40 @@ def _finals(count: int) -> str:
     return f"{count} caption" if count == 1 else f"{count} captions"
 
 
-class _EventFile:
+class _File:
+    """One of the files, made when there is something to write.
+
+    Args:
+        kind: ends its name.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._file: GrowingFile | None = None
+
+    def put_back(self) -> bool:
+        """Makes it again if it was removed; whether it was.
+
+        Raises:
+            OSError: it cannot be made again.
+        """
+        return self._file is not None and self._file.put_back()
+
+    def close(self) -> None:
+        """Closes it.
+
+        Raises:
+            OSError: it cannot be brought onto the disk.
+        """
+        if self._file:
+            self._file.close()
+
+
+class _EventFile(_File):
     """All events, one JSON object a line, as `edgevoice transcribe --format jsonl` writes them."""
 
-    kind = EVENTS
-
     def __init__(self) -> None:
-        self._file: GrowingFile | None = None
+        super().__init__(EVENTS)
         self._waiting: list[bytes] = []
 
     def add(self, event: Event) -> None:
@@ -158,22 +213,15 @@ class _EventFile:
         """
         if self._file is None:
             # the session made this file to take its name
-            self._file = GrowingFile(os.open(session.file(EVENTS), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC))
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            path = session.file(self.kind)
+            self._file = GrowingFile(path, os.open(path, flags, 0o666))
         self._file.put(self._waiting)
         self._file.settle(len(self._waiting))
         self._waiting = []
 
-    def close(self) -> None:
-        """Closes the file.
 
-        Raises:
-            OSError: it cannot be brought onto the disk.
-        """
-        if self._file:
-            self._file.close()
-
-
-class _TextFile:
+class _TextFile(_File):
     """Finals and intents in one format.
 
     Args:
@@ -183,9 +231,8 @@ class _TextFile:
     """
 
     def __init__(self, kind: str, blocks: Callable[[Sequence[Entry], int], list[Block]], head: str = "") -> None:
-        self.kind = kind
+        super().__init__(kind)
         self._make, self._head = blocks, head.encode()
-        self._file: GrowingFile | None = None
         self._before = 0
 
     def write(self, session: Session, entries: Sequence[Entry]) -> None:
@@ -195,7 +242,8 @@ class _TextFile:
             OSError: it cannot be written.
         """
         if self._file is None:
-            self._file = GrowingFile(new_file(session.file(self.kind)), self._head)
+            path = session.file(self.kind)
+            self._file = GrowingFile(path, new_file(path), self._head)
         blocks = self._make(entries, self._before)
         self._file.put([block.text.encode("utf-8", "replace") for block in blocks])
 
@@ -205,12 +253,3 @@ class _TextFile:
         if self._file:
             self._file.settle(count)
         self._before += count
-
-    def close(self) -> None:
-        """Closes the file.
-
-        Raises:
-            OSError: it cannot be brought onto the disk.
-        """
-        if self._file:
-            self._file.close()

@@ -13,6 +13,10 @@ from edgevoice.errors import ConfigError
 GOOD = ActionSettings(intent="*", run=("true",))
 
 
+def place(number: int) -> str:
+    return f"action {number} of my.toml"
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -38,19 +42,19 @@ GOOD = ActionSettings(intent="*", run=("true",))
 )
 def test_what_could_not_run_is_named_with_its_number(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        check([GOOD, ActionSettings(**({"intent": "pay"} | settings))], "my.toml")  # type: ignore[arg-type]
+        check([GOOD, ActionSettings(**({"intent": "pay"} | settings))], place)  # type: ignore[arg-type]
 
 
 def test_an_address_is_not_shown() -> None:
     """It may hold a secret."""
     with pytest.raises(ConfigError) as caught:
-        check([ActionSettings(intent="pay", webhook="hooks.example.org/secret-key")], "my.toml")
+        check([ActionSettings(intent="pay", webhook="hooks.example.org/secret-key")], place)
     assert "secret-key" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["http://localhost:8123/a?b=c", "https://example.org", "https://[::1]:80/x"])
 def test_addresses(url: str) -> None:
-    check([ActionSettings(intent="pay", webhook=url)], "my.toml")
+    check([ActionSettings(intent="pay", webhook=url)], place)
 
 
 def test_programs_on_the_path_in_a_folder_and_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +64,7 @@ def test_programs_on_the_path_in_a_folder_and_at_home(tmp_path: Path, monkeypatc
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     for name in ("sh", str(program), "~/hook", "./hook"):
-        check([ActionSettings(intent="pay", run=(name,))], "my.toml")
+        check([ActionSettings(intent="pay", run=(name,))], place)
 
 
 def test_an_intent_of_another_model_is_pointed_out_with_the_nearest() -> None:

@@ -16,6 +16,7 @@ from edgevoice.config import ActionSettings
 from edgevoice.events import ActionFinished, ActionStarted, Event, Failed, IntentDetected
 from edgevoice.sinks.delivery import delivered
 from tests.actions.detections import detected, started
+from tests.actions.receiver import receiver, wait_until
 
 Make = Callable[..., Actions]
 
@@ -49,7 +50,7 @@ def test_start_and_end_are_events(make: Make, tmp_path: Path) -> None:
     assert isinstance(over, ActionFinished)
     assert (over.name, over.ok, over.code, over.error) == ("sh", False, 2, "exit code 2: done")
     log = tmp_path / "actions.log"
-    assert "sh: exit code 2: done, code 2, " in log.read_text()
+    assert "sh (pay): exit code 2: done, code 2, " in log.read_text()
     assert log.read_text().endswith(" s\n    done\n")
     assert log.stat().st_mode & 0o777 == 0o600
 
@@ -90,7 +91,29 @@ def test_what_finds_no_room_is_said(make: Make, monkeypatch: pytest.MonkeyPatch)
     assert 3 <= len(dropped) <= 5
     assert all("others wait already" in event.error for event in dropped)  # type: ignore[attr-defined]
     list(sink.close())
-    assert len(of(ActionStarted, said)) == sink_module.WAITING + 5
+    assert len(of(ActionStarted, said)) <= 1
+
+
+def test_a_run_is_begun_when_it_is_and_not_when_it_waits(make: Make) -> None:
+    sink = make("sleep 600", at_once=2, closing_s=0.1)
+    said = list(delivered(intents(5), [sink]))
+    begun, over = of(ActionStarted, said), of(ActionFinished, said)
+    assert [event.segment for event in begun] == [0, 1]  # type: ignore[attr-defined]
+    assert len(over) == 5
+
+
+def test_a_server_that_hangs_holds_up_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    with receiver(0) as there:
+        actions = [
+            ActionSettings(intent="pay", webhook=there.url),
+            ActionSettings(intent="pay", run=("/bin/sh", "-c", f"echo >> {tmp_path}/ran")),
+        ]
+        sink = Actions(actions, at_once=2, log=ActionLog(tmp_path / "actions.log"), closing_s=1)
+        for intent in intents(6):
+            list(sink.write(intent))
+        wait_until(lambda: (tmp_path / "ran").exists() and (tmp_path / "ran").read_text() == "\n" * 6)
+        list(sink.close())
 
 
 def test_after_ctrl_c_twice_nobody_waits(make: Make) -> None:
@@ -138,7 +161,7 @@ def test_the_log_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("edgevoice.actions.log.LIMIT", 2_000)
     log = ActionLog(tmp_path / "logs" / "actions.log")
     for _ in range(50):
-        log.write("a", Outcome(ok=True, seconds=0.1, output=b"x" * 100 + b"\x1b[2J\n"))
+        log.write("a", "pay", Outcome(ok=True, seconds=0.1, output=b"x" * 100 + b"\x1b[2J\n"))
     files = sorted(file.name for file in (tmp_path / "logs").iterdir())
     assert files == ["actions.log", "actions.log.1"]
     assert all(file.stat().st_size < 2_500 for file in (tmp_path / "logs").iterdir())

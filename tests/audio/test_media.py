@@ -191,3 +191,15 @@ def test_without_the_extra_the_sentence_names_it(tmp_path: Path) -> None:
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert "pip install 'edgevoice[media]'" in said[0]
     assert "Convert it first" in said[1]
+
+
+def test_an_mp3_is_read_without_the_notes_of_its_decoder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Those of libsndfile's, on its own files; one that was cut in the middle of a frame is none that is damaged."""
+    file = tmp_path / "a.mp3"
+    soundfile.write(file, np.random.default_rng(0).normal(0, 0.1, 160_000), 16_000)
+    whole = heard(FileSource(file))
+    assert len(whole) == pytest.approx(160_000, abs=2500)
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) // 2 + 37])
+    assert len(heard(FileSource(file))) == pytest.approx(80_000, abs=4000)
+    assert capfd.readouterr() == ("", "")

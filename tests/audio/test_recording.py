@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -128,6 +129,22 @@ def test_a_full_disk_ends_the_recording_and_not_the_captions(tmp_path: Path) -> 
     kept, _ = soundfile.read(tmp_path / "a.flac", dtype="int16")
     assert 0 < len(kept) < len(NOISE)
     assert np.array_equal(kept, NOISE[: len(kept)])
+
+
+def test_a_recording_that_is_removed_comes_back_whole(tmp_path: Path) -> None:
+    """With its folder, and it is said."""
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    recorder = Recorder(lambda _: folder / "a.flac")
+    source = recorder.recorded(Blocks(cut(floats(NOISE))))
+    for number, _ in enumerate(source.blocks()):
+        if number == 50:
+            shutil.rmtree(folder)
+    (failed,) = said(recorder)
+    assert isinstance(failed, Failed)
+    assert "was removed" in failed.what
+    kept, _ = soundfile.read(folder / "a.flac", dtype="int16")
+    assert np.array_equal(kept, NOISE)
 
 
 def test_a_file_that_cannot_be_made_is_said_once(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ class TestLive:
         settings("[[actions]]\nintent = '*'\nrun = ['true']\n[[actions]]\nintent = '*'\nrun = ['no-such-program']\n")
         result = cli("live", "--input", "-", stdin=b"")
         assert result.returncode == 2
-        assert "no program 'no-such-program', which action 2 of " in one_sentence(result)
+        assert "no program 'no-such-program', which action 2 (" in one_sentence(result)
         assert "config.toml" in one_sentence(result)
 
     def test_the_screen_ends_them_when_it_is_left(

@@ -87,6 +87,28 @@ class TestFolders:
         assert one_sentence(result) == "edgevoice: 1 of 3 transcripts are already there.\n"
         assert below(out) == {"a/call.txt": "mine", "b/c/call.txt": text, "b/call.txt": text}
 
+    @pytest.mark.parametrize("kind", ["srt", "jsonl"])
+    def test_a_recording_that_breaks_off_is_tried_again(self, cli: Cli, recording: Path, kind: str) -> None:
+        """What was heard of it is kept under a name that is no transcript's, until there is a whole one."""
+        samples, rate = soundfile.read(recording)
+        whole, out = cli.home / "whole.flac", cli.home / "out"
+        soundfile.write(whole, samples, rate)
+        data = whole.read_bytes()
+        half = len(data) * 6 // 10
+        cut = cli.home / "cut.flac"
+        cut.write_bytes(data[:half] + bytes(len(data) - half))
+        for _ in range(2):
+            result = cli("transcribe", cut, "--output", out, "--format", kind, "--resume")
+            assert result.returncode == 1
+            broken, kept = result.stderr.decode().splitlines()
+            assert "cannot be decoded after" in broken
+            assert f"cut.{kind}.partial" in kept
+            assert [file.name for file in out.iterdir()] == [f"cut.{kind}.partial"]
+            assert "one one one" in (out / f"cut.{kind}.partial").read_text()
+        cut.write_bytes(data)
+        assert cli("transcribe", cut, "--output", out, "--format", kind, "--resume").returncode == 0
+        assert [file.name for file in out.iterdir()] == [f"cut.{kind}"]
+
     def test_what_resume_needs(self, cli: Cli, recording: Path) -> None:
         """A folder to look into, and no order to begin anew."""
         assert "--output" in one_sentence(cli("transcribe", recording, "--resume"))

@@ -59,6 +59,20 @@ def test_what_is_offered(shell: Cli, line: str, wanted: set[str]) -> None:
     assert set(answer(shell, line)) == wanted
 
 
+def test_intents_and_sessions_are_offered(shell: Cli) -> None:
+    """Of the model and the actions, and of the folder that is named or set; nothing where the settings are wrong."""
+    file, calls = shell.home / "config" / "edgevoice" / "config.toml", shell.home / "calls"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"[save]\nfolder = '{calls}'\n[[actions]]\nintent = 'greed'\nrun = ['true']\n")
+    calls.mkdir()
+    (calls / "2026-03-01_14-05-33.jsonl").touch()
+    assert set(answer(shell, "edgevoice actions test gr")) == {"greet", "greed"}
+    assert set(answer(shell, "edgevoice sessions open 2026")) == {"2026-03-01_14-05-33"}
+    assert set(answer(shell, "edgevoice sessions open --in . 2026")) == set()
+    file.write_text("nothing = 1\n")
+    assert answer(shell, "edgevoice actions test gr") == answer(shell, "edgevoice sessions open 20") == []
+
+
 def test_it_is_quick() -> None:
     """Each TAB waits for it; zsh and fish are told what things mean as well."""
     environment = {**os.environ, "_EDGEVOICE_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "edgevoice "}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,7 @@ def test_init_replaces_nothing_by_itself(cli: Cli, file: Path) -> None:
         (["set", "vad.aggressiveness", "9"], "between 0 and 3"),
         (["set", "vad.aggressiveness", "high"], "a whole number"),
         (["set", "asr.provider", "gpu"], "one of: auto, cuda"),
+        (["set", "files.channel_names", "you"], "'files.channel_names' is 'you', and it must be two different names"),
         (["get", "asr"], "There is no setting 'asr'"),
     ],
 )
@@ -87,3 +89,69 @@ def test_a_file_of_ones_own_is_made(cli: Cli, tmp_path: Path) -> None:
     assert (tmp_path / "desk.toml").read_text() == 'model = "des\\u001bk"\n'
     assert b"\x1b" not in result.stdout
     assert b"EDGEVOICE_MODEL is set as well" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "message"),
+    [
+        ("[save]\nrecord = true\n", ["live"], "'save.record' in FILE, line 2, has no folder to record into"),
+        ("[asr]\nhotwords = '/nope'\n", ["transcribe"], "'asr.hotwords' in FILE, line 2, is '/nope', which cannot be"),
+        ("[asr]\nhotwords = '/nope'\n", ["transcribe", "--hotwords", "no"], "--hotwords is 'no', which cannot be read"),
+        ("[asr]\nlanguage_model = '/'\n", ["transcribe"], "'asr.language_model' in FILE, line 2, is '/', which cannot"),
+        ("[asr]\nremote = 'gpu:8001'\n", ["transcribe"], "'asr.remote' in FILE, line 2, is 'gpu:8001', and it must be"),
+        ("\n[[actions]]\nintent = '*'\nrun = ['no-such']\n", ["live"], "which action 1 (FILE, line 2) runs"),
+        (
+            "[[actions]]\nintent = 'pay'\nrun = ['true']\n[[actions]]\nintent = 'greet'\nrun = ['no-such']\n",
+            ["actions", "test", "greet"],
+            "which action 2 (FILE, line 4) runs",
+        ),
+    ],
+)
+def test_what_the_file_says_is_not_blamed_on_a_flag(
+    cli: Cli, file: Path, recording: Path, text: str, arguments: list[str], message: str
+) -> None:
+    """The setting is named, with the file and the line."""
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    where = {"live": ["--input", recording], "transcribe": [recording]}.get(arguments[0], [])
+    result = cli(*arguments, *where)
+    assert result.returncode == 2
+    assert message.replace("FILE", str(file)) in one_sentence(result)
+
+
+def test_a_variable_is_named_where_it_is_to_blame(cli: Cli, recording: Path) -> None:
+    cli.extra = {"EDGEVOICE_SAVE_RECORD": "true"}
+    assert "EDGEVOICE_SAVE_RECORD has no folder" in one_sentence(cli("live", "--input", recording))
+
+
+def test_nobodys_home(cli: Cli) -> None:
+    cli.extra = {"EDGEVOICE_CONFIG": "~nobody-here/c.toml"}
+    for arguments in (["config", "path"], ["doctor"], ["live"]):
+        result = cli(*arguments)
+        assert result.returncode == 2
+        assert "'~nobody-here/c.toml' names the home of nobody known here" in one_sentence(result)
+
+
+def test_only_a_file_is_replaced(cli: Cli) -> None:
+    """Neither a pipe nor a folder, also not by force."""
+    pipe, folder = cli.home / "pipe", cli.home / "folder"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    for special in (pipe, folder):
+        cli.extra = {"EDGEVOICE_CONFIG": str(special)}
+        result = cli("config", "init", "--force")
+        assert result.returncode == 2
+        assert "no regular file" in one_sentence(result)
+    assert pipe.is_fifo()
+    result = cli("config", "set", "asr.threads", "3")
+    assert result.returncode == 2
+    assert "--force" not in one_sentence(result)
+
+
+def test_a_mark_that_some_editors_leave(cli: Cli, file: Path) -> None:
+    """The byte order mark of Windows."""
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"\xef\xbb\xbf[asr]\nthreads = 3\n")
+    assert cli("config", "get", "asr.threads").stdout == b"3\n"
+    assert cli("config", "set", "asr.threads", "4").returncode == 0
+    assert file.read_text() == "[asr]\nthreads = 4\n"

@@ -57,6 +57,17 @@ class TestDoctor:
         assert found.status == "fail"
         assert "pip uninstall" in found.remedy
 
+    def test_an_action_that_could_not_run_fails(self, cli: Cli) -> None:
+        """As it would when somebody speaks."""
+        file = cli.home / "config" / "edgevoice" / "config.toml"
+        file.parent.mkdir(parents=True)
+        file.write_text("[[actions]]\nintent = '*'\nrun = ['no-such-program']\n")
+        result = cli("doctor", "--json")
+        checks = {check["name"]: check for check in json.loads(result.stdout)}
+        assert result.returncode == 1
+        assert checks["actions"]["status"] == "fail"
+        assert "no program 'no-such-program', which action 1" in checks["actions"]["detail"]
+
     def test_a_wrong_file_of_settings_fails(self, cli: Cli) -> None:
         """The rest is checked all the same."""
         file = cli.home / "config" / "edgevoice" / "config.toml"

@@ -124,6 +124,12 @@ class TestSessions:
         assert result.returncode == 2
         one_sentence(result)
 
+    def test_a_file_that_is_not_there_is_named(self, cli: Cli) -> None:
+        """And not a folder that is not known."""
+        result = cli("sessions", "open", "k/nosuch.jsonl")
+        assert result.returncode == 2
+        assert "There is no file 'k/nosuch.jsonl'" in one_sentence(result)
+
     def test_an_empty_folder(self, cli: Cli, tmp_path: Path) -> None:
         """No failure, and how to fill it."""
         (tmp_path / "none").mkdir()

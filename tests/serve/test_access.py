@@ -37,7 +37,7 @@ def test_addresses(text: str, host: str, port: int, loopback: bool) -> None:
     ["8080", ":8080", "localhost", "localhost:", "localhost:x", "h:70000", "h:-1", "http://h:1", "h:1/x", "a b:1"],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="--serve 127"):
+    with pytest.raises(ConfigError, match="HOST:PORT"):
         parse(text)
 
 
@@ -50,8 +50,9 @@ def test_a_port_that_is_taken_is_named_with_the_flag_that_changes_it() -> None:
 
 @pytest.mark.parametrize("text", ["192.0.2.1:8080", "no-such-host.invalid:8080"])
 def test_an_address_of_another_machine_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="address of this machine"):
+    with pytest.raises(UsageError, match="address of this machine") as caught:
         listen(parse(text))
+    assert "while" not in caught.value.what
 
 
 @pytest.mark.parametrize(

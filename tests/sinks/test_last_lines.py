@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -71,7 +73,36 @@ def test_a_full_disk_is_said_once_and_so_is_its_end(tmp_path: Path) -> None:
     assert (tmp_path / "last.txt").read_text() == "there\nagain\n"
 
 
+def test_a_folder_that_is_removed_is_said_with_what_helps(tmp_path: Path) -> None:
+    folder = tmp_path / "obs"
+    folder.mkdir()
+    sink = LastLines(folder / "last.txt")
+    shutil.rmtree(folder)
+    (failed,) = sink.write(final("mic", 0, 1.0, "hello"))
+    assert isinstance(failed, Failed)
+    assert failed.remedy == "Captions go on; make its folder again"
+
+
 @pytest.mark.parametrize("name", ["missing/last.txt", "", "a\0b"])
 def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="last lines cannot be written"):
         LastLines(tmp_path / name)
+
+
+def test_nothing_but_files_is_replaced(tmp_path: Path) -> None:
+    """A link to one is, as ever."""
+    pipe, folder, file = tmp_path / "pipe", tmp_path / "folder", tmp_path / "file"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    file.write_text("mine")
+    opened = os.open(file, os.O_RDONLY)
+    for name, target in (("to-pipe", pipe), ("to-file", file), ("to-opened", Path(f"/proc/self/fd/{opened}"))):
+        (tmp_path / name).symlink_to(target)
+    for name in ("pipe", "folder", "to-pipe", "to-opened"):
+        with pytest.raises(ConfigError, match="no regular file"):
+            LastLines(tmp_path / name)
+    os.close(opened)
+    assert pipe.is_fifo()
+    assert (tmp_path / "to-opened").is_symlink()
+    LastLines(tmp_path / "to-file")
+    assert file.read_text() == "mine"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import resource
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -245,7 +246,21 @@ def test_what_was_never_saved_is_said_at_the_end(tmp_path: Path) -> None:
         assert len(list(sink.write(final("mic", 0, 1.0, "hello")))) == 1
         (failed,) = sink.close()
     assert isinstance(failed, Failed)
-    assert "1 caption could not be saved" in failed.what
+    assert "1 caption could not be saved in '.jsonl'" in failed.what
+
+
+def test_the_files_that_lack_something_are_named_and_those_that_do_not(tmp_path: Path) -> None:
+    """The events are the largest, so that a limit hits them first."""
+    sink = SessionFiles(session(tmp_path))
+    talk = [started("mic"), *(final("mic", number, number * 5.0, f"at {number}") for number in range(8))]
+    with limited(1500):
+        said = [answer for event in talk for answer in sink.write(event)]
+        (failed,) = sink.close()
+    assert len(said) == 1
+    assert isinstance(failed, Failed)
+    assert "could not be saved in '.jsonl' in the folder" in failed.what
+    assert "'.txt', '.srt', '.vtt'" in failed.remedy
+    assert "at 7" in written(tmp_path)["txt"]
 
 
 def test_a_full_file_system(tmp_path: Path) -> None:
@@ -275,6 +290,56 @@ def test_a_full_file_system(tmp_path: Path) -> None:
         sink.close()
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_files_that_are_removed_come_back_with_all_that_was_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with what is no longer in memory; and it is said."""
+    monkeypatch.setattr(session_files, "SETTLED_FROM", 4)
+    folder = tmp_path / "deep" / "talk"
+    sink = SessionFiles(session(folder))
+    talk: list[Event] = [
+        started("mic"),
+        *(final("mic", number, number * 5.0, f"number {number}") for number in range(9)),
+    ]
+    said = [answer for event in talk[:6] for answer in sink.write(event)]
+    assert said == []
+    shutil.rmtree(tmp_path / "deep")
+    (failed,) = sink.write(talk[6])
+    assert isinstance(failed, Failed)
+    assert failed.recoverable
+    assert "were removed" in failed.what
+    assert "made again" in failed.remedy
+    (folder / f"{NAME}.srt").unlink()
+    (said_again,) = sink.write(SpeechStarted(channel="mic", at=40.0, segment=7, start=40.0))
+    assert isinstance(said_again, Failed)
+    for event in talk[7:]:
+        assert list(sink.write(event)) == []
+    assert list(sink.close()) == []
+    files = written(folder)
+    assert files.pop("jsonl").count("\n") == len(talk) + 1
+    assert files == expected(talk)
+
+
+def test_files_that_cannot_be_made_again_are_said_with_what_helps(tmp_path: Path) -> None:
+    """And come back as soon as they can."""
+    folder = tmp_path / "talk"
+    sink = SessionFiles(session(folder))
+    talk = [started("mic"), *(final("mic", number, number * 5.0, "hello") for number in range(4))]
+    for event in talk[:2]:
+        sink.write(event)
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+    said = [answer for event in talk[2:4] for answer in sink.write(event)]
+    (failed,) = said
+    assert isinstance(failed, Failed)
+    assert "was removed and cannot be made again" in failed.what
+    assert "space" not in failed.remedy
+    folder.unlink()
+    (recovered,) = sink.write(talk[4])
+    assert isinstance(recovered, Recovered)
+    assert written(folder).pop("txt") == "hello\n" * 4
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "/proc/nothing/here", "a\0b"])
