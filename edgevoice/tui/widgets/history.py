@@ -96,6 +96,11 @@ class History(ScrollView, can_focus=True):
         return tuple(self._captions)
 
     @property
+    def rows(self) -> int:
+        """Rows that all captions take."""
+        return len(self._rows) * self.shape.pitch
+
+    @property
     def following(self) -> bool:
         """Whether the newest caption stays on show."""
         return self._following
@@ -214,11 +219,13 @@ class History(ScrollView, can_focus=True):
         self._strips.clear()
 
     def on_resize(self) -> None:
-        """Breaks the lines anew if the width changed, and keeps the newest in sight."""
+        """Breaks the lines anew if the width changed, and keeps in sight what was: the newest, or what is picked."""
         if self._measured() != self._column:
             self._relayout()
         if self._following:
             self.scroll_end(animate=False, immediate=True)
+        elif self._picked:
+            self._bring_into_sight(self._picked, 0)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Follows again as soon as the end is in sight."""
@@ -277,8 +284,10 @@ class History(ScrollView, can_focus=True):
     def _row_at(self, y: int) -> tuple[int, int]:
         """Which row is on a line of the part on show, and which line of that row this is."""
         # a short history stands on the live line, where the eye is, and not at the top
-        total = len(self._rows) * self.shape.pitch
-        return divmod(self.scroll_offset.y + y - max(0, self.size.height - total), self.shape.pitch)
+        free = self.size.height - self.rows
+        # the newest stays on the last line also between a change of the height and the scrolling that follows it
+        first = -free if self._following else self.scroll_offset.y - max(0, free)
+        return divmod(first + y, self.shape.pitch)
 
     def _measured(self) -> Column:
         return column(self.scrollable_content_region.width, self.shape)
