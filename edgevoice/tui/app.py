@@ -174,9 +174,9 @@ class CaptionApp(ReadingApp):
     def action_devices(self) -> None:
         """The sheet with the devices that can be listened to."""
         if not self._inputs:
-            self.notify("This run listens to no microphone", markup=False)
-        elif self.state.phase in (Phase.STOPPING, Phase.ENDED, Phase.FAILED):
-            self.notify("Nothing is listened to any more", markup=False)
+            self.tell("This run listens to no microphone")
+        elif self.state.over:
+            self.tell("Nothing is listened to any more")
         else:
             self.push_screen(DeviceScreen(self._inputs))
 
@@ -203,11 +203,14 @@ class CaptionApp(ReadingApp):
     def action_minimum(self, direction: int) -> None:
         """Moves the minimum score of the intent on show up or down, for what is decided from now on."""
         if not isinstance(self._run_source, DecidingRun):
-            self.notify("What is replayed was decided when it was said", markup=False)
+            self.tell("What is replayed was decided already")
+            return
+        if self.state.over:
+            self.tell("Nothing is decided any more")
             return
         moved = self.state.intents.move_minimum(direction)
         if moved is None:
-            self.notify("No intent is on show that has a minimum score", markup=False)
+            self.tell("Nothing with a minimum is on show")
             return
         self._run_source.set_threshold(*moved)
         self._redraw(Part.INTENT)

@@ -99,8 +99,8 @@ def live_rows(height: int, channels: int, shape: Shape) -> int:
 def grown_rows(height: int, needs: Sequence[int], said: int, shape: Shape) -> list[int]:
     """Rows of live text for each channel, where more is said than the rows above hold.
 
-    They grow into rows that the history leaves empty, and else to half of the pane: no word that is being said is hidden
-    under an empty row.
+    They grow into rows that the history leaves empty, and else to half of the pane, so that no word is hidden under an
+    empty row.
 
     Args:
         height: of the pane.

@@ -10,6 +10,7 @@ from edgevoice.tui.views import written
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.live import LivePane, LiveRule
 from edgevoice.tui.widgets.search import SearchBar, Wanted
+from edgevoice.tui.widgets.status import StatusBar
 
 
 class ReadingApp(App[int]):
@@ -101,5 +102,8 @@ class ReadingApp(App[int]):
     def _copy(self, text: str) -> None:
         if text:
             self.copy_to_clipboard(text)
-        said = f"Copied {len(text)} characters" if text else "There is nothing to copy yet"
-        self.notify(said, markup=False, timeout=3)
+        self.tell(f"Copied {len(text)} characters" if text else "There is nothing to copy yet")
+
+    def tell(self, note: str) -> None:
+        """Says what a key did, or why it did nothing, where it covers no caption."""
+        self._main.query_one(StatusBar).tell(note)

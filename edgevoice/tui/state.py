@@ -125,6 +125,11 @@ class ScreenState:
         return Phase.LISTENING if self.sources or self.lives else Phase.STARTING
 
     @property
+    def over(self) -> bool:
+        """Whether nothing is heard any more."""
+        return self.phase in (Phase.STOPPING, Phase.ENDED, Phase.FAILED)
+
+    @property
     def status(self) -> StatusView:
         """The status line as of now."""
         ordered = sorted(self._latencies)
