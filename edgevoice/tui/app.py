@@ -28,6 +28,7 @@ from edgevoice.tui.layout import Shape
 from edgevoice.tui.messages import EventArrived, RunFinished
 from edgevoice.tui.reading import ReadingApp
 from edgevoice.tui.state import Part
+from edgevoice.tui.stopping import StoppableApp
 from edgevoice.tui.terminal import TOO_SMALL, check_terminal, default_log_file, quiet_terminal, terminal_gone
 from edgevoice.tui.themes import THEMES, following, theme_called
 from edgevoice.tui.views import HINTS, RULES, HeaderView, Phase, StatusView, short, speaker
@@ -47,7 +48,7 @@ DRAIN_S = 2.0
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-class CaptionApp(ReadingApp):
+class CaptionApp(ReadingApp, StoppableApp):
     """Live captions, intents and the state of the run, fed by one thread that iterates `run`."""
 
     CSS_PATH = "screen.tcss"
@@ -306,6 +307,7 @@ class CaptionApp(ReadingApp):
             if signal.getsignal(number) is signal.SIG_IGN:  # nohup and shells in the background ask for that
                 continue
             loop.add_signal_handler(number, self._leave, 128 + number)
+        self.catch_continuing()
 
     def _leave(self, code: int | None) -> None:
         """Ends the run, lets it deliver what it still has, and exits; asked a second time, exits at once."""

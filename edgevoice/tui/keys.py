@@ -43,6 +43,13 @@ APP_KEYS = (
     Binding("tab", "app.focus_next", show=False, tooltip="from the captions to the intents, and back"),
     Binding("escape", "dismiss", show=False, tooltip="leave the search, or what is picked, or hide a message"),
     Binding("ctrl+p", "command_palette", show=False, tooltip="all of this by name"),
+    Binding(
+        "ctrl+z",
+        "suspend_process",
+        show=False,
+        priority=True,
+        tooltip="stop the program; fg goes on, and what was said meanwhile is lost",
+    ),
     Binding("ctrl+q,ctrl+c", "quit", show=False, priority=True, tooltip="quit, wherever you are"),
 )
 

@@ -102,6 +102,7 @@ async def test_every_key(story: Story) -> None:
     await press("escape", hides=("microphone is gone",))
     await press("c", shows=("what is being",), hides=("Caption 39", "card issues"))
     await press("y")
+    await press("ctrl+z", shows=("what is being",))  # test_stopping.py has a terminal that can do without the screen
     await press("ctrl+q")
     assert run.calls[-1] == "stop"
     # the others that leave are in test_app.py, for one can leave only once
