@@ -23,6 +23,7 @@ from edgevoice.errors import EdgeVoiceError
 from edgevoice.text import plain
 from edgevoice.tui import letters
 from edgevoice.tui.devices import Input
+from edgevoice.tui.intents_place import IntentsApp
 from edgevoice.tui.keys import APP_KEYS, explained
 from edgevoice.tui.layout import Shape
 from edgevoice.tui.messages import EventArrived, RunFinished
@@ -48,7 +49,7 @@ DRAIN_S = 2.0
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-class CaptionApp(ReadingApp, StoppableApp):
+class CaptionApp(ReadingApp, IntentsApp, StoppableApp):
     """Live captions, intents and the state of the run, fed by one thread that iterates `run`."""
 
     CSS_PATH = "screen.tcss"
@@ -191,14 +192,19 @@ class CaptionApp(ReadingApp, StoppableApp):
         """Leaves the search; or else what was picked; or else hides the message on show."""
         if self.stop_reading():
             return
+        left = self.leave_intents()
         if self.state.intents.unpick():
             self._redraw(Part.INTENT)
-        else:
+        elif not left:
             self._redraw(self.state.dismiss())
 
     def action_rejected(self) -> None:
         """Rejected intents among the others, or not."""
-        self.state.intents.toggle_rejected()
+        if not self.intents_on_show:
+            self.action_intents()
+            self.state.intents.show_rejected(shown=self.intents_on_show)
+        else:
+            self.state.intents.show_rejected(shown=not self.state.intents.with_rejected)
         self._redraw(Part.INTENT)
 
     def action_minimum(self, direction: int) -> None:
@@ -282,6 +288,8 @@ class CaptionApp(ReadingApp, StoppableApp):
         scale = sizes[min(self._large, len(sizes)) - 1] if self._large and sizes else 0
         self._main.set_class(bool(self._large), "-large")
         self._main.set_class(bool(scale), "-letters")
+        if scale:
+            self.leave_intents()
         state = self.state
         hours = state.header.seconds >= 3600
         shape = Shape(state.labelled, bool(self._large), hours, self._looks.line_length, scale)

@@ -64,6 +64,11 @@ class IntentLog:
         return self._newest
 
     @property
+    def with_rejected(self) -> bool:
+        """Whether rejected ones are among the others."""
+        return self._with_rejected
+
+    @property
     def heard(self) -> tuple[IntentView, ...]:
         """Newest first, rejected ones only if they were asked for."""
         rejected = reversed(self._rejected) if self._with_rejected else ()
@@ -101,9 +106,9 @@ class IntentLog:
         self._detected.clear()
         self._rejected.clear()
 
-    def toggle_rejected(self) -> None:
+    def show_rejected(self, *, shown: bool) -> None:
         """Rejected ones come among the others, or go."""
-        self._with_rejected = not self._with_rejected
+        self._with_rejected = shown
 
     def pick(self, step: int) -> None:
         """Shows an earlier one: by so many further back, or with a negative number forward, to the newest at last."""

@@ -40,7 +40,13 @@ APP_KEYS = (
         tooltip="the intent on show takes a higher score from now on",
     ),
     Binding("minus", "minimum(-1)", "Less strict", show=False, tooltip="it takes a lower score"),
-    Binding("tab", "app.focus_next", show=False, tooltip="from the captions to the intents, and back"),
+    Binding(
+        "tab",
+        "intents",
+        show=False,
+        priority=True,  # before the screen, for which it is only the next widget
+        tooltip="from the captions to the intents, and back; where it is narrow, one in the place of the other",
+    ),
     Binding("escape", "dismiss", show=False, tooltip="leave the search, or what is picked, or hide a message"),
     Binding("ctrl+p", "command_palette", show=False, tooltip="all of this by name"),
     Binding(

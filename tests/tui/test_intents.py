@@ -34,22 +34,22 @@ class TestHistory:
     def test_rejected_ones_come_on_demand_in_order_of_time(self) -> None:
         made = log(intent(1, "a"), intent(2, "b", reason="below threshold"), intent(3, "c"), intent(4, "d"))
         assert labels(made) == ["c", "a"]
-        made.toggle_rejected()
+        made.show_rejected(shown=True)
         assert labels(made) == ["c", "b", "a"]
-        made.toggle_rejected()
+        made.show_rejected(shown=False)
         assert labels(made) == ["c", "a"]
 
     def test_a_cooldown_is_no_news_but_can_be_looked_up(self) -> None:
         made = log(intent(1, "a"), intent(2, "a", reason="cooldown"))
         assert made.newest is not None
         assert not made.newest.reason
-        made.toggle_rejected()
+        made.show_rejected(shown=True)
         assert [each.reason for each in made.view().earlier] == ["cooldown"]
 
     def test_it_is_bounded_and_the_rejected_push_nothing_out(self) -> None:
         made = log(intent(0, "a"), *(intent(i, "b", reason="none") for i in range(1, KEPT + 50)))
         assert labels(made) == ["a"]
-        made.toggle_rejected()
+        made.show_rejected(shown=True)
         assert len(made.view().earlier) == KEPT
 
     def test_two_sides_are_in_order_of_time(self) -> None:

@@ -207,7 +207,7 @@ class LivePane(Vertical):
             sharing = sum(line.view.segment >= 0 for line in lines)
             return [live_rows(height, sharing, self.shape)] * len(lines)
         ruled = any(rule.display for rule in self.query(LiveRule))
-        said = sum(max(1, history.rows) for history in pane.query(History))
+        said = sum(max(1, history.rows) for history in pane.query(History) if history.display)
         return grown_rows(height, [line.needs(self.size.width) for line in lines], said + ruled, self.shape)
 
 
