@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -75,6 +76,7 @@ class CaptionApp(ReadingApp, IntentsApp, StoppableApp):
         title: str = "edgevoice",
         inputs: Sequence[Input] = (),
         screen: ScreenSettings | None = None,
+        keeps: Callable[[], str] = str,
         exit_on_end: bool = False,
         handle_signals: bool = False,
     ) -> None:
@@ -82,6 +84,7 @@ class CaptionApp(ReadingApp, IntentsApp, StoppableApp):
         self.title = plain(title)
         self._run_source, self._inputs = run, inputs
         self._thread = RunThread(run, self)
+        self._keeps = keeps
         self._exit_on_end = exit_on_end
         self._handle_signals = handle_signals
         self._looks = screen or ScreenSettings()
@@ -271,7 +274,7 @@ class CaptionApp(ReadingApp, IntentsApp, StoppableApp):
             self._show_header(state.header)
 
     def _show_status(self, status: StatusView) -> None:
-        self._main.query_one(StatusBar).view = status
+        self._main.query_one(StatusBar).view = replace(status, keeps="" if self.state.over else self._keeps())
         self._main.query_one(LiveRule).label = RULES.get(status.phase, "now")
         self._main.query_one(History).hint = HINTS[status.phase]
 
@@ -350,11 +353,13 @@ def run_app(
     title: str = "edgevoice",
     inputs: Sequence[Input] = (),
     screen: ScreenSettings | None = None,
+    keeps: Callable[[], str] = str,
     exit_on_end: bool = False,
     log_file: Path | None = None,
 ) -> int:
     """Shows a run in the terminal until somebody quits, and returns the exit code of the process.
 
+    `keeps` says what is saved or recorded at the moment, if anything.
     0 after a normal end, 1 if the run failed for good, 129, 130 or 143 after SIGHUP, SIGINT or SIGTERM.
 
     Raises:
@@ -363,7 +368,9 @@ def run_app(
     """
     check_terminal()
     log = log_file or default_log_file()
-    app = CaptionApp(run, title=title, inputs=inputs, screen=screen, exit_on_end=exit_on_end, handle_signals=True)
+    app = CaptionApp(
+        run, title=title, inputs=inputs, screen=screen, keeps=keeps, exit_on_end=exit_on_end, handle_signals=True
+    )
     with quiet_terminal(log):
         code = app.run()
     if code is None:

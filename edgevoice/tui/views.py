@@ -113,6 +113,8 @@ class StatusView:
     """How late captions are and how often they come, while the machine cannot keep up."""
     action: str = ""
     """What the latest intent set off, and how that went."""
+    keeps: str = ""
+    """That it is saved or recorded."""
     speed: str = ""
     """How fast is spoken, where it is too fast to read along."""
 

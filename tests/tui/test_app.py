@@ -208,6 +208,17 @@ class TestEvents:
         async with open_app() as (_, pilot, _run):
             assert "ended - press q" in await tell(pilot, started(), ended())
 
+    @pytest.mark.parametrize("size", [(40, 12), (80, 24)])
+    async def test_that_it_is_recorded_is_on_show_while_it_is(self, size: tuple[int, int]) -> None:
+        keeps = ["saving", "● rec"]
+        app = CaptionApp(run := ScriptedRun(), keeps=lambda: "  ".join(keeps))
+        async with app.run_test(size=size) as pilot:
+            assert "● listening  saving  ● rec" in await tell(pilot, started())
+            keeps.pop()
+            assert "rec" not in await tell(pilot, failed(recoverable=True))
+            assert "saving" not in await tell(pilot, ended())
+        run.stop()
+
     async def test_two_channels_are_named(self) -> None:
         async with open_app((120, 32)) as (_, pilot, _run):
             text = await tell(

@@ -46,7 +46,7 @@ async def test_rejected_ones_are_shown_at_once(size: tuple[int, int]) -> None:
         await pilot.press("i")
         await pilot.pause()
         assert "✗ freeze" not in screen_text(app)
-        assert "earlier" in screen_text(app)
+        assert "01:15 " in screen_text(app)
 
 
 async def test_what_is_said_meanwhile_is_there_afterwards() -> None:

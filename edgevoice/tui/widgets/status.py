@@ -102,6 +102,8 @@ class StatusBar(Widget):
         """Facts in their order on screen, each with its rank: the highest goes first."""
         view = self.view
         facts: list[tuple[int, Content]] = []
+        if view.keeps:
+            facts.append((1, Content.styled(view.keeps, self._look("idle"))))
         if view.model:
             facts.append((5, self._fact("", view.model)))
         if view.provider:
