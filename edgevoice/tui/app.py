@@ -33,7 +33,7 @@ from edgevoice.tui.state import Part
 from edgevoice.tui.stopping import StoppableApp
 from edgevoice.tui.terminal import TOO_SMALL, check_terminal, default_log_file, quiet_terminal, terminal_gone
 from edgevoice.tui.themes import THEMES, following, theme_called
-from edgevoice.tui.views import HINTS, RULES, HeaderView, Phase, StatusView, short, speaker
+from edgevoice.tui.views import RULES, HeaderView, Phase, StatusView, short, speaker
 from edgevoice.tui.widgets.banner import Banner
 from edgevoice.tui.widgets.devices import DeviceScreen
 from edgevoice.tui.widgets.help import HelpScreen
@@ -163,9 +163,14 @@ class CaptionApp(ReadingApp, IntentsApp, StoppableApp):
         self._redraw(self.state.pause(paused=phase is not Phase.PAUSED))
 
     def action_clear(self) -> None:
-        """Empties the screen; files keep everything."""
-        self._main.query_one(History).clear()
-        self._redraw(self.state.clear())
+        """Empties the screen."""
+        super().action_clear()
+        self._redraw(Part.INTENT | Part.LIVE)
+
+    def action_restore(self) -> None:
+        """Brings back what was cleared."""
+        super().action_restore()
+        self._redraw(Part.INTENT | Part.LIVE)
 
     def action_theme(self) -> None:
         """The next theme."""
@@ -260,6 +265,7 @@ class CaptionApp(ReadingApp, IntentsApp, StoppableApp):
         if Part.LIVE in parts:
             for view in state.lives.values():
                 find(LivePane).show(view)
+            find(History).hint = state.hint
         if Part.LEVEL in parts:
             for meter in self._main.query(LevelMeter):
                 meter.view = state.level(meter.channel)
@@ -270,13 +276,13 @@ class CaptionApp(ReadingApp, IntentsApp, StoppableApp):
             find(Banner).more = max(0, len(state.problems) - 1)
         if Part.STATUS in parts:
             self._show_status(state.status)
+            find(History).hint = state.hint
         if Part.HEADER in parts:
             self._show_header(state.header)
 
     def _show_status(self, status: StatusView) -> None:
         self._main.query_one(StatusBar).view = replace(status, keeps="" if self.state.over else self._keeps())
         self._main.query_one(LiveRule).label = RULES.get(status.phase, "now")
-        self._main.query_one(History).hint = HINTS[status.phase]
 
     def _show_header(self, header: HeaderView) -> None:
         self._main.query_one(HeaderLine).view = header

@@ -23,7 +23,14 @@ APP_KEYS = (
     Binding("l", "large", "Large", tooltip="captions alone in large letters; again for larger ones, if they fit"),
     Binding("t", "theme", "Theme", show=False, tooltip="theme: dark, light, high contrast"),
     Binding("d", "devices", "Devices", tooltip="another microphone or loudspeaker, with its level; captions go on"),
-    Binding("c", "clear", "Clear", show=False, tooltip="clear captions and intents from the screen; files keep them"),
+    Binding(
+        "c",
+        "clear",
+        "Clear",
+        show=False,
+        tooltip="clear captions and intents from the screen, not from files of --save",
+    ),
+    Binding("u", "restore", "Bring back", show=False, tooltip="bring back all that was cleared"),
     Binding("Y", "copy_all", "Copy all", show=False, tooltip="copy all captions, with their times"),
     # the same as for the slash: the next key is no letter any more
     Binding("enter", "searched", show=False, priority=True, tooltip="keep what was found, to look at it with n and N"),
@@ -37,9 +44,15 @@ APP_KEYS = (
         "minimum(1)",
         "Stricter",
         show=False,
-        tooltip="the intent on show takes a higher score from now on",
+        tooltip="the intent on show takes a higher score from now on, 99 % at most",
     ),
-    Binding("minus", "minimum(-1)", "Less strict", show=False, tooltip="it takes a lower score"),
+    Binding(
+        "minus",
+        "minimum(-1)",
+        "Less strict",
+        show=False,
+        tooltip="it takes a lower score, also one below the model's own",
+    ),
     Binding(
         "tab",
         "intents",

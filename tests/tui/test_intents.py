@@ -93,13 +93,18 @@ class TestMinimums:
 
     def test_it_stays_between_nothing_and_all(self) -> None:
         made = log(intent(1), card_issues=0.97)
-        assert [made.move_minimum(1), made.move_minimum(1)] == [("card_issues", 1.0)] * 2
+        assert [made.move_minimum(1), made.move_minimum(1)] == [("card_issues", 0.99)] * 2
+        assert made.move_minimum(-1) == ("card_issues", 0.95)
         made = log(intent(1), card_issues=0.02)
         assert [made.move_minimum(-1), made.move_minimum(-1)] == [("card_issues", 0.0)] * 2
 
+    def test_one_that_began_higher_is_not_lowered_by_moving_it_up(self) -> None:
+        made = log(intent(1), card_issues=0.995)
+        assert made.move_minimum(1) == ("card_issues", 0.995)
+
     def test_every_step_moves(self) -> None:
         made = log(intent(1), card_issues=0.0)
-        assert [made.move_minimum(1) for _ in range(20)][-1] == ("card_issues", 1.0)
+        assert [made.move_minimum(1) for _ in range(20)][-1] == ("card_issues", 0.99)
         assert [made.move_minimum(-1) for _ in range(20)][-1] == ("card_issues", 0.0)
 
     def test_it_is_that_of_the_label_on_show_and_its_change_is_said(self) -> None:

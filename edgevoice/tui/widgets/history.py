@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import ClassVar
@@ -65,7 +65,7 @@ class History(ScrollView, can_focus=True):
         Binding("down", "pick(1)", "Pick", show=False, tooltip="the next one; beyond the newest, follow again"),
         Binding("pageup", "page_up", "Back", show=False, tooltip="read back"),
         Binding("pagedown", "page_down", "On", show=False, tooltip="read on"),
-        Binding("home", "scroll_home", "Begin", show=False, tooltip="the oldest caption"),
+        Binding("home", "pick_first", "Begin", show=False, tooltip="pick the oldest caption"),
     ]
 
     shape: reactive[Shape] = reactive(Shape())
@@ -79,6 +79,13 @@ class History(ScrollView, can_focus=True):
             super().__init__()
             self.count = count
 
+    class Picked(Message):
+        """Another caption was picked, or none."""
+
+        def __init__(self, caption: CaptionLine | None) -> None:
+            super().__init__()
+            self.caption = caption
+
     def __init__(self) -> None:
         super().__init__()
         self._captions: deque[CaptionLine] = deque()
@@ -89,6 +96,7 @@ class History(ScrollView, can_focus=True):
         self._unseen = 0
         self._picked: CaptionLine | None = None
         self._search: Search | None = None
+        self._cleared: list[CaptionLine] = []
 
     @property
     def captions(self) -> tuple[CaptionLine, ...]:
@@ -145,13 +153,15 @@ class History(ScrollView, can_focus=True):
             self.refresh()  # all lines move up until the pane is full; later, scrolling moves them
 
     def clear(self) -> None:
-        """Empties the column."""
-        self._captions.clear()
-        self._picked = None
-        if self._search:
-            self.find(self._search.wanted)
-        self._relayout()
-        self.follow()
+        """Empties the column; `restore` fills it again."""
+        self._cleared += self._captions
+        del self._cleared[:-KEPT]
+        self._hold_captions(())
+
+    def restore(self) -> None:
+        """Puts all that was cleared before what was said since."""
+        before, self._cleared = self._cleared, []
+        self._hold_captions([*before, *self._captions][-KEPT:])
 
     def follow(self) -> None:
         """Goes to the newest caption and stays there."""
@@ -191,6 +201,17 @@ class History(ScrollView, can_focus=True):
             self.hold()
             self._pick(captions[place])
             self._bring_into_sight(captions[place], 0)
+
+    def action_pick_first(self) -> None:
+        """Picks the oldest caption."""
+        if self._captions:
+            self.hold()
+            self._pick(self._captions[0])
+            self.scroll_home(animate=False, immediate=True)
+
+    def action_scroll_end(self) -> None:
+        """Follows, also where one was picked."""
+        self.follow()
 
     def on_click(self, event: Click) -> None:
         """Picks the caption that was clicked on."""
@@ -236,6 +257,15 @@ class History(ScrollView, can_focus=True):
         """A second channel appeared, an hour is over, or the size was switched."""
         self._relayout()
 
+    def _hold_captions(self, captions: Sequence[CaptionLine]) -> None:
+        """Other captions than before."""
+        self._captions = deque(captions)
+        self._pick(None)
+        self._relayout()
+        self.follow()
+        if self._search:
+            self.find(self._search.wanted)
+
     def _later(self, caption: CaptionLine) -> list[CaptionLine]:
         """Captions of other channels that began after this one, but were finished before it."""
         later: list[CaptionLine] = []
@@ -257,6 +287,7 @@ class History(ScrollView, can_focus=True):
         if caption is not self._picked:
             self._picked = caption
             self._redraw()
+            self.post_message(self.Picked(caption))
 
     def _look_at_match(self) -> None:
         match = self._search.current if self._search else None

@@ -136,28 +136,35 @@ class LiveLine(Widget):
 class LiveRule(Widget):
     """The line between what was said and what is being said; says so when newer captions are out of sight."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"rule--line", "rule--label", "rule--behind"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"rule--line", "rule--label", "rule--behind", "rule--picked"}
 
     shape: reactive[Shape] = reactive(Shape())
     label: reactive[str] = reactive("now")
     behind: reactive[int] = reactive(0)
     """Captions below what is on show; -1 when none is new, but new ones will not be followed."""
+    picked: reactive[str] = reactive("")
+    """What there is to know of the caption that was picked."""
 
     def render(self) -> Content:
-        """A rule with a word in it."""
-        if self.behind:
-            count = f"{self.behind} newer" if self.behind > 0 else "not following"
-            label, name = f"↓ {count}, End to follow", "rule--behind"
-        else:
-            label, name = self.label, "rule--label"
+        """A rule with a word in it, and what is known of the picked caption at its end."""
         place = column(self.size.width, self.shape)
         room = min(self.size.width - place.margin, place.indent - place.margin + place.text)
-        line = "─" * max(0, room - len(label) - 1)
+        end = f" {self.picked}" if self.picked else ""
+        label = self._label(room - len(end) - 2)
+        line = "─" * max(0, room - len(label) - 1 - len(end))
         return Content.assemble(
             " " * place.margin,
-            (f"{label} ", self.get_visual_style(name, partial=True)),
+            (f"{label} ", self.get_visual_style("rule--behind" if self.behind else "rule--label", partial=True)),
             (line, self.get_visual_style("rule--line", partial=True)),
+            (end, self.get_visual_style("rule--picked", partial=True)),
         )
+
+    def _label(self, room: int) -> str:
+        if not self.behind:
+            return self.label
+        count = f"↓ {self.behind} newer" if self.behind > 0 else "↓ not following"
+        advice = f"{count}, End to follow"
+        return advice if len(advice) <= room or not self.picked else count
 
 
 class LivePane(Vertical):
