@@ -60,6 +60,11 @@ class Session:
             self._name = self._name or self._taken()
         return self.folder / f"{self._name}.{kind}"
 
+    @property
+    def files(self) -> str:
+        """What its files have in common, with a star behind it; empty before the first."""
+        return str(self.folder / f"{self._name}.*") if self._name else ""
+
     def recording(self, channel: str) -> Path:
         """The recording of a channel.
 

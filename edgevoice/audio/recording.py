@@ -40,10 +40,17 @@ class Recorder:
     def __init__(self, file_of: Callable[[str], Path]) -> None:
         self._file_of = file_of
         self._said: deque[Failed] = deque()
+        self._sources: list[_RecordedSource] = []
+
+    @property
+    def mark(self) -> str:
+        """What the screen shows while any of them is recorded."""
+        return "● rec" if any(not source.failed for source in self._sources) else ""
 
     def recorded(self, source: Source) -> Source:
         """The same source, whose audio is kept while it is read."""
-        return _RecordedSource(source, self._file_of, self._said.append)
+        self._sources.append(_RecordedSource(source, self._file_of, self._said.append))
+        return self._sources[-1]
 
     def write(self, _event: Event) -> Iterable[Event]:
         """Gives what there is to say."""
@@ -65,6 +72,7 @@ class _RecordedSource(Around):
         self._resampler: Resampler | None = None
         self._file: FlacFile | None = None
         self._path = Path()
+        self.failed = False
 
     def blocks(self) -> Iterator[Block]:
         """The blocks of the inner source, each kept before it is let through."""
@@ -110,6 +118,7 @@ class _RecordedSource(Around):
                 self._fail(error)
 
     def _fail(self, error: OSError) -> None:
+        self.failed = True
         if self._file:
             with contextlib.suppress(OSError):
                 self._file.close()

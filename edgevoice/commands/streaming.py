@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from edgevoice.commands.keeping import files_said, marks
 from edgevoice.commands.options import open_model, open_pipeline
 from edgevoice.commands.output import full_disk_explained, has_screen, say
 from edgevoice.config import Settings
@@ -71,7 +72,8 @@ def show(
         inputs: the devices behind the sources, which can be changed on the screen.
     """
     if as_json or not has_screen():
-        return write_events(_Delivered(_run(_heard(sources, sinks), settings), sinks))
+        with files_said(sinks):
+            return write_events(_Delivered(_run(_heard(sources, sinks), settings), sinks))
     from edgevoice.audio.pacing import PausableSource
     from edgevoice.tui.app import run_app
     from edgevoice.tui.terminal import check_terminal
@@ -79,7 +81,8 @@ def show(
     check_terminal()  # before the model, which takes a while to load
     pausable = [PausableSource(source, live=source.channel != "file") for source in sources]
     run = _PausableRun(pausable, _Delivered(_run(_heard(pausable, sinks), settings), sinks))
-    return run_app(run, inputs=inputs, settings=settings)
+    with files_said(sinks):
+        return run_app(run, inputs=inputs, settings=settings, keeps=lambda: marks(sinks))
 
 
 def _heard(sources: Sequence[Source], sinks: Sequence[Sink]) -> list[Source]:

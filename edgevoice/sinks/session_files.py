@@ -58,6 +58,16 @@ class SessionFiles:
         """The kinds of files in which they are not."""
         self._last = Event(channel="", at=0.0)
 
+    @property
+    def mark(self) -> str:
+        """What the screen shows meanwhile."""
+        return "" if self._failed else "saving"
+
+    @property
+    def files(self) -> str:
+        """Where they are; empty before the first."""
+        return self._session.files
+
     def write(self, event: Event) -> Iterable[Event]:
         """Saves an event; one that only matters while it is new is left out."""
         if isinstance(event, PASSING):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,13 +25,15 @@ from edgevoice.text import plain
 from edgevoice.tui import letters
 from edgevoice.tui.adjusting import AdjustingApp
 from edgevoice.tui.devices import Input
+from edgevoice.tui.intents_place import IntentsApp
 from edgevoice.tui.keys import APP_KEYS, explained
 from edgevoice.tui.layout import Shape
 from edgevoice.tui.messages import EventArrived, RunFinished
 from edgevoice.tui.state import Part
+from edgevoice.tui.stopping import StoppableApp
 from edgevoice.tui.terminal import TOO_SMALL, check_terminal, default_log_file, quiet_terminal, terminal_gone
 from edgevoice.tui.themes import THEMES, following, theme_called
-from edgevoice.tui.views import HINTS, RULES, HeaderView, Phase, StatusView, short, speaker
+from edgevoice.tui.views import RULES, HeaderView, Phase, StatusView, short, speaker
 from edgevoice.tui.widgets.banner import Banner
 from edgevoice.tui.widgets.devices import DeviceScreen
 from edgevoice.tui.widgets.help import HelpScreen
@@ -47,7 +50,7 @@ DRAIN_S = 2.0
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-class CaptionApp(AdjustingApp):
+class CaptionApp(AdjustingApp, IntentsApp, StoppableApp):
     """Live captions, intents and the state of the run, fed by one thread that iterates `run`."""
 
     CSS_PATH = "screen.tcss"
@@ -73,6 +76,7 @@ class CaptionApp(AdjustingApp):
         title: str = "edgevoice",
         inputs: Sequence[Input] = (),
         settings: Settings | None = None,
+        keeps: Callable[[], str] = str,
         exit_on_end: bool = False,
         handle_signals: bool = False,
     ) -> None:
@@ -80,6 +84,7 @@ class CaptionApp(AdjustingApp):
         self.title = plain(title)
         self._inputs = inputs
         self._thread = RunThread(run, self)
+        self._keeps = keeps
         self._exit_on_end = exit_on_end
         self._handle_signals = handle_signals
         self._mounted, self._room = False, Size(0, 0)
@@ -156,9 +161,14 @@ class CaptionApp(AdjustingApp):
         self._redraw(self.state.pause(paused=phase is not Phase.PAUSED))
 
     def action_clear(self) -> None:
-        """Empties the screen; files keep everything."""
-        self._main.query_one(History).clear()
-        self._redraw(self.state.clear())
+        """Empties the screen."""
+        super().action_clear()
+        self._redraw(Part.INTENT | Part.LIVE)
+
+    def action_restore(self) -> None:
+        """Brings back what was cleared."""
+        super().action_restore()
+        self._redraw(Part.INTENT | Part.LIVE)
 
     def action_theme(self) -> None:
         """The next theme."""
@@ -172,9 +182,9 @@ class CaptionApp(AdjustingApp):
     def action_devices(self) -> None:
         """The sheet with the devices that can be listened to."""
         if not self._inputs:
-            self.notify("This run listens to no microphone", markup=False)
-        elif self.state.phase in (Phase.STOPPING, Phase.ENDED, Phase.FAILED):
-            self.notify("Nothing is listened to any more", markup=False)
+            self.tell("This run listens to no microphone")
+        elif self.state.over:
+            self.tell("Nothing is listened to any more")
         else:
             self.push_screen(DeviceScreen(self._inputs))
 
@@ -188,24 +198,32 @@ class CaptionApp(AdjustingApp):
         """Leaves the search; or else what was picked; or else hides the message on show."""
         if self.stop_reading():
             return
+        left = self.leave_intents()
         if self.state.intents.unpick():
             self._redraw(Part.INTENT)
-        else:
+        elif not left:
             self._redraw(self.state.dismiss())
 
     def action_rejected(self) -> None:
         """Rejected intents among the others, or not."""
-        self.state.intents.toggle_rejected()
+        if not self.intents_on_show:
+            self.action_intents()
+            self.state.intents.show_rejected(shown=self.intents_on_show)
+        else:
+            self.state.intents.show_rejected(shown=not self.state.intents.with_rejected)
         self._redraw(Part.INTENT)
 
     def action_minimum(self, direction: int) -> None:
         """Moves the minimum score of the intent on show up or down, for what is decided from now on."""
         if not isinstance(self._run_source, DecidingRun):
-            self.notify("What is replayed was decided when it was said", markup=False)
+            self.tell("What is replayed was decided already")
+            return
+        if self.state.over:
+            self.tell("Nothing is decided any more")
             return
         moved = self.state.intents.move_minimum(direction)
         if moved is None:
-            self.notify("No intent is on show that has a minimum score", markup=False)
+            self.tell("Nothing with a minimum is on show")
             return
         self._run_source.set_threshold(*moved)
         self._redraw(Part.INTENT)
@@ -245,6 +263,7 @@ class CaptionApp(AdjustingApp):
         if Part.LIVE in parts:
             for view in state.lives.values():
                 find(LivePane).show(view)
+            find(History).hint = state.hint
         if Part.LEVEL in parts:
             for meter in self._main.query(LevelMeter):
                 meter.view = state.level(meter.channel)
@@ -255,13 +274,13 @@ class CaptionApp(AdjustingApp):
             find(Banner).more = max(0, len(state.problems) - 1)
         if Part.STATUS in parts:
             self._show_status(state.status)
+            find(History).hint = state.hint
         if Part.HEADER in parts:
             self._show_header(state.header)
 
     def _show_status(self, status: StatusView) -> None:
-        self._main.query_one(StatusBar).view = status
+        self._main.query_one(StatusBar).view = replace(status, keeps="" if self.state.over else self._keeps())
         self._main.query_one(LiveRule).label = RULES.get(status.phase, "now")
-        self._main.query_one(History).hint = HINTS[status.phase]
 
     def _show_header(self, header: HeaderView) -> None:
         self._main.query_one(HeaderLine).view = header
@@ -276,6 +295,8 @@ class CaptionApp(AdjustingApp):
         scale = sizes[min(self._large, len(sizes)) - 1] if self._large and sizes else 0
         self._main.set_class(bool(self._large), "-large")
         self._main.set_class(bool(scale), "-letters")
+        if scale:
+            self.leave_intents()
         state = self.state
         hours = state.header.seconds >= 3600
         shape = Shape(state.labelled, bool(self._large), hours, self._looks.line_length, scale)
@@ -301,6 +322,7 @@ class CaptionApp(AdjustingApp):
             if signal.getsignal(number) is signal.SIG_IGN:  # nohup and shells in the background ask for that
                 continue
             loop.add_signal_handler(number, self._leave, 128 + number)
+        self.catch_continuing()
 
     def _leave(self, code: int | None) -> None:
         """Ends the run, lets it deliver what it still has, and exits; asked a second time, exits at once."""
@@ -335,11 +357,13 @@ def run_app(
     title: str = "edgevoice",
     inputs: Sequence[Input] = (),
     settings: Settings | None = None,
+    keeps: Callable[[], str] = str,
     exit_on_end: bool = False,
     log_file: Path | None = None,
 ) -> int:
     """Shows a run in the terminal until somebody quits, and returns the exit code of the process.
 
+    `keeps` says what is saved or recorded at the moment, if anything.
     0 after a normal end, 1 if the run failed for good, 129, 130 or 143 after SIGHUP, SIGINT or SIGTERM.
 
     Raises:
@@ -348,7 +372,9 @@ def run_app(
     """
     check_terminal()
     log = log_file or default_log_file()
-    app = CaptionApp(run, title=title, inputs=inputs, settings=settings, exit_on_end=exit_on_end, handle_signals=True)
+    app = CaptionApp(
+        run, title=title, inputs=inputs, settings=settings, keeps=keeps, exit_on_end=exit_on_end, handle_signals=True
+    )
     with quiet_terminal(log):
         code = app.run()
     if code is None:

@@ -14,6 +14,8 @@ KEPT = 200
 """Intents kept on screen, and as many rejected ones; the files keep them all."""
 STEP = 0.05
 """By how much one key moves a minimum score."""
+HIGHEST = 0.99
+"""The last step up: a score of 1 is never reached, so that nothing would be announced any more."""
 SILENT = ("cooldown", "too short")
 """Why something is rejected that is no news: it was announced a moment ago, or there was nothing to judge."""
 
@@ -45,6 +47,10 @@ class Intents:
     """Rows say who it was."""
 
 
+_Heard = tuple[IntentView | None, tuple[IntentView, ...], tuple[IntentView, ...]]
+"""The newest, the detected and the rejected ones."""
+
+
 class IntentLog:
     """Takes in intents, newest last, and what the keys ask for."""
 
@@ -54,6 +60,7 @@ class IntentLog:
         self._rejected: deque[IntentView] = deque(maxlen=KEPT)
         self._with_rejected = False
         self._picked: IntentView | None = None
+        self._cleared: _Heard = None, (), ()
         self._began: dict[str, float] = {}
         """Label as the run calls it -> its minimum score when the run began."""
         self._minimums: dict[str, float] = {}
@@ -62,6 +69,11 @@ class IntentLog:
     def newest(self) -> IntentView | None:
         """The newest that is news, detected or not."""
         return self._newest
+
+    @property
+    def with_rejected(self) -> bool:
+        """Whether rejected ones are among the others."""
+        return self._with_rejected
 
     @property
     def heard(self) -> tuple[IntentView, ...]:
@@ -96,14 +108,22 @@ class IntentLog:
         self._detected.append(intent)
 
     def clear(self) -> None:
-        """Forgets them; the minimum scores stay."""
+        """Puts them away, until `restore`; the minimum scores stay."""
+        self._cleared = self._cleared_with_newer()
         self._newest = self._picked = None
         self._detected.clear()
         self._rejected.clear()
 
-    def toggle_rejected(self) -> None:
+    def restore(self) -> None:
+        """Brings all that was put away before what was heard since."""
+        self._newest, detected, rejected = self._cleared_with_newer()
+        self._cleared = None, (), ()
+        self._detected = deque(detected, maxlen=KEPT)
+        self._rejected = deque(rejected, maxlen=KEPT)
+
+    def show_rejected(self, *, shown: bool) -> None:
         """Rejected ones come among the others, or go."""
-        self._with_rejected = not self._with_rejected
+        self._with_rejected = shown
 
     def pick(self, step: int) -> None:
         """Shows an earlier one: by so many further back, or with a negative number forward, to the newest at last."""
@@ -127,7 +147,8 @@ class IntentLog:
         steps = self._minimums[shown.key] / STEP
         # a little off, or 0.7 / 0.05 = 13.999... would be moved to itself
         moved = math.floor(steps + 1e-6) + 1 if direction > 0 else math.ceil(steps - 1e-6) - 1
-        score = round(max(0.0, min(1.0, moved * STEP)), 4)
+        highest = max(HIGHEST, self._minimums[shown.key])
+        score = round(max(0.0, min(highest, moved * STEP)), 4)
         self._minimums[shown.key] = score
         return shown.key, score
 
@@ -136,6 +157,10 @@ class IntentLog:
         were moved are moved no more. Gives the labels as the run calls them, with their scores."""
         self._minimums = {label: max(score, least) for label, score in self._began.items()}
         return list(self._minimums.items())
+
+    def _cleared_with_newer(self) -> _Heard:
+        newest, detected, rejected = self._cleared
+        return self._newest or newest, (*detected, *self._detected)[-KEPT:], (*rejected, *self._rejected)[-KEPT:]
 
     def _minimum(self, intent: IntentView | None) -> Minimum | None:
         if intent is None or intent.key not in self._minimums:

@@ -24,8 +24,15 @@ APP_KEYS = (
     Binding("d", "devices", "Device", tooltip="another microphone or loudspeaker, with its level; captions go on"),
     Binding("s,comma", "settings", "Settings", key_display="s", tooltip="settings: look them up, find and change them"),
     # out of the footer, for the settings have it too
-    Binding("c", "clear", "Clear", show=False, tooltip="clear captions and intents from the screen; files keep them"),
     Binding("t", "theme", "Theme", show=False, tooltip="theme: dark, light, high contrast"),
+    Binding(
+        "c",
+        "clear",
+        "Clear",
+        show=False,
+        tooltip="clear captions and intents from the screen, not from files of --save",
+    ),
+    Binding("u", "restore", "Bring back", show=False, tooltip="bring back all that was cleared"),
     Binding("Y", "copy_all", "Copy all", show=False, tooltip="copy all captions, with their times"),
     # the same as for the slash: the next key is no letter any more
     Binding("enter", "searched", show=False, priority=True, tooltip="keep what was found, to look at it with n and N"),
@@ -39,12 +46,31 @@ APP_KEYS = (
         "minimum(1)",
         "Stricter",
         show=False,
-        tooltip="the intent on show takes a higher score from now on",
+        tooltip="the intent on show takes a higher score from now on, 99 % at most",
     ),
-    Binding("minus", "minimum(-1)", "Less strict", show=False, tooltip="it takes a lower score"),
-    Binding("tab", "app.focus_next", show=False, tooltip="from the captions to the intents, and back"),
+    Binding(
+        "minus",
+        "minimum(-1)",
+        "Less strict",
+        show=False,
+        tooltip="it takes a lower score, also one below the model's own",
+    ),
+    Binding(
+        "tab",
+        "intents",
+        show=False,
+        priority=True,  # before the screen, for which it is only the next widget
+        tooltip="from the captions to the intents, and back; where it is narrow, one in the place of the other",
+    ),
     Binding("escape", "dismiss", show=False, tooltip="leave the search, or what is picked, or hide a message"),
     Binding("ctrl+p", "command_palette", show=False, tooltip="all of this by name"),
+    Binding(
+        "ctrl+z",
+        "suspend_process",
+        show=False,
+        priority=True,
+        tooltip="stop the program; fg goes on, and what was said meanwhile is lost",
+    ),
     Binding("ctrl+q,ctrl+c", "quit", show=False, priority=True, tooltip="quit, wherever you are"),
 )
 

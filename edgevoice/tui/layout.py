@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import set_cell_size
@@ -79,9 +80,10 @@ def column(width: int, shape: Shape) -> Column:
 
 
 def live_rows(height: int, channels: int, shape: Shape) -> int:
-    """Rows of live text for each channel in a pane of `height` rows.
+    """Rows of live text that each channel has in a pane of `height` rows, whatever is said.
 
-    They are fixed, so that nothing above ever moves. Large letters may take all rows, for few words fit in them.
+    They are fixed, so that nothing above moves while little is said. Large letters may take all rows, for few words fit
+    in them.
 
     Args:
         height: of the pane.
@@ -92,3 +94,23 @@ def live_rows(height: int, channels: int, shape: Shape) -> int:
         return height // max(1, channels) // shape.pitch * shape.pitch
     # a line or two are the habit of broadcasters; one speaker alone gets more, so that a long sentence is seen whole
     return max(1, min(5, height // 4) if channels <= 1 else min(3, height // 3 // channels))
+
+
+def grown_rows(height: int, needs: Sequence[int], said: int, shape: Shape) -> list[int]:
+    """Rows of live text for each channel, where more is said than the rows above hold.
+
+    They grow into rows that the history leaves empty, and else to half of the pane, so that no word is hidden under an
+    empty row.
+
+    Args:
+        height: of the pane.
+        needs: lines of what is being said on each channel.
+        said: rows that the history takes, the rule included.
+        shape: of the captions, in letters of the terminal.
+    """
+    rows = [live_rows(height, len(needs), shape)] * len(needs)
+    spare = max(height - said, height // 2) - sum(rows)
+    while spare > 0 and (short := [place for place, need in enumerate(needs) if rows[place] < need]):
+        rows[min(short, key=rows.__getitem__)] += 1
+        spare -= 1
+    return rows

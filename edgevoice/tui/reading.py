@@ -10,6 +10,7 @@ from edgevoice.tui.views import written
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.live import LivePane, LiveRule
 from edgevoice.tui.widgets.search import SearchBar, Wanted
+from edgevoice.tui.widgets.status import StatusBar
 
 
 class ReadingApp(App[int]):
@@ -19,6 +20,7 @@ class ReadingApp(App[int]):
         super().__init__()
         self.state = ScreenState()
         self._main: Screen[object]
+        self._cleared = False
         self._followed = True  # before there was a search
 
     def stop_reading(self) -> bool:
@@ -88,11 +90,33 @@ class ReadingApp(App[int]):
         rule.behind = message.count
         self._main.query_one(LivePane).resize_lines()
 
+    def on_history_picked(self, message: History.Picked) -> None:
+        """Says how sure the picked caption is."""
+        self._main.query_one(LiveRule).picked = message.caption.sureness if message.caption else ""
+
     def on_search_bar_changed(self, message: SearchBar.Changed) -> None:
         """Looks for something else."""
         if self._main.query_one(SearchBar).display:
             self._main.query_one(History).find(message.wanted)
             self._show_search()
+
+    def action_clear(self) -> None:
+        """Empties the screen; files keep everything, and there is a way back."""
+        self._main.query_one(History).clear()
+        self.state.intents.clear()
+        self._cleared = True
+        self._show_search()
+        self.tell("Cleared; u brings it back")
+
+    def action_restore(self) -> None:
+        """Brings back what was cleared."""
+        if not self._cleared:
+            self.tell("Nothing was cleared")
+            return
+        self._cleared = False
+        self._main.query_one(History).restore()
+        self._show_search()
+        self.state.intents.restore()
 
     def _show_search(self) -> None:
         search = self._main.query_one(History).search
@@ -101,5 +125,8 @@ class ReadingApp(App[int]):
     def _copy(self, text: str) -> None:
         if text:
             self.copy_to_clipboard(text)
-        said = f"Copied {len(text)} characters" if text else "There is nothing to copy yet"
-        self.notify(said, markup=False, timeout=3)
+        self.tell(f"Copied {len(text)} characters" if text else "There is nothing to copy yet")
+
+    def tell(self, note: str) -> None:
+        """Says what a key did, or why it did nothing, where it covers no caption."""
+        self._main.query_one(StatusBar).tell(note)

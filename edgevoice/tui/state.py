@@ -36,6 +36,7 @@ from edgevoice.tui.intents import IntentLog
 from edgevoice.tui.levels import LevelTracker, LevelView
 from edgevoice.tui.speed import Speed
 from edgevoice.tui.views import (
+    HINTS,
     MESSAGE_LENGTH,
     Bar,
     CaptionLine,
@@ -125,6 +126,17 @@ class ScreenState:
         return Phase.LISTENING if self.sources or self.lives else Phase.STARTING
 
     @property
+    def hint(self) -> str:
+        """What is said while no caption is finished; nothing while somebody speaks, whose words say it."""
+        speaking = self.phase is Phase.LISTENING and any(live.segment >= 0 for live in self.lives.values())
+        return "" if speaking else HINTS[self.phase]
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is heard any more."""
+        return self.phase in (Phase.STOPPING, Phase.ENDED, Phase.FAILED)
+
+    @property
     def status(self) -> StatusView:
         """The status line as of now."""
         ordered = sorted(self._latencies)
@@ -195,11 +207,6 @@ class ScreenState:
         """The run was paused or resumed."""
         self._paused = paused
         return Part.STATUS
-
-    def clear(self) -> Part:
-        """Forgets the intents shown so far."""
-        self.intents.clear()
-        return Part.INTENT
 
     def dismiss(self) -> Part:
         """Puts the message on show away; one that cannot be recovered from stays."""
@@ -367,7 +374,7 @@ class ScreenState:
         lines = [plain(line).strip() for line in event.text.split("\n")]
         text = "\n".join(line for line in lines if line)
         pauses = _pauses(event) if len(text.split()) == len(event.words) else ()
-        caption = CaptionLine(channel, finite(event.start), text, pauses) if text else None
+        caption = CaptionLine(channel, finite(event.start), text, pauses, _confidence(event)) if text else None
         return Change(Part.LIVE | Part.STATUS, caption)
 
     def _intent_changed(self, channel: str, event: IntentDetected | IntentRejected) -> Part:
@@ -397,3 +404,8 @@ def _bars(scores: tuple[LabelScore, ...]) -> tuple[Bar, ...]:
 
 def _pauses(event: CaptionFinished) -> tuple[float, ...]:
     return tuple(finite(after.start - before.end) for before, after in pairwise(event.words))
+
+
+def _confidence(event: CaptionFinished) -> float | None:
+    confidences = [min(1.0, max(0.0, finite(word.confidence))) for word in event.words]
+    return sum(confidences) / len(confidences) if confidences else None

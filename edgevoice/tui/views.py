@@ -51,6 +51,13 @@ class CaptionLine:
     """With a line break where the speaker paused."""
     pauses: tuple[float, ...] = ()
     """Seconds of silence behind each word; empty where that is not known."""
+    confidence: float | None = None
+    """Mean of its words, 0 to 1; nothing where that is not known."""
+
+    @property
+    def sureness(self) -> str:
+        """How sure the words of that time are, as it is said; empty where that is not known."""
+        return "" if self.confidence is None else f"{clock(self.start)} · {round(self.confidence * 100)} % sure"
 
     def as_line(self, *, labelled: bool) -> str:
         """As it is copied: with its time, and with its speaker where there are two."""
@@ -111,6 +118,8 @@ class StatusView:
     """How late captions are and how often they come, while the machine cannot keep up."""
     action: str = ""
     """What the latest intent set off, and how that went."""
+    keeps: str = ""
+    """That it is saved or recorded."""
     speed: str = ""
     """How fast is spoken, where it is too fast to read along."""
 

@@ -64,6 +64,7 @@ SCENES = (
     Scene("call-40x12", (40, 12)),
     Scene("search-80x24", (80, 24), ("slash", *"card")),
     Scene("rejected-80x24", (80, 24), ("i", "tab", "down", "minus")),
+    Scene("narrow-intents-40x12", (40, 12), ("i", "down")),
     Scene("large-80x24", (80, 24), ("l",)),
     Scene("larger-160x45", (160, 45), ("l", "l")),
     Scene("help-80x24", (80, 24), ("question_mark",)),

@@ -24,7 +24,7 @@ from edgevoice.tui.themes import THEMES
 from edgevoice.tui.widgets.help import HelpScreen
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.intent import IntentLine, IntentPane
-from edgevoice.tui.widgets.live import LiveLine
+from edgevoice.tui.widgets.live import CaptionsPane, LiveLine
 from tests.tui.screen import open_app, screen_text, tell, until_shown
 from tests.tui.scripted import (
     CHANNEL,
@@ -156,6 +156,17 @@ class TestEvents:
         async with open_app() as (_, pilot, _run):
             assert "ended - press q" in await tell(pilot, started(), ended())
 
+    @pytest.mark.parametrize("size", [(40, 12), (80, 24)])
+    async def test_that_it_is_recorded_is_on_show_while_it_is(self, size: tuple[int, int]) -> None:
+        keeps = ["saving", "● rec"]
+        app = CaptionApp(run := ScriptedRun(), keeps=lambda: "  ".join(keeps))
+        async with app.run_test(size=size) as pilot:
+            assert "● listening  saving  ● rec" in await tell(pilot, started())
+            keeps.pop()
+            assert "rec" not in await tell(pilot, failed(recoverable=True))
+            assert "saving" not in await tell(pilot, ended())
+        run.stop()
+
     async def test_two_channels_are_named(self) -> None:
         async with open_app((120, 32)) as (_, pilot, _run):
             text = await tell(
@@ -195,7 +206,7 @@ class TestCalm:
     async def test_stable_words_never_move(self) -> None:
         words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split() * 3
         places: dict[int, tuple[int, int]] = {}
-        async with open_app() as (app, pilot, _run):
+        async with open_app((80, 12)) as (app, pilot, _run):
             await tell(pilot, speech(0))
             line = app.query_one(LiveLine)
             for count in range(1, len(words)):
@@ -212,11 +223,63 @@ class TestCalm:
             assert line._top > 0, "the text outgrew its rows"
 
     async def test_a_shorter_guess_does_not_scroll_back(self) -> None:
-        async with open_app() as (app, pilot, _run):
+        async with open_app((80, 12)) as (app, pilot, _run):
             await tell(pilot, speech(0), update(0, "word " * 40, "and " * 20))
             top = app.query_one(LiveLine)._top
             await tell(pilot, update(0, "word " * 40, "a"))
             assert app.query_one(LiveLine)._top == top
+
+
+class TestRoom:
+    """What is being said is not hidden while rows are empty, and what was said does not fall back."""
+
+    WORDS = "and then I told them that my card was stolen abroad"
+
+    @pytest.mark.parametrize("size", [(40, 12), (80, 24), (160, 45)])
+    async def test_a_long_segment_takes_the_rows_that_are_empty(self, size: tuple[int, int]) -> None:
+        async with open_app(size) as (_, pilot, _run):
+            long = " ".join(f"{word}{number}" for number in range(2) for word in self.WORDS.split())
+            await tell(pilot, started(), speech(0))
+            text = await tell(pilot, update(0, long, "so"))
+        assert "and0" in text
+        assert "so…" in text
+
+    async def test_in_a_full_pane_it_takes_half(self) -> None:
+        async with open_app((160, 45)) as (app, pilot, _run):
+            await tell(pilot, *[final(i, f"line {i}.", float(i)) for i in range(60)], speech(60))
+            idle = app.query_one(LiveLine).size.height
+            text = await tell(pilot, update(60, " ".join([self.WORDS] * 10), "so"))
+            pane = app.query_one(CaptionsPane).size.height
+            assert idle == 5 < app.query_one(LiveLine).size.height <= pane / 2
+            assert "line 59." in text
+            await tell(pilot, final(60, "A short one", 61.0))
+            assert app.query_one(LiveLine).size.height == idle
+
+    @pytest.mark.parametrize("size", [(40, 12), (80, 24), (160, 45)])
+    @pytest.mark.parametrize("before", [2, 60])
+    async def test_finals_and_what_is_said_only_ever_move_up(self, size: tuple[int, int], before: int) -> None:
+        async with open_app(size) as (app, pilot, _run):
+            await tell(pilot, started(), *[final(i, f"line {i}.", float(i)) for i in range(before)])
+            words = self.WORDS.split() * 4
+            last, places = f"line {before - 1}.", []
+            for count in range(1, len(words)):
+                text = await tell(pilot, update(before, " ".join(words[:count]), "maybe this" if count % 2 else ""))
+                places.append(row_of(last, text))
+            places.append(row_of(last, await tell(pilot, final(before, " ".join(words), 99.0))))
+            seen = [place for place in places if place is not None]
+            assert seen == sorted(seen, reverse=True)
+            assert app.query_one(History).following
+
+    async def test_what_is_picked_stays_in_sight(self) -> None:
+        async with open_app() as (_, pilot, _run):
+            await tell(pilot, *[final(i, f"line {i}.", float(i)) for i in range(60)], speech(60))
+            await pilot.press("up")
+            assert "▸line 59." in await tell(pilot, update(60, " ".join([self.WORDS] * 5)))
+
+
+def row_of(wanted: str, text: str) -> int | None:
+    """Which line of the screen has it."""
+    return next((number for number, row in enumerate(text.splitlines()) if wanted in row), None)
 
 
 class TestScrolling:

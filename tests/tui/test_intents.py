@@ -34,22 +34,22 @@ class TestHistory:
     def test_rejected_ones_come_on_demand_in_order_of_time(self) -> None:
         made = log(intent(1, "a"), intent(2, "b", reason="below threshold"), intent(3, "c"), intent(4, "d"))
         assert labels(made) == ["c", "a"]
-        made.toggle_rejected()
+        made.show_rejected(shown=True)
         assert labels(made) == ["c", "b", "a"]
-        made.toggle_rejected()
+        made.show_rejected(shown=False)
         assert labels(made) == ["c", "a"]
 
     def test_a_cooldown_is_no_news_but_can_be_looked_up(self) -> None:
         made = log(intent(1, "a"), intent(2, "a", reason="cooldown"))
         assert made.newest is not None
         assert not made.newest.reason
-        made.toggle_rejected()
+        made.show_rejected(shown=True)
         assert [each.reason for each in made.view().earlier] == ["cooldown"]
 
     def test_it_is_bounded_and_the_rejected_push_nothing_out(self) -> None:
         made = log(intent(0, "a"), *(intent(i, "b", reason="none") for i in range(1, KEPT + 50)))
         assert labels(made) == ["a"]
-        made.toggle_rejected()
+        made.show_rejected(shown=True)
         assert len(made.view().earlier) == KEPT
 
     def test_two_sides_are_in_order_of_time(self) -> None:
@@ -93,13 +93,18 @@ class TestMinimums:
 
     def test_it_stays_between_nothing_and_all(self) -> None:
         made = log(intent(1), card_issues=0.97)
-        assert [made.move_minimum(1), made.move_minimum(1)] == [("card_issues", 1.0)] * 2
+        assert [made.move_minimum(1), made.move_minimum(1)] == [("card_issues", 0.99)] * 2
+        assert made.move_minimum(-1) == ("card_issues", 0.95)
         made = log(intent(1), card_issues=0.02)
         assert [made.move_minimum(-1), made.move_minimum(-1)] == [("card_issues", 0.0)] * 2
 
+    def test_one_that_began_higher_is_not_lowered_by_moving_it_up(self) -> None:
+        made = log(intent(1), card_issues=0.995)
+        assert made.move_minimum(1) == ("card_issues", 0.995)
+
     def test_every_step_moves(self) -> None:
         made = log(intent(1), card_issues=0.0)
-        assert [made.move_minimum(1) for _ in range(20)][-1] == ("card_issues", 1.0)
+        assert [made.move_minimum(1) for _ in range(20)][-1] == ("card_issues", 0.99)
         assert [made.move_minimum(-1) for _ in range(20)][-1] == ("card_issues", 0.0)
 
     def test_it_is_that_of_the_label_on_show_and_its_change_is_said(self) -> None:

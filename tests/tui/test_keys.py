@@ -115,7 +115,9 @@ async def test_every_key(story: Story) -> None:
     await tell(story.pilot, failed(recoverable=True))
     await press("escape", hides=("microphone is gone",))
     await press("c", shows=("what is being",), hides=("Caption 39", "card issues"))
+    await press("u", shows=("Caption 39", "card issues"))
     await press("y")
+    await press("ctrl+z", shows=("what is being",))  # test_stopping.py has a terminal that can do without the screen
     await press("ctrl+q")
     assert run.calls[-1] == "stop"
     # the others that leave are in test_app.py, for one can leave only once

@@ -124,7 +124,7 @@ class TestIntents:
 
     def test_clear_forgets_them(self) -> None:
         state = fed(intent(0, "balance"))
-        state.clear()
+        state.intents.clear()
         assert (state.intents.newest, state.intents.heard) == (None, ())
 
 

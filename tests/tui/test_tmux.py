@@ -11,6 +11,17 @@ import pytest
 from tests.tmux import Tmux, terminal
 
 
+def test_what_is_saved_is_marked_and_said_at_the_end(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    with terminal(tmp_path, "demo", "--save", calls, "--record") as tmux:
+        tmux.wait_for("listening  saving  ● rec")
+        tmux.press("q")
+        said = tmux.wait_for(r"Saved: ")
+        assert tmux.exit_code() == 0
+    name = next(calls.glob("*.txt")).stem
+    assert f"Saved: {calls}/{name}.*" in said.replace("\n", "")
+
+
 @pytest.fixture
 def tmux(tmp_path: Path) -> Iterator[Tmux]:
     with terminal(tmp_path, "demo", "--fast") as tmux:

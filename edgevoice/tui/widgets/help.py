@@ -25,6 +25,7 @@ MARKS = (
     ("✗", "heard, but not announced; i shows these"),
     ("● speech  ○ silence", "whether a voice is heard"),
     ("┃ in the meter", "the loudest of the last moments"),
+    ("saving, ● rec", "captions, or the sound too, go into files"),
     ("latency 120/240 ms", "half, and 95 of 100, updates take this or less"),
     ("behind 1.2 s", "the machine is busy: words come later, and none is lost"),
     ("fast speech", "more than 200 words a minute are hard to read"),

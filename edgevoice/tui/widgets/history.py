@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import ClassVar
@@ -67,7 +67,7 @@ class History(ScrollView, can_focus=True):
         Binding("down", "pick(1)", "Pick", show=False, tooltip="the next one; beyond the newest, follow again"),
         Binding("pageup", "page_up", "Back", show=False, tooltip="read back"),
         Binding("pagedown", "page_down", "On", show=False, tooltip="read on"),
-        Binding("home", "scroll_home", "Begin", show=False, tooltip="the oldest caption"),
+        Binding("home", "pick_first", "Begin", show=False, tooltip="pick the oldest caption"),
     ]
 
     shape: reactive[Shape] = reactive(Shape())
@@ -81,6 +81,13 @@ class History(ScrollView, can_focus=True):
             super().__init__()
             self.count = count
 
+    class Picked(Message):
+        """Another caption was picked, or none."""
+
+        def __init__(self, caption: CaptionLine | None) -> None:
+            super().__init__()
+            self.caption = caption
+
     def __init__(self) -> None:
         super().__init__()
         self._captions: deque[CaptionLine] = deque()
@@ -91,11 +98,17 @@ class History(ScrollView, can_focus=True):
         self._unseen = 0
         self._picked: CaptionLine | None = None
         self._search: Search | None = None
+        self._cleared: list[CaptionLine] = []
 
     @property
     def captions(self) -> tuple[CaptionLine, ...]:
         """All captions kept, in the order of their beginnings."""
         return tuple(self._captions)
+
+    @property
+    def rows(self) -> int:
+        """Rows that all captions take."""
+        return len(self._rows) * self.shape.pitch
 
     @property
     def following(self) -> bool:
@@ -142,13 +155,15 @@ class History(ScrollView, can_focus=True):
             self.refresh()  # all lines move up until the pane is full; later, scrolling moves them
 
     def clear(self) -> None:
-        """Empties the column."""
-        self._captions.clear()
-        self._picked = None
-        if self._search:
-            self.find(self._search.wanted)
-        self._relayout()
-        self.follow()
+        """Empties the column; `restore` fills it again."""
+        self._cleared += self._captions
+        del self._cleared[:-KEPT]
+        self._hold_captions(())
+
+    def restore(self) -> None:
+        """Puts all that was cleared before what was said since."""
+        before, self._cleared = self._cleared, []
+        self._hold_captions([*before, *self._captions][-KEPT:])
 
     def follow(self) -> None:
         """Goes to the newest caption and stays there."""
@@ -189,6 +204,17 @@ class History(ScrollView, can_focus=True):
             self._pick(captions[place])
             self._bring_into_sight(captions[place], 0)
 
+    def action_pick_first(self) -> None:
+        """Picks the oldest caption."""
+        if self._captions:
+            self.hold()
+            self._pick(self._captions[0])
+            self.scroll_home(animate=False, immediate=True)
+
+    def action_scroll_end(self) -> None:
+        """Follows, also where one was picked."""
+        self.follow()
+
     def on_click(self, event: Click) -> None:
         """Picks the caption that was clicked on."""
         offset = event.get_content_offset(self)
@@ -216,11 +242,13 @@ class History(ScrollView, can_focus=True):
         self._strips.clear()
 
     def on_resize(self) -> None:
-        """Breaks the lines anew if the width changed, and keeps the newest in sight."""
+        """Breaks the lines anew if the width changed, and keeps in sight what was: the newest, or what is picked."""
         if self._measured() != self._column:
             self._relayout()
         if self._following:
             self.scroll_end(animate=False, immediate=True)
+        elif self._picked:
+            self._bring_into_sight(self._picked, 0)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Follows again as soon as the end is in sight."""
@@ -230,6 +258,15 @@ class History(ScrollView, can_focus=True):
     def watch_shape(self) -> None:
         """A second channel appeared, an hour is over, or the size was switched."""
         self._relayout()
+
+    def _hold_captions(self, captions: Sequence[CaptionLine]) -> None:
+        """Other captions than before."""
+        self._captions = deque(captions)
+        self._pick(None)
+        self._relayout()
+        self.follow()
+        if self._search:
+            self.find(self._search.wanted)
 
     def _later(self, caption: CaptionLine) -> list[CaptionLine]:
         """Captions of other channels that began after this one, but were finished before it."""
@@ -252,6 +289,7 @@ class History(ScrollView, can_focus=True):
         if caption is not self._picked:
             self._picked = caption
             self._redraw()
+            self.post_message(self.Picked(caption))
 
     def _look_at_match(self) -> None:
         match = self._search.current if self._search else None
@@ -279,8 +317,10 @@ class History(ScrollView, can_focus=True):
     def _row_at(self, y: int) -> tuple[int, int]:
         """Which row is on a line of the part on show, and which line of that row this is."""
         # a short history stands on the live line, where the eye is, and not at the top
-        total = len(self._rows) * self.shape.pitch
-        return divmod(self.scroll_offset.y + y - max(0, self.size.height - total), self.shape.pitch)
+        free = self.size.height - self.rows
+        # the newest stays on the last line also between a change of the height and the scrolling that follows it
+        first = -free if self._following else self.scroll_offset.y - max(0, free)
+        return divmod(first + y, self.shape.pitch)
 
     def _measured(self) -> Column:
         return column(self.scrollable_content_region.width, self.shape)

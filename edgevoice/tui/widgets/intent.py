@@ -21,6 +21,8 @@ EARLY = "◆ early"
 NONE = "no clear intent"
 ROOMY = 14
 """Rows from which on the card has air around its text."""
+FLAT = 10
+"""Rows below which the earlier intents matter more than what else was possible."""
 PERCENT = 6
 """Cells for a percentage, the gap before it included."""
 WIDE = 32
@@ -78,6 +80,13 @@ class IntentPane(_Drawn, can_focus=True):
             super().__init__()
             self.step = step
 
+    class Hidden(Message):
+        """There is no room for it any more."""
+
+    def on_hide(self) -> None:
+        """Says so."""
+        self.post_message(self.Hidden())
+
     def action_pick(self, step: int) -> None:
         """Asks for another one."""
         self.post_message(self.Picked(step))
@@ -93,9 +102,13 @@ class IntentPane(_Drawn, can_focus=True):
     def render(self) -> Content:
         """As many lines as fit, the intent on show first."""
         width, height = self.size
-        lines = [*self._shown(width), *self._runners_up(width)]
+        lines = self._shown(width)[:-1] if self._flat else [*self._shown(width), *self._runners_up(width)]
         lines += self._earlier(width, height - len(lines))
         return Content("\n").join(lines[:height])
+
+    @property
+    def _flat(self) -> bool:
+        return self.size.height < FLAT and bool(self.intents.earlier)
 
     def _shown(self, width: int) -> list[Content]:
         shown, minimum = self.intents.shown, self.intents.minimum
@@ -103,7 +116,7 @@ class IntentPane(_Drawn, can_focus=True):
             return self._card([Content("no intent heard yet")], "idle", width)
         scale = self._scale(shown.score, minimum, width - 2)
         if shown.reason:
-            guess = wrap(Content(_guess(shown)), width - 2)[:3]
+            guess = [fit(_guess(shown), width - 2)] if self._flat else wrap(Content(_guess(shown)), width - 2)[:3]
             return self._card([Content(NONE), *guess, *(scale if minimum else [])], "idle", width)
         score = percent(shown.score)
         label = wrap(Content(shown.label), width - 3 - len(score))[:2]
@@ -148,16 +161,20 @@ class IntentPane(_Drawn, can_focus=True):
     def _earlier(self, width: int, room: int) -> list[Content]:
         """The others with their times; as many as fit, around the one that was picked."""
         intents = self.intents
-        if room < 2 or not (intents.earlier or intents.rejected):
+        if room < 1 or not (intents.earlier or intents.rejected):
             return []
-        rows = room - 1
+        titled = room > 2 or not intents.earlier
+        rows = room - titled
         first = max(0, min(intents.picked - rows // 2, len(intents.earlier) - rows))
         shown = enumerate(intents.earlier[first : first + rows], first)
-        title = "earlier, with rejected" if intents.rejected else "earlier"
-        below = len(intents.earlier) - first - rows
+        title = [self._title(len(intents.earlier) - first - rows, width)] if titled else []
+        return [*title, *(self._row(intent, width, number) for number, intent in shown)]
+
+    def _title(self, below: int, width: int) -> Content:
+        title = "earlier, with rejected" if self.intents.rejected else "earlier"
         title += f"  ({below} more)" if below > 0 else ""
         title, look = (f"{PICKED} {title}", "label") if self.has_focus else (title, "muted")
-        return [self._said(title[:width], look), *(self._row(intent, width, number) for number, intent in shown)]
+        return self._said(title[:width], look)
 
     def _row(self, intent: IntentView, width: int, number: int) -> Content:
         picked, speakers = number == self.intents.picked, self.intents.speakers
@@ -177,7 +194,8 @@ class IntentLine(_Drawn):
     def render(self) -> Content:
         """One line: what, how sure, whether early, what it takes, and the next best."""
         current, minimum = self.intents.shown, self.intents.minimum
-        title = self._said("intent ", "muted")
+        picked = current if self.intents.picked >= 0 else None
+        title = self._said(f"{PICKED} {clock(picked.at)} " if picked else "intent ", "muted")
         if current is None:
             return title + self._said("none heard yet", "muted")
         takes = f"  minimum {percent(minimum.score)}" if minimum and minimum.changed else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from textual.containers import Vertical
@@ -13,9 +13,10 @@ from textual.widget import Widget
 from edgevoice.lines import Line, filled
 from edgevoice.speakers import speaker
 from edgevoice.text import clock
-from edgevoice.tui.layout import Column, Shape, column, live_rows
+from edgevoice.tui.layout import Column, Shape, column, grown_rows, live_rows
 from edgevoice.tui.letters import Run, drawn
 from edgevoice.tui.views import LiveView
+from edgevoice.tui.widgets.history import History
 
 RULE_FROM = 8
 """Rows of the pane below which the rule gives its row to text."""
@@ -24,7 +25,8 @@ OPEN_MARK = "…"
 
 
 class LiveLine(Widget):
-    """The unfinished caption of one channel: a fixed number of rows, or with large letters as many as it takes."""
+    """The unfinished caption of one channel: a few rows, more while it is long, or with large letters as many as it
+    takes."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"live--stable", "live--tentative", "live--time", "live--channel"}
 
@@ -38,6 +40,17 @@ class LiveLine(Widget):
         self.channel = channel
         self._top = 0
         self._top_of = (-1, 0, 0)
+        self._most = 0
+        self._most_of = (-1, 0)
+
+    def needs(self, width: int) -> int:
+        """Lines of what is being said; only ever more of a segment, or the history would follow every guess."""
+        place = column(width, self.shape)
+        text = self.view.segment, place.text
+        if text != self._most_of:
+            self._most, self._most_of = 0, text
+        self._most = max(self._most, len(self._lines(place))) if self.view.segment >= 0 else 0
+        return self._most
 
     def render(self) -> Content:
         """The last rows of the caption, behind its time."""
@@ -125,28 +138,35 @@ class LiveLine(Widget):
 class LiveRule(Widget):
     """The line between what was said and what is being said; says so when newer captions are out of sight."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"rule--line", "rule--label", "rule--behind"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"rule--line", "rule--label", "rule--behind", "rule--picked"}
 
     shape: reactive[Shape] = reactive(Shape())
     label: reactive[str] = reactive("now")
     behind: reactive[int] = reactive(0)
     """Captions below what is on show; -1 when none is new, but new ones will not be followed."""
+    picked: reactive[str] = reactive("")
+    """What there is to know of the caption that was picked."""
 
     def render(self) -> Content:
-        """A rule with a word in it."""
-        if self.behind:
-            count = f"{self.behind} newer" if self.behind > 0 else "not following"
-            label, name = f"↓ {count}, End to follow", "rule--behind"
-        else:
-            label, name = self.label, "rule--label"
+        """A rule with a word in it, and what is known of the picked caption at its end."""
         place = column(self.size.width, self.shape)
         room = min(self.size.width - place.margin, place.indent - place.margin + place.text)
-        line = "─" * max(0, room - len(label) - 1)
+        end = f" {self.picked}" if self.picked else ""
+        label = self._label(room - len(end) - 2)
+        line = "─" * max(0, room - len(label) - 1 - len(end))
         return Content.assemble(
             " " * place.margin,
-            (f"{label} ", self.get_visual_style(name, partial=True)),
+            (f"{label} ", self.get_visual_style("rule--behind" if self.behind else "rule--label", partial=True)),
             (line, self.get_visual_style("rule--line", partial=True)),
+            (end, self.get_visual_style("rule--picked", partial=True)),
         )
+
+    def _label(self, room: int) -> str:
+        if not self.behind:
+            return self.label
+        count = f"↓ {self.behind} newer" if self.behind > 0 else "↓ not following"
+        advice = f"{count}, End to follow"
+        return advice if len(advice) <= room or not self.picked else count
 
 
 class LivePane(Vertical):
@@ -160,8 +180,7 @@ class LivePane(Vertical):
             if line.channel == view.channel:
                 line.view = view
                 break
-        if self.shape.scale:
-            self.resize_lines()
+        self.resize_lines()
 
     async def open(self, channel: str) -> None:
         """Makes room for one more channel."""
@@ -183,13 +202,22 @@ class LivePane(Vertical):
         pane = self.parent
         if not isinstance(pane, Widget) or not pane.size.height:
             return
-        lines = self.query(LiveLine)
-        sharing = sum(line.view.segment >= 0 for line in lines) if self.shape.scale else len(lines)
-        for line in lines:
-            line.rows = live_rows(pane.size.height, sharing, self.shape)
+        roomy = pane.size.height >= RULE_FROM and not self.shape.scale
         for rule in self.query(LiveRule):
-            roomy = pane.size.height >= RULE_FROM and not self.shape.scale
             rule.display = roomy or bool(rule.behind)
+        lines = list(self.query(LiveLine))
+        for line, rows in zip(lines, self._shares(lines, pane), strict=True):
+            line.rows = rows
+
+    def _shares(self, lines: Sequence[LiveLine], pane: Widget) -> list[int]:
+        """Rows of each channel."""
+        height = pane.size.height
+        if self.shape.scale:
+            sharing = sum(line.view.segment >= 0 for line in lines)
+            return [live_rows(height, sharing, self.shape)] * len(lines)
+        ruled = any(rule.display for rule in self.query(LiveRule))
+        said = sum(max(1, history.rows) for history in pane.query(History) if history.display)
+        return grown_rows(height, [line.needs(self.size.width) for line in lines], said + ruled, self.shape)
 
 
 class CaptionsPane(Vertical):

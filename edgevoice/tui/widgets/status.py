@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.content import Content
 from textual.reactive import reactive
 from textual.style import Style
+from textual.timer import Timer
 from textual.widget import Widget
 
 from edgevoice.text import clock
@@ -22,6 +23,8 @@ PHASES: dict[Phase, tuple[str, str]] = {
     Phase.FAILED: ("✕ failed - press q", "bad"),
 }
 GAP = "  "
+NOTE_S = 3.0
+"""How long a note is on show."""
 
 
 class HeaderLine(Widget):
@@ -54,22 +57,54 @@ class StatusBar(Widget):
         "status--idle",
         "status--name",
         "status--value",
+        "status--note",
     }
 
     view: reactive[StatusView] = reactive(StatusView())
+    note: reactive[str] = reactive("")
+    """What a key did, or why it did nothing; for a while in the place of the facts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._until: Timer | None = None
+
+    def tell(self, note: str) -> None:
+        """Shows a note, in the place of the one before."""
+        if self._until:
+            self._until.stop()
+        self.note = note
+        self._until = self.set_timer(NOTE_S, self._forget)
 
     def render(self) -> Content:
         """As many facts as fit, in a fixed order."""
         word, name = PHASES[self.view.phase]
-        facts = [(0, Content.styled(word, self._look(name))), *self._facts()]
+        phase = Content.styled(word, self._look(name))
+        if self.note:
+            return self._noted(phase)
+        facts = [(0, phase), *self._facts()]
         while len(facts) > 1 and self._width(facts) > self.size.width:
             facts.remove(max(facts, key=lambda fact: fact[0]))
         return Content(GAP).join([fact for _, fact in facts])
+
+    def _forget(self) -> None:
+        self.note = ""
+
+    def _noted(self, phase: Content) -> Content:
+        """The note behind the phase if there is room for both, for nothing else is what was just asked for."""
+        room = self.size.width - phase.cell_length - len(GAP)
+        note = Content.styled(self.note, self._look("note"))
+        return (
+            phase + GAP + note
+            if note.cell_length <= room
+            else fit(self.note, self.size.width).stylize(self._look("note"))
+        )
 
     def _facts(self) -> list[tuple[int, Content]]:
         """Facts in their order on screen, each with its rank: the highest goes first."""
         view = self.view
         facts: list[tuple[int, Content]] = []
+        if view.keeps:
+            facts.append((1, Content.styled(view.keeps, self._look("idle"))))
         if view.model:
             facts.append((5, self._fact("", view.model)))
         if view.provider:
