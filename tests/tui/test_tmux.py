@@ -56,7 +56,7 @@ def test_the_sample_call(tmux: Tmux) -> None:
     assert re.search(r"\d\d:\d\d  [A-Z]", shown), "captions"
     assert re.search(r"\d+ %", shown), "intents"
     tmux.press("Home")
-    tmux.wait_for("not following, End to follow")
+    tmux.wait_for(r"not following ─+ 00:00 · \d+ % sure")
     tmux.press("f")
     tmux.wait_for("ended ─")
     tmux.press("/", "e")
