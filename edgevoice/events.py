@@ -377,7 +377,7 @@ def _build(annotation: Any, value: Any, *, later: bool) -> Any:
 
 @functools.cache
 def _made_of(annotation: Any) -> tuple[Any, dict[str, Any] | None]:
-    """What a tuple has in it, or the fields of a dataclass: kept, for to find out takes longer than to read an event."""
+    """What a tuple has in it, or the fields of a dataclass; kept, for finding out takes longer than all else."""
     if get_origin(annotation) is tuple:
         return get_args(annotation)[0], None
     is_class = dataclasses.is_dataclass(annotation) and isinstance(annotation, type)
