@@ -17,6 +17,8 @@ from edgevoice.tui.views import CaptionLine, clock
 NARROW = 64
 """Cells below which a session takes two lines."""
 UNREAD = "…"
+_INCOMPLETE = "incomplete"
+_JOINER = "\u200d"  # it would swallow what we put beside it
 _LENGTH, _WORDS, _INTENTS, _AUDIO, _SPEAKERS = 10, 9, 9, 7, 14
 """Cells of the columns behind the name, the gaps before them included; the last is at least so wide."""
 _NUMBERS = _LENGTH + _WORDS + _INTENTS + _AUDIO
@@ -177,7 +179,7 @@ def _wide(entry: Entry, width: int) -> Line:
     if contents is None:
         return [*line, (f"{UNREAD:>{_LENGTH}}{'':{_WORDS + _INTENTS}}{_audio(entry):>{_AUDIO}}", "muted")]
     if contents.problem:
-        return [*line, (cut(f"  {contents.problem}", room), "problem")]
+        return [*line, (cut(f"  {plain(contents.problem)}", room), "problem")]
     numbers = f"{_length(contents):>{_LENGTH}}{contents.words:>{_WORDS}}{contents.intents:>{_INTENTS}}"
     line += [(numbers, "text"), (f"{_audio(entry):>{_AUDIO}}  ", "muted")]
     return [*line, *_who(contents, room - _NUMBERS - 2)]
@@ -195,17 +197,17 @@ def _details(entry: Entry, width: int) -> Line:
     if contents is None:
         return [(UNREAD, "muted")]
     if contents.problem:
-        return [(cut(contents.problem, width), "problem")]
+        return [(cut(plain(contents.problem), width), "problem")]
     parts = [f"{contents.words} words", f"{contents.intents} intents", "audio" if _audio(entry) else ""]
-    counts = cut(", ".join(filter(None, parts)), width)
+    counts = cut(", ".join(filter(None, parts)), width - (len(_INCOMPLETE) + 2 if contents.damaged else 0))
     who = _who(contents, width - cell_len(counts) - 2)
     return [(counts, "muted"), ("  " if who else "", "text"), *who]
 
 
 def _who(contents: Contents, width: int) -> Line:
     """Who spoke, and whether something is missing."""
-    marked = "incomplete" if contents.damaged else ""
-    who = cut(", ".join(contents.speakers), max(0, width - len(marked) - 2 if marked else width))
+    marked = _INCOMPLETE if contents.damaged else ""
+    who = cut(", ".join(map(plain, contents.speakers)), max(0, width - len(marked) - 2 if marked else width))
     gap = "  " if who and marked else ""
     return [(text, look) for text, look in ((who, "text"), (gap, "text"), (marked, "problem")) if text]
 
@@ -240,9 +242,10 @@ def excerpt(text: str, start: int, end: int, width: int) -> tuple[str, str, str]
 
 def cut(text: str, width: int) -> str:
     """A text in at most so many cells, with an ellipsis where something is missing."""
+    text = text.strip(_JOINER)
     if cell_len(text) <= width:
         return text
-    return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
+    return set_cell_size(text, width - 1).rstrip(f" {_JOINER}") + "…" if width > 0 else ""
 
 
 def padded(text: str, width: int) -> str:
@@ -257,7 +260,7 @@ def _last(text: str, width: int) -> str:
     end = text[-4 * max(1, width) :]  # no cell has more characters than that, or else they are not seen
     while end and cell_len(end) >= width:
         end = end[1:]
-    return f"…{end}" if width > 0 else ""
+    return f"…{end.lstrip(_JOINER)}" if width > 0 else ""
 
 
 def _name(entry: Entry, width: int) -> str:
