@@ -10,6 +10,7 @@ names. `to_json` and `from_json` are generic, so a new field cannot be forgotten
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 import typing
@@ -360,18 +361,27 @@ def _plain(value: Any) -> Any:
 
 
 def _build(annotation: Any, value: Any, *, later: bool) -> Any:
-    if get_origin(annotation) is tuple:
-        return tuple(_build(get_args(annotation)[0], item, later=later) for item in _of(list, value))
-    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
-        hints = typing.get_type_hints(annotation)
+    item, hints = _made_of(annotation)
+    if item is not None:
+        return tuple(_build(item, each, later=later) for each in _of(list, value))
+    if hints is not None:
         unknown = set(_of(dict, value)) - set(hints)
         if unknown and not later:
             raise TypeError(f"unknown fields {sorted(unknown)}")
-        known = {name: item for name, item in value.items() if name in hints}
-        return annotation(**{name: _build(hints[name], item, later=later) for name, item in known.items()})
+        known = {name: each for name, each in value.items() if name in hints}
+        return annotation(**{name: _build(hints[name], each, later=later) for name, each in known.items()})
     if annotation is float:
         return float(_of((int, float), value))
     return _of(annotation, value)
+
+
+@functools.cache
+def _made_of(annotation: Any) -> tuple[Any, dict[str, Any] | None]:
+    """What a tuple has in it, or the fields of a dataclass; kept, for finding out takes longer than all else."""
+    if get_origin(annotation) is tuple:
+        return get_args(annotation)[0], None
+    is_class = dataclasses.is_dataclass(annotation) and isinstance(annotation, type)
+    return None, typing.get_type_hints(annotation) if is_class else None
 
 
 def _of(kind: Any, value: Any) -> Any:

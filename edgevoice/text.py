@@ -25,6 +25,8 @@ def plain(text: str) -> str:
     """Text that is safe to show: line breaks and tabs become spaces; control characters (C0, DEL, C1), bidirectional
     controls and unpaired surrogates are removed. Every label, caption, device name and file name passes through here
     before it reaches a screen or a file."""
+    if text.isascii() and text.isprintable():  # as most is
+        return text
     text = _BIDIRECTIONAL.sub("", re.sub(r"[\t\r\n\v\f\u2028\u2029]+", " ", text))
     return "".join(char for char in text if unicodedata.category(char) not in ("Cc", "Cs"))
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgevoice.audio.player import Player
-from edgevoice.commands.sessions import transcript_lines
+from edgevoice.commands.library import library_of, transcript_of
 from edgevoice.config import ScreenSettings, Settings
 from edgevoice.events import CaptionUpdated, Event, IntentDetected, from_json
-from edgevoice.saved_sessions import find_sessions, session_events
+from edgevoice.saved_sessions import session_files
 from edgevoice.tui.app import CaptionApp
-from edgevoice.tui.transcript import TranscriptApp
+from edgevoice.tui.sessions_app import SessionsApp
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -77,7 +77,8 @@ class Picture:
     keys: tuple[str, ...] = ()
 
 
-SESSION = "screen-session.svg"
+SESSION, SESSIONS = "screen-session.svg", "screen-sessions.svg"
+DATES = ("2026-02-23_09-12-40", "2026-02-25_16-30-02", "2026-02-26_11-00-51", "2026-03-01_14-05-33")
 PICTURES = (
     Picture("screen.svg", (120, 32)),
     Picture("screen-80x24.svg", (80, 24)),
@@ -103,22 +104,38 @@ def in_mid_sentence(events: list[Event]) -> list[Event]:
     return events[: 1 + next((n for n in updates if n > last), last)]
 
 
-def session_picture() -> str:
-    """The saved demo, reopened, and a search in it."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "edgevoice", "demo", "--fast", "--json", "--save", folder]
+def saved_pictures() -> dict[str, str]:
+    """The demo, saved a few times: the list with a search in all of them, and one of them with a search in it."""
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "calls"
+        command = [sys.executable, "-m", "edgevoice", "demo", "--fast", "--json", "--save", str(folder), "--record"]
         subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
-        (session,) = find_sessions(Path(folder))
-        lines = transcript_lines(list(session_events(Path(folder) / f"{session.name}.jsonl")))
-    return asyncio.run(searched(TranscriptApp(lines, session.name, Player([])), "card"))
+        (session,) = session_files(folder)
+        one = SessionsApp(replace(transcript_of(session), name=DATES[-1]))
+        for file in session.files:
+            kind = file.name.removeprefix(session.name)
+            for number, date in enumerate(DATES):
+                if number or "flac" not in kind:  # the first was not recorded
+                    shutil.copy(file, folder / f"{date}{kind}")
+            file.unlink()
+        for shorter in DATES[1:3]:
+            events = folder / f"{shorter}.jsonl"
+            lines = events.read_text(encoding="utf-8").splitlines(keepends=True)
+            events.write_text("".join(lines[: len(lines) // 2]), encoding="utf-8")
+        all_ = SessionsApp(replace(library_of(folder), folder="~/calls"))
+        return {
+            SESSION: asyncio.run(searched(one, "card", "edgevoice sessions open")),
+            SESSIONS: asyncio.run(searched(all_, "card", "edgevoice sessions open")),
+        }
 
 
-async def searched(app: TranscriptApp, wanted: str) -> str:
+async def searched(app: SessionsApp, wanted: str, title: str) -> str:
     """The screen while that is looked for, as SVG."""
     async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(1.0)  # what is read is read in a thread
         await pilot.press("slash", *wanted)
         await pilot.pause()
-        return app.export_screenshot(title="edgevoice sessions open")
+        return app.export_screenshot(title=title)
 
 
 def write(svg: str, target: Path) -> None:
@@ -131,7 +148,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Writes the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("events", type=Path, nargs="?", help="JSON lines, one event each; the demo if not given")
-    parser.add_argument("--only", choices=[*(each.file for each in PICTURES), SESSION], help="one of the pictures")
+    parser.add_argument(
+        "--only", choices=[*(each.file for each in PICTURES), SESSION, SESSIONS], help="one of the pictures"
+    )
     parser.add_argument("--folder", type=Path, default=ROOT / "docs")
     parsed = parser.parse_args(arguments)
     os.environ["XDG_CONFIG_HOME"] = "/home/you/.config"  # the settings of nobody who makes the pictures
@@ -145,8 +164,10 @@ def main(arguments: list[str] | None = None) -> int:
             write(
                 asyncio.run(picture(events, wanted.size, theme, keys, large=wanted.large)), parsed.folder / wanted.file
             )
-    if parsed.only in (None, SESSION):
-        write(session_picture(), parsed.folder / SESSION)
+    if parsed.only in (None, SESSION, SESSIONS):
+        for file, svg in saved_pictures().items():
+            if parsed.only in (None, file):
+                write(svg, parsed.folder / file)
     return 0
 
 

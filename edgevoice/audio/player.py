@@ -88,6 +88,8 @@ class _Playback:
         for sound in sounds:
             sound.seek(min(round(self._at * rate), sound.frames))
         library = load_sounddevice()
+        if self.left.is_set():  # somebody who looks for a place goes from one to the next
+            return
         with open_streams.one():
             self._through(library, sounds, rate)
 

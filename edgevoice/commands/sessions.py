@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,12 +13,11 @@ from typer.core import TyperGroup
 from edgevoice.commands import options
 from edgevoice.commands.completion import session_names
 from edgevoice.commands.output import has_screen, say, write_json, write_out
-from edgevoice.errors import UsageError
+from edgevoice.errors import EdgeVoiceError, UsageError
 from edgevoice.text import clock, plain
 
 if TYPE_CHECKING:
-    from edgevoice.saved_sessions import SavedSession
-    from edgevoice.tui.transcript import TranscriptLine
+    from edgevoice.saved_sessions import SavedSession, SessionFile
 
 
 class _ListedByDefault(TyperGroup):
@@ -31,16 +32,22 @@ class _ListedByDefault(TyperGroup):
 app = typer.Typer(
     cls=_ListedByDefault,
     rich_markup_mode=None,
-    help="List saved sessions, or open one: its words, and its audio from any line.",
+    help="List saved sessions, or read and search them: their words, and their audio from any line.",
     epilog="'edgevoice sessions DIR' lists that folder.",
 )
 
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="What --save was given; save.folder when left out.")]
 Name = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="A session as it is listed, or its .jsonl file.", autocompletion=session_names),
+    typer.Argument(
+        metavar="NAME",
+        help="A session as listed, or its .jsonl file; none: all of them.",
+        autocompletion=session_names,
+    ),
 ]
 In = Annotated[str, typer.Option("--in", metavar="DIR", help="The folder it lies in; save.folder when left out.")]
+
+_SEE = "See 'edgevoice sessions'"
 
 
 @app.command("list")
@@ -61,40 +68,70 @@ def list_(folder: Folder = "", as_json: options.Json = False) -> None:
         return
     for session in found:
         write_out(_row(session))
+    if found and has_screen() and sys.stderr.isatty():
+        say(f"'edgevoice sessions open{_in(folder)}' shows and searches them.")
     if not found:
-        say(f"No session was saved in '{plain(str(path))}' yet. 'edgevoice live --save {plain(str(path))}' saves one.")
+        _say_none(path)
 
 
 @app.command("open")
-def open_(name: Name, folder: In = "") -> None:
-    """Read a session: Enter plays its recording from a line, / searches.
+def open_(name: Name = "", folder: In = "") -> None:
+    """Read sessions: / searches what was said, Enter plays the recording from a line.
 
     \b
     Examples:
+      edgevoice sessions open
+      edgevoice sessions open --in ~/calls
       edgevoice sessions open 2026-03-01_14-05-33
-      edgevoice sessions open 2026-03-01_14-05-33 --in ~/calls
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
-    from edgevoice.saved_sessions import find_sessions, session_events
-
     file = Path(name)
     if file.suffix == ".jsonl" and not file.is_file() and (len(file.parts) > 1 or not folder):
         raise UsageError(f"There is no file '{plain(name)}'", "'edgevoice sessions DIR' lists those of a folder")
     if not has_screen():
-        raise UsageError("A session is read on a screen, and stdout is no terminal", "Read its .txt file instead")
+        remedy = "Read its .txt file instead" if name else "'edgevoice sessions' lists them"
+        raise UsageError("A session is read on a screen, and stdout is no terminal", remedy)
+    raise typer.Exit(_open(name, folder) if name else _browse(folder))
+
+
+def _browse(folder: str) -> int:
+    """All sessions of a folder, on the screen."""
+    from edgevoice.commands.library import library_of
+    from edgevoice.tui.sessions_app import run_sessions
+
+    path = _folder(folder)
+    library = library_of(path)
+    if not library.files:
+        _say_none(path)
+        return 0
+    return run_sessions(library, options.settings_for().screen)
+
+
+def _open(name: str, folder: str) -> int:
+    """One session, on the screen."""
+    from edgevoice.commands.library import transcript_of
+    from edgevoice.tui.sessions_app import run_sessions
+
+    file = _named(name, folder)
+    transcript = transcript_of(file)
+    if transcript.contents.problem:
+        raise EdgeVoiceError(f"'{plain(file.events.name)}': {transcript.contents.problem.rstrip('.')}", _SEE)
+    return run_sessions(transcript, options.settings_for().screen)
+
+
+def _named(name: str, folder: str) -> SessionFile:
+    """A session by its name in a folder, or by its file."""
+    from edgevoice.saved_sessions import session_files
+
+    file = Path(name)
     is_file = file.suffix == ".jsonl" and file.is_file()
     path = file.parent if is_file else _folder(folder)
     wanted = file.name.removesuffix(".jsonl") if is_file else name
-    session = next((session for session in find_sessions(path) if session.name == wanted), None)
+    session = next((session for session in session_files(path) if session.name == wanted), None)
     if session is None:
         raise UsageError(
             f"There is no session '{plain(wanted)}' in '{plain(str(path))}'", f"See 'edgevoice sessions {path}'"
         )
-    lines = transcript_lines(list(session_events(path / f"{session.name}.jsonl")))
-
-    from edgevoice.audio.player import Player
-    from edgevoice.tui.transcript import run_transcript
-
-    raise typer.Exit(run_transcript(lines, session.name, Player(session.recordings)))
+    return session
 
 
 def _folder(named: str) -> Path:
@@ -102,26 +139,21 @@ def _folder(named: str) -> Path:
 
     folder = named or options.settings_for().save.folder
     if not folder:
-        raise UsageError("No folder of sessions is known", "Name one, or set save.folder")
+        raise UsageError(
+            "No folder of sessions is known",
+            "Name one: 'edgevoice sessions DIR', 'edgevoice sessions open --in DIR'; or, once and for all: "
+            "'edgevoice config set save.folder DIR'",
+        )
     return user_path(folder)
 
 
-def transcript_lines(events: list[Any]) -> list[TranscriptLine]:
-    """What a session says, as its lines on the screen."""
-    from edgevoice.events import IntentDetected
-    from edgevoice.sinks.conversation import Conversation
-    from edgevoice.tui.transcript import TranscriptLine
+def _in(folder: str) -> str:
+    return f" --in {shlex.quote(folder)}" if folder else ""
 
-    return [
-        TranscriptLine(
-            start=entry.start,
-            speaker=entry.speaker,
-            text=" ".join(entry.lines),
-            is_note=isinstance(entry.event, IntentDetected),
-        )
-        for entry in Conversation.of(events).entries
-        if entry.lines
-    ]
+
+def _say_none(path: Path) -> None:
+    shown = plain(str(path))
+    say(f"No session was saved in '{shown}' yet. 'edgevoice live --save {shown}' saves one.")
 
 
 def _row(session: SavedSession) -> str:

@@ -52,12 +52,14 @@ class Conversation:
 
     Args:
         labelled: whether it is said whose words they are; None to say it as soon as there are several channels.
+        phrased: whether subtitles are wanted, which take most of the time.
     """
 
-    def __init__(self, *, labelled: bool | None = None) -> None:
+    def __init__(self, *, labelled: bool | None = None, phrased: bool = True) -> None:
         self.entries: list[Entry] = []
         self._channels: set[str] = set()
         self._labelled = labelled
+        self._phrased = phrased
         self._starts: dict[tuple[str, int], float] = {}
 
     @classmethod
@@ -107,7 +109,8 @@ class Conversation:
         if isinstance(event, IntentDetected):
             return replace(entry, speaker=name, lines=(intent_note(event),))
         lines = (plain(line).strip() for line in event.text.splitlines())
-        return replace(entry, speaker=name, lines=tuple(line for line in lines if line), phrases=phrases(event, name))
+        shown = replace(entry, speaker=name, lines=tuple(line for line in lines if line))
+        return replace(shown, phrases=phrases(event, name)) if self._phrased else shown
 
 
 def intent_note(event: IntentDetected) -> str:

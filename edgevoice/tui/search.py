@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from edgevoice.tui.views import CaptionLine
@@ -51,6 +51,10 @@ class Search:
         self.matches = [match for match in self.matches if id(match.caption) not in gone]
         self._place = max(0, min(self._place - before, len(self.matches) - 1))
 
+    def look_at(self, place: int) -> None:
+        """Looks at one of the matches."""
+        self._place = place
+
     def move(self, step: int) -> None:
         """Looks at the next one, later or with a negative number earlier, round and round."""
         if self.matches:
@@ -63,22 +67,35 @@ class Search:
         return [(match.start, match.end, match.start == looked_at) for match in _matches(self.wanted, caption)]
 
 
-def _matches(wanted: str, caption: CaptionLine) -> Iterator[Match]:
-    needle, _ = _folded(wanted.strip())
-    text, places = _folded(caption.text)
-    at = text.find(needle) if needle else -1
+def places(wanted: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where a text is in another: first character, and the one behind the last."""
+    needle = folded(wanted.strip())
+    searched, origins = _folded(text)
+    at = searched.find(needle) if needle else -1
     while at >= 0:
         # at least one character, where a letter is two without its capital and one of these was looked for
-        yield Match(caption, places[at], max(places[at] + 1, places[at + len(needle)]))
-        at = text.find(needle, at + len(needle))
+        yield origins[at], max(origins[at] + 1, origins[at + len(needle)])
+        at = searched.find(needle, at + len(needle))
 
 
-def _folded(text: str) -> tuple[str, list[int]]:
+def folded(text: str) -> str:
+    """A text without capitals and accents."""
+    return _folded(text)[0]
+
+
+def _matches(wanted: str, caption: CaptionLine) -> Iterator[Match]:
+    return (Match(caption, start, end) for start, end in places(wanted, caption.text))
+
+
+def _folded(text: str) -> tuple[str, Sequence[int]]:
     """A text without capitals and accents, and from which character of it each one comes."""
-    folded, places = [], []
-    for place, char in enumerate(text.replace("\n", " ")):
+    text = text.replace("\n", " ")
+    if text.isascii():  # most are, and a long session has many
+        return text.lower(), range(len(text) + 1)
+    letters, origins = [], []
+    for place, char in enumerate(text):
         for part in unicodedata.normalize("NFKD", char).casefold():
             if not unicodedata.combining(part):
-                folded.append(part)
-                places.append(place)
-    return "".join(folded), [*places, len(text)]
+                letters.append(part)
+                origins.append(place)
+    return "".join(letters), [*origins, len(text)]

@@ -2,196 +2,228 @@
 
 from __future__ import annotations
 
-import asyncio
 import bisect
-import re
-import signal
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Protocol
+from collections.abc import Callable
+from typing import ClassVar
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widget import Widget
+from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from edgevoice.errors import EdgeVoiceError
-from edgevoice.text import clock, plain
-from edgevoice.tui.terminal import TOO_SMALL, check_terminal, default_log_file, quiet_terminal
-from edgevoice.tui.themes import DARK, THEMES, following
-from edgevoice.tui.views import MESSAGE_LENGTH, finite, short
+from edgevoice.text import clock
+from edgevoice.tui.deck import Deck
+from edgevoice.tui.search import Search
+from edgevoice.tui.searching import SEARCHED, SearchingScreen, search_key
+from edgevoice.tui.spoken import Transcript, copied
+from edgevoice.tui.terminal import TOO_SMALL
+from edgevoice.tui.views import short
+from edgevoice.tui.widgets.help import Rows
+from edgevoice.tui.widgets.search import SearchBar, Wanted
 
 TIME = 9
 """Cells for the time, the gap after it included."""
 LOOK_EVERY_S = 0.2
-SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TranscriptLine:
-    """What was said at a time, or a note about it."""
-
-    start: float
-    """Seconds."""
-    speaker: str
-    text: str
-    is_note: bool = False
-
-
-class RecordingPlayer(Protocol):
-    """What plays the recording."""
-
-    @property
-    def position(self) -> float | None:
-        """Seconds; None for silence."""
-        ...
-
-    @property
-    def problem(self) -> str:
-        """Why nothing is heard; empty if nothing is wrong."""
-        ...
-
-    def play(self, at: float) -> None:
-        """Plays from there.
-
-        Raises:
-            EdgeVoiceError: that cannot be.
-        """
-        ...
-
-    def stop(self) -> None:
-        """Falls silent."""
-        ...
+STEP_S = 5.0
 
 
 class Lines(OptionList):
     """The transcript, a cursor on one of its lines."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select", "Play")]
-
-
-class TranscriptApp(App[int]):
-    """The lines of a session."""
-
-    CSS_PATH = "screen.tcss"
-    ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (40, "-normal")]  # noqa: RUF012 - Textual declares it without ClassVar
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (10, "-high")]  # noqa: RUF012 - the same
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "play_or_stop", "Stop"),
-        Binding("slash", "search", "Search", key_display="/"),
-        Binding("n", "next", "Next"),
-        Binding("N,shift+n", "previous", "Previous", key_display="N"),
-        Binding("t", "theme", "Theme"),
-        Binding("escape", "leave_search", "Back", show=False),
-        Binding("q", "leave", "Quit"),
-        Binding("ctrl+q,ctrl+c", "leave", "Quit", show=False, priority=True),
+        Binding("enter", "select", "Play", tooltip="play the recording from this line; the cursor moves along"),
+        Binding("left", f"screen.move(-{STEP_S})", "Back", show=False, tooltip="five seconds back in the recording"),
+        Binding("right", f"screen.move({STEP_S})", "On", show=False, tooltip="five seconds forward"),
+        Binding("up", "cursor_up", show=False, tooltip="the line above; the recording plays on"),
+        Binding("down", "cursor_down", show=False, tooltip="the line below"),
+        Binding("pageup", "page_up", show=False, tooltip="a screen up"),
+        Binding("pagedown", "page_down", show=False, tooltip="a screen down"),
+        Binding("home", "first", show=False, tooltip="the first line"),
+        Binding("end", "last", show=False, tooltip="the last line"),
     ]
 
-    def __init__(
-        self,
-        lines: Sequence[TranscriptLine],
-        name: str,
-        player: RecordingPlayer,
-        *,
-        handle_signals: bool = False,
-    ) -> None:
+
+class TranscriptScreen(SearchingScreen):
+    """The lines of a session.
+
+    Args:
+        transcript: the session.
+        wanted: what is looked for to begin with, if anything.
+        line: where the cursor is to begin with.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "pause", "Pause", tooltip="pause the recording, and go on; in silence, play from this line"),
+        search_key("search in what was said"),
+        SEARCHED,
+        Binding("n", "found(-1)", "Older", show=False, tooltip="the match before; it begins at the cursor"),
+        Binding("N", "found(1)", "Newer", show=False, tooltip="the match behind"),
+        Binding("y", "copy", "Copy", tooltip="copy the line under the cursor"),
+        Binding("Y", "copy_all", "Copy all", show=False, tooltip="copy all lines, with their times"),
+        Binding("f", "follow", "Follow", show=False, tooltip="the cursor to the line that is heard, and along with it"),
+        Binding("escape", "back", show=False, tooltip="leave the search; or else back to the list"),
+        Binding("q", "leave", "Close", tooltip="back to the list, or quit where there is none"),
+    ]
+    PLACES = (Lines, Wanted)
+    MARKS: ClassVar[Rows] = (
+        ("▶ 01:06", "where the recording plays"),
+        ("‖ 01:06", "where it was paused"),
+        ("intent: … (91 %)", "what was recognised in the words above it, with its score"),
+    )
+
+    def __init__(self, transcript: Transcript, *, wanted: str = "", line: int = 0) -> None:
         super().__init__()
-        self.title = short(name)
-        self._lines = lines
-        self._player = player
-        self._handle_signals = handle_signals
-        self._texts = [plain(f"{line.speaker} {line.text}").casefold() for line in lines]
-        self._starts = [finite(line.start) for line in lines]
-        self._wanted = ""
+        self._transcript = transcript
+        self._lines = transcript.contents.lines
+        self._captions = transcript.contents.captions
+        self._starts = [caption.start for caption in self._captions]
+        self._places = {id(caption): place for place, caption in enumerate(self._captions)}
+        self._deck = Deck(transcript.player)
+        self._heard = line
+        """The line that is heard."""
+        self._search: Search | None = None
         self._marked: int | None = None
-        """The line in which what is looked for stands out."""
-        self._told = ""
-        self.animation_level = "none"
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = DARK.name
+        """The line that is looked at."""
+        self._searched_from = line
+        self._first = wanted, line
 
     def compose(self) -> ComposeResult:
         """Title, lines, what there is to say, the search, the keys."""
         yield Static(TOO_SMALL, id="too-small", markup=False)
         with Vertical(id="main"):
-            yield Static(Content(f"edgevoice  {self.title}"), id="transcript-title", markup=False)
-            yield Lines(*(Option(self._prompt(index)) for index in range(len(self._lines))), id="lines")
+            with Horizontal(classes="saved-title"):
+                yield Static(Content(f"edgevoice  {short(self._transcript.name)}"), id="saved-name", markup=False)
+                yield Static("", id="saved-state", markup=False)
+            yield Lines(*(Option(self._prompt(place)) for place in range(len(self._lines))), id="lines")
             yield Static("", id="said", markup=False)
-            yield Input(placeholder="search", id="search")
+            yield SearchBar()
             yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Waits at the first line."""
-        self.query_one("#search").display = False
+        """Waits at its line."""
         lines = self._list
         lines.focus()
-        lines.highlighted = 0 if self._lines else None
-        self._tell(f"{sum(not line.is_note for line in self._lines)} lines" if self._lines else "Nothing was said.")
-        self.set_interval(LOOK_EVERY_S, self._follow)
-        if self._handle_signals:
-            loop = asyncio.get_running_loop()
-            for number in SIGNALS:
-                if signal.getsignal(number) is not signal.SIG_IGN:
-                    loop.add_signal_handler(number, self.exit, 128 + number)
+        wanted, line = self._first
+        lines.highlighted = line if self._lines else None
+        self.tell(self._summary)
+        if wanted:
+            self.query_one(SearchBar).suggest(wanted)
+            self.look_for(wanted)
+        self.set_interval(LOOK_EVERY_S, self.follow)
 
-    # -- what the keys do
+    def on_unmount(self) -> None:
+        """Falls silent."""
+        self._deck.stop()
+
+    @property
+    def body(self) -> Widget:
+        """The lines."""
+        return self._list
+
+    @property
+    def facts(self) -> Rows:
+        """What the session is made of."""
+        contents = self._transcript.contents
+        rows = (
+            ("session", short(self._transcript.name)),
+            ("length", clock(contents.length)),
+            ("words, intents", f"{contents.words}, {contents.intents}"),
+            ("speakers", ", ".join(map(short, contents.speakers))),
+            ("files", ", ".join(map(short, self._transcript.files))),
+            ("damaged", contents.note),
+        )
+        return tuple(row for row in rows if row[1])
+
+    # -- the recording
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
         """Enter, or a click, on a line."""
         self._play(message.option_index)
 
-    def action_play_or_stop(self) -> None:
-        """Stops, or plays from the line with the cursor."""
-        if self._player.position is None:
-            self._list.action_select()
-        else:
-            self._player.stop()
-            self._tell("Stopped.")
+    def action_pause(self) -> None:
+        """Pauses; goes on; or plays from the line with the cursor."""
+        deck = self._deck
+        if deck.state is Deck.State.PLAYING:
+            deck.pause()
+            self.tell("Paused. Space goes on.")
+        elif deck.state is Deck.State.PAUSED:
+            self._try(lambda: deck.play(deck.position))
+        elif self._list.highlighted is not None:
+            self._play(self._list.highlighted)
+        self.follow()
+
+    def action_move(self, seconds: float) -> None:
+        """Back or forward in the recording, the cursor with it."""
+        if self._deck.state is Deck.State.SILENT:
+            self.tell("Nothing plays that could be moved. Enter plays from this line.")
+            return
+        self._try(lambda: self._deck.move(seconds))
+        self.action_follow()
+
+    def action_follow(self) -> None:
+        """The cursor to the line that is heard, to move along with it."""
+        self.follow()
+        if self._deck.state is not Deck.State.SILENT:
+            self._list.highlighted = self._heard
+
+    def follow(self) -> None:
+        """Shows what is heard, and moves along with it, unless the cursor was taken elsewhere."""
+        if not self.query("#said"):
+            return  # a last time while the screen is being taken down
+        if why := self._deck.over():
+            self.tell(why)
+        self.query_one("#saved-state", Static).update(Content(self._deck.shown))
+        if self._deck.state is Deck.State.SILENT:
+            return
+        heard, before = self._line_at(self._deck.position), self._heard
+        self._heard = heard
+        if heard != before and self._list.highlighted == before and not isinstance(self.focused, Wanted):
+            self._list.highlighted = heard
+
+    # -- copying
+
+    def action_copy(self) -> None:
+        """The line under the cursor to the clipboard."""
+        place = self._list.highlighted
+        self._copy(self._captions[place].text if place is not None else "")
+
+    def action_copy_all(self) -> None:
+        """All lines with their times to the clipboard."""
+        self._copy(copied(self._lines, self._captions))
+
+    # -- the search
 
     def action_search(self) -> None:
-        """Asks for what to look for."""
-        search = self.query_one(Input)
-        search.display = True
-        search.value = ""
-        search.focus()
+        """Asks what to look for, from the cursor on."""
+        self._searched_from = self._list.highlighted or 0
+        super().action_search()
 
-    def action_next(self) -> None:
-        """The next line with it, round and round."""
-        self._go(1)
+    def action_found(self, step: int) -> None:
+        """Goes to a newer match, or with a negative number to an older one."""
+        if self._search is None:
+            self.tell("Nothing is looked for. / asks what.")
+            return
+        self._search.move(step)
+        self._look_at_match()
 
-    def action_previous(self) -> None:
-        """The one before."""
-        self._go(-1)
+    def action_back(self) -> None:
+        """Out of the search; or back to where one came from, if one came from anywhere."""
+        if not self.stop_searching() and len(self.app.screen_stack) > 1:
+            self.action_leave()
 
-    def action_theme(self) -> None:
-        """The next theme."""
-        self.theme = following(self.theme)
-
-    def action_leave_search(self) -> None:
-        """Out of the search, or out of playing."""
-        if self.query_one(Input).display:
-            self._close_search()
-        else:
-            self._player.stop()
-            self._find("")
-
-    def action_leave(self) -> None:
-        """Quits."""
-        self._player.stop()
-        self.exit(0)
-
-    def on_input_changed(self, message: Input.Changed) -> None:
-        """Goes to the first line with it from the cursor on, while it is typed."""
-        self._find(message.value)
-
-    def on_input_submitted(self) -> None:
-        """Back to the lines."""
-        self._close_search()
+    def look_for(self, wanted: str | None) -> None:
+        """Goes to the match at the cursor, or else to the next older one, or else to the oldest."""
+        wanted = (wanted or "").strip()
+        self._search = Search(wanted, self._captions) if wanted else None
+        if self._search and self._search.matches:
+            lines = [self._places[id(match.caption)] for match in self._search.matches]
+            newest = bisect.bisect_right(lines, self._searched_from) - 1
+            self._search.look_at(bisect.bisect_left(lines, lines[max(0, newest)]))
+        self._look_at_match()
 
     # -- drawing
 
@@ -199,101 +231,65 @@ class TranscriptApp(App[int]):
     def _list(self) -> Lines:
         return self.query_one(Lines)
 
-    def _prompt(self, index: int, *, marked: bool = False) -> Content:
-        line = self._lines[index]
-        text = Content(" ".join(plain(line.text).split()))
-        if line.is_note:
+    @property
+    def _summary(self) -> str:
+        contents = self._transcript.contents
+        if contents.problem:
+            return contents.problem
+        lines = sum(not line.is_note for line in self._lines)
+        said = f"{lines} line{'' if lines == 1 else 's'}" if lines else "Nothing was said."
+        return f"{said}; {contents.note}" if contents.note else said
+
+    def _prompt(self, place: int) -> Content:
+        caption = self._captions[place]
+        text = Content(caption.text)
+        if self._lines[place].is_note:
             text = text.stylize("$muted italic")
-        if marked:
-            text = text.highlight_regex(re.compile(re.escape(self._wanted), re.IGNORECASE), style="reverse")
-        name = f"{line.speaker}: " if line.speaker and not line.is_note else ""
-        return Content.assemble((f"{clock(finite(line.start)):<{TIME}}", "$muted"), (plain(name), "$primary"), text)
+        for start, end, looked_at in self._search.spans(caption) if self._search and place == self._marked else ():
+            text = text.stylize("$ink on $accent" if looked_at else "$ink on $warning", start, end)
+        name = f"{caption.channel}: " if caption.channel else ""
+        return Content.assemble((f"{clock(caption.start):<{TIME}}", "$muted"), (name, "$primary"), text)
 
-    def _close_search(self) -> None:
-        self.query_one(Input).display = False
-        self._list.focus()
+    def _look_at_match(self) -> None:
+        search = self._search
+        match = search.current if search else None
+        self._mark(self._places[id(match.caption)] if match else None)
+        bar = self.query_one(SearchBar)
+        bar.count = search.count if search else ""
+        # it may have been looked for in the list, so that there is no bar
+        is_told = search is not None and not bar.display
+        self.tell(f"'{short(search.wanted, 40)}': {search.count}, n is older, N newer" if search and is_told else "")
 
-    def _matches(self) -> list[int]:
-        return [index for index, text in enumerate(self._texts) if self._wanted in text] if self._wanted else []
-
-    def _find(self, wanted: str) -> None:
-        self._wanted = plain(wanted).strip().casefold()
-        self._mark(None)
-        if matches := self._matches():
-            here = self._list.highlighted or 0
-            self._show_match(next((index for index in matches if index >= here), matches[0]), matches)
-        elif self._wanted:
-            self._tell(f"'{short(wanted, 40)}' is nowhere in it.")
-        else:
-            self._tell("")
-
-    def _go(self, step: int) -> None:
-        matches = self._matches()
-        if not matches:
-            self._tell("Nothing to look for: / asks for it." if not self._wanted else "There is no other.")
-            return
-        here = self._list.highlighted or 0
-        following_ = [index for index in matches if (index - here) * step > 0]
-        ends = (matches[0], matches[-1])
-        if step > 0:
-            self._show_match(following_[0] if following_ else ends[0], matches)
-        else:
-            self._show_match(following_[-1] if following_ else ends[1], matches)
-
-    def _show_match(self, index: int, matches: list[int]) -> None:
-        self._mark(index)
-        self._list.highlighted = index
-        self._tell(f"{matches.index(index) + 1} of {len(matches)} lines with '{short(self._wanted, 40)}'")
-
-    def _mark(self, index: int | None) -> None:
-        before, self._marked = self._marked, index
-        for each in (before, index):
+    def _mark(self, place: int | None) -> None:
+        before, self._marked = self._marked, place
+        for each in {before, place}:
             if each is not None:
-                self._list.replace_option_prompt_at_index(each, self._prompt(each, marked=each == index))
+                self._list.replace_option_prompt_at_index(each, self._prompt(each))
+        if place is not None:
+            self._list.highlighted = place
 
-    def _play(self, index: int) -> None:
+    def _line_at(self, position: float) -> int:
+        place = bisect.bisect_right(self._starts, position + LOOK_EVERY_S) - 1
+        while place > 0 and self._lines[place].is_note:
+            place -= 1
+        return max(0, place)
+
+    # -- helpers
+
+    def _play(self, place: int) -> None:
+        self._heard = place
+        self._try(lambda: self._deck.play(self._captions[place].start))
+        self.follow()
+
+    def _try(self, what: Callable[[], None]) -> None:
+        """Does it, or says why not."""
         try:
-            self._player.play(max(0.0, finite(self._lines[index].start)))
+            what()
+            self.tell("")
         except EdgeVoiceError as error:
-            self._tell(str(error))
+            self.tell(str(error))
 
-    def _follow(self) -> None:
-        """Moves along with what is heard; a last time while the screen is being taken down."""
-        if not self.query("#said"):
-            return
-        position = self._player.position
-        if position is None:
-            if self._player.problem:
-                self._tell(self._player.problem)
-            return
-        self._tell(f"▶ {clock(position)}")
-        heard = bisect.bisect_right(self._starts, position + LOOK_EVERY_S) - 1
-        while heard > 0 and self._lines[heard].is_note:
-            heard -= 1
-        if heard >= 0 and not self.query_one(Input).display:
-            self._list.highlighted = heard
-
-    def _tell(self, text: str) -> None:
-        if text != self._told:
-            self._told = text
-            self.query_one("#said", Static).update(Content(short(text, MESSAGE_LENGTH)))
-
-
-def run_transcript(
-    lines: Sequence[TranscriptLine], name: str, player: RecordingPlayer, log_file: Path | None = None
-) -> int:
-    """Shows a session until somebody quits, and gives the exit code.
-
-    Raises:
-        UsageError: the terminal cannot show it.
-        EdgeVoiceError: the screen broke; the log says how.
-    """
-    check_terminal()
-    log = log_file or default_log_file()
-    app = TranscriptApp(lines, name, player, handle_signals=True)
-    with quiet_terminal(log):
-        code = app.run()
-    player.stop()
-    if code is None:
-        raise EdgeVoiceError("The screen stopped unexpectedly", f"The cause is in {log}; please report it")
-    return code
+    def _copy(self, text: str) -> None:
+        if text:
+            self.app.copy_to_clipboard(text)
+        self.tell(f"Copied {len(text)} characters" if text else "There is nothing to copy")

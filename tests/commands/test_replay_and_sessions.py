@@ -116,7 +116,13 @@ class TestSessions:
 
     @pytest.mark.parametrize(
         "arguments",
-        [["sessions", "missing"], ["sessions", "open", "x"], ["sessions", "open", "x", "--in", "missing"]],
+        [
+            ["sessions", "missing"],
+            ["sessions", "open"],
+            ["sessions", "open", "x"],
+            ["sessions", "open", "x", "--in", "missing"],
+            ["sessions", "open", "--in", "missing"],
+        ],
     )
     def test_what_is_not_there(self, cli: Cli, arguments: list[str]) -> None:
         """A sentence, and 2."""
@@ -149,6 +155,45 @@ class TestSessions:
             os.write(controller, b"q")
             read_until(controller, b"\x1b[?1049l", 60)
             assert process.wait(timeout=60) == 0
+
+    def test_all_of_a_folder_are_opened_on_the_screen(self, cli: Cli, folder: Path, saved: Path) -> None:
+        """The list says how; Enter opens the newest, q goes back, q leaves."""
+        with terminal(columns=100, lines=30) as (controller, inner):
+            assert cli.in_terminal(inner, "sessions", folder).wait(timeout=60) == 0
+            assert b"sessions open --in" in read_until(controller, b"searches them.", 10)
+            cli.extra |= {"EDGEVOICE_SAVE_FOLDER": str(folder)}
+            process = cli.in_terminal(inner, "sessions", "open")
+            assert b"1 session" in read_until(controller, b"00:05", 60)
+            os.write(controller, b"\r")
+            assert b"one one one" in read_until(controller, b"three", 60)
+            os.write(controller, b"q")
+            read_until(controller, b"intents", 60)
+            os.write(controller, b"q")
+            read_until(controller, b"\x1b[?1049l", 60)
+            assert process.wait(timeout=60) == 0
+
+    @pytest.mark.parametrize("named", ["other", "other.jsonl"])
+    def test_what_is_no_session_is_said_before_anything_is_drawn(self, cli: Cli, folder: Path, named: str) -> None:
+        """With its name."""
+        (folder / "other.jsonl").write_text('{"a": 1}\n' * 50)
+        with terminal(columns=100, lines=30) as (controller, inner):
+            name = folder / named if named.endswith("l") else named
+            process = cli.in_terminal(inner, "sessions", "open", name, "--in", folder)
+            assert process.wait(timeout=60) == 1
+            assert b"'other.jsonl': Nothing in it" in read_until(controller, b"sessions'", 10)
+
+    def test_no_folder_is_known(self, cli: Cli) -> None:
+        """The way out."""
+        with terminal(columns=300, lines=30) as (controller, inner):
+            assert cli.in_terminal(inner, "sessions", "open").wait(timeout=60) == 2
+            assert b"config set save.folder DIR" in read_until(controller, b"save.folder DIR", 10)
+
+    def test_an_empty_folder_is_said_and_not_drawn(self, cli: Cli, tmp_path: Path) -> None:
+        """And how to fill it."""
+        with terminal(columns=300, lines=30) as (controller, inner):
+            (tmp_path / "none").mkdir()
+            assert cli.in_terminal(inner, "sessions", "open", "--in", tmp_path / "none").wait(timeout=60) == 0
+            assert b"--save" in read_until(controller, b"saves one.", 10)
 
     def test_one_that_is_not_there(self, cli: Cli, folder: Path) -> None:
         """Said before anything is drawn."""

@@ -6,8 +6,8 @@ import pytest
 from textual.widgets._toast import Toast
 
 from edgevoice.tui.widgets.status import StatusBar
-from tests.tui.scripted import ended, final, started
-from tests.tui.test_app import detected, open_app, screen_text, tell, until_shown
+from tests.tui.screen import open_app, screen_text, tell, until_shown
+from tests.tui.scripted import detected, ended, final, started
 
 
 @pytest.mark.parametrize("size", [(40, 12), (80, 24)])

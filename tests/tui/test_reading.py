@@ -8,8 +8,8 @@ import pytest
 
 from edgevoice.events import CaptionFinished, Word
 from edgevoice.tui.widgets.history import History
-from tests.tui.scripted import final, speech, started, update
-from tests.tui.test_app import detected, open_app, screen_text, tell
+from tests.tui.screen import open_app, screen_text, tell
+from tests.tui.scripted import detected, final, speech, started, update
 
 
 def sure(segment: int, text: str, start: float, *confidences: float) -> CaptionFinished:

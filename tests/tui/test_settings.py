@@ -27,8 +27,9 @@ from edgevoice.tui.settings import SettingsBook, of_command
 from edgevoice.tui.themes import CONTRAST, DARK, LIGHT
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.settings import SettingsFind, SettingsList, SettingsValue
+from tests.tui.screen import screen_text, tell
 from tests.tui.scripted import ScriptedRun, final, started
-from tests.tui.test_app import contrast, screen_text, tell
+from tests.tui.test_app import contrast
 
 ALL = LOOKS | {THRESHOLD}
 ACTION = "[[actions]]\nintent = 'a'\nrun = ['true']\n"

@@ -43,15 +43,14 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,q,enter,space", "dismiss_help", "Close", show=False, tooltip="close this"),
     ]
 
-    def __init__(self, keys: Rows, facts: Rows) -> None:
+    def __init__(self, keys: Rows, facts: Rows, *, marks: Rows = MARKS, about: str = "This run") -> None:
         super().__init__()
-        self._keys = keys
-        self._facts = facts
+        self._lists = (("Keys", keys), ("Marks", marks), (about, facts))
 
     def compose(self) -> ComposeResult:
         """Three short lists."""
         with VerticalScroll(id="help"):
-            for title, rows in (("Keys", self._keys), ("Marks", MARKS), ("This run", self._facts)):
+            for title, rows in self._lists:
                 yield Static(title, markup=False, classes="help-title")
                 yield Static(_table(rows), markup=False, classes="help-rows")
             yield Static("Esc closes this", markup=False, classes="help-hint")

@@ -30,6 +30,10 @@ class SearchBar(Horizontal):
 
     count: reactive[str] = reactive("")
 
+    def __init__(self, keys: str = KEYS) -> None:
+        super().__init__()
+        self._keys = keys
+
     class Changed(Message):
         """Something else is looked for."""
 
@@ -42,7 +46,12 @@ class SearchBar(Horizontal):
         yield Static("/", id="search-mark", markup=False)
         yield Wanted(id="search-wanted", compact=True)
         yield Static("", id="search-count", markup=False)
-        yield Static(KEYS, id="search-keys", markup=False)
+        yield Static(self._keys, id="search-keys", markup=False)
+
+    def suggest(self, wanted: str) -> None:
+        """What was looked for elsewhere is there when this opens."""
+        with self.prevent(Input.Changed):
+            self.query_one(Wanted).value = wanted
 
     def open(self) -> None:
         """Asks what to look for; what was typed last is still there, to be typed over."""
