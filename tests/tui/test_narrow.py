@@ -9,6 +9,7 @@ import pytest
 from edgevoice.tui.widgets.history import History
 from edgevoice.tui.widgets.intent import IntentPane
 from tests.tui.screen import open_app, screen_text, tell
+from tests.tui.scripted import detected
 from tests.tui.test_keys import CALL
 
 NARROW = [(40, 12), (60, 24)]
@@ -81,6 +82,3 @@ async def test_letters_leave_no_room_and_it_is_said() -> None:
             await pilot.press(key)
             await pilot.pause()
             assert "l shows the intents" in screen_text(app)
-
-
-XX
