@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -16,6 +15,7 @@ from edgevoice.errors import EdgeVoiceError
 from edgevoice.tui.browser import BrowserScreen, Library
 from edgevoice.tui.searching import SearchingScreen
 from edgevoice.tui.spoken import Transcript
+from edgevoice.tui.stopping import StoppableApp
 from edgevoice.tui.terminal import check_terminal, default_log_file, quiet_terminal
 from edgevoice.tui.themes import THEMES, following, theme_called
 from edgevoice.tui.transcript import TranscriptScreen
@@ -23,7 +23,7 @@ from edgevoice.tui.transcript import TranscriptScreen
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-class SessionsApp(App[int]):
+class SessionsApp(StoppableApp):
     """What was saved, to be read.
 
     Args:
@@ -39,6 +39,7 @@ class SessionsApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", tooltip="this sheet"),
         Binding("t", "theme", "Theme", show=False, tooltip="theme: dark, light, high contrast"),
+        Binding("ctrl+z", "suspend_process", show=False, priority=True, tooltip="back to the shell; fg goes on here"),
         Binding("ctrl+q,ctrl+c", "quit", show=False, priority=True, tooltip="quit, wherever you are"),
     ]
 
@@ -65,6 +66,7 @@ class SessionsApp(App[int]):
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and shells in the background ask for that
                 loop.add_signal_handler(number, self.exit, 128 + number)
+        self.catch_continuing()
 
     def action_help(self) -> None:
         """The sheet with the keys of what is on show."""
