@@ -47,7 +47,7 @@ class SessionFiles:
         self._conversation = Conversation()
         self._events = _EventFile()
         self._texts = (
-            _TextFile("txt", lambda entries, _: text_blocks(entries)),
+            _TextFile("txt", lambda entries, _: text_blocks(entries, timed=True)),
             _TextFile("srt", lambda entries, before: srt_blocks(entries, before + 1)),
             _TextFile("vtt", lambda entries, _: vtt_blocks(entries), VTT_HEAD),
         )
