@@ -257,10 +257,10 @@ def _last(text: str, width: int) -> str:
     """The end of a text, likewise."""
     if cell_len(text) <= width:
         return text
-    end = text[-4 * max(1, width) :]  # no cell has more characters than that, or else they are not seen
+    end = text[-4 * max(1, width) :].lstrip(_JOINER)  # no cell has more characters, or else they are not seen
     while end and cell_len(end) >= width:
-        end = end[1:]
-    return f"…{end.lstrip(_JOINER)}" if width > 0 else ""
+        end = end[1:].lstrip(_JOINER)  # before it is measured: it would make what follows narrower
+    return f"…{end}" if width > 0 else ""
 
 
 def _name(entry: Entry, width: int) -> str:
