@@ -33,7 +33,6 @@ def replay(file: File, fast: options.Fast = False, as_json: options.Json = False
     from edgevoice.replay import Replay
     from edgevoice.saved_events import read_events
 
-    settings = options.settings_for()
     name = "standard input" if file == "-" else plain(Path(file).name)
     on_screen = has_screen() and not as_json
     if on_screen:
@@ -46,7 +45,7 @@ def replay(file: File, fast: options.Fast = False, as_json: options.Json = False
             raise typer.Exit(write_events(run))
         from edgevoice.tui.app import run_app
 
-        raise typer.Exit(run_app(run, title="edgevoice replay", settings=settings))
+        raise typer.Exit(run_app(run, title="edgevoice replay", settings=options.settings_for()))
 
 
 def _opened(file: str, stack: ExitStack) -> BinaryIO:

@@ -47,7 +47,6 @@ from edgevoice.tui.worker import DecidingRun, EventRun, RunThread, broken
 
 DRAIN_S = 2.0
 """How long a run may take to deliver its last events when it was asked to stop."""
-SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class CaptionApp(AdjustingApp, IntentsApp, StoppableApp):
@@ -120,7 +119,7 @@ class CaptionApp(AdjustingApp, IntentsApp, StoppableApp):
         self._main.query_one(History).focus()
         self._redraw(~Part.CHANNELS)
         if self._handle_signals:
-            self._catch_signals()
+            self.catch_signals(self._leave)
         self._thread.start()
 
     # -- what the thread says
@@ -315,14 +314,6 @@ class CaptionApp(AdjustingApp, IntentsApp, StoppableApp):
         self._reshape()
 
     # -- leaving
-
-    def _catch_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            if signal.getsignal(number) is signal.SIG_IGN:  # nohup and shells in the background ask for that
-                continue
-            loop.add_signal_handler(number, self._leave, 128 + number)
-        self.catch_continuing()
 
     def _leave(self, code: int | None) -> None:
         """Ends the run, lets it deliver what it still has, and exits; asked a second time, exits at once."""

@@ -8,17 +8,15 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from edgevoice.saved_sessions import SessionFile
 from edgevoice.text import clock
 from edgevoice.tui.searching import SEARCHED, SearchingScreen, search_key
 from edgevoice.tui.sessions import Entry, Shelf, said_of
 from edgevoice.tui.spoken import Contents, RecordingPlayer, Transcript
-from edgevoice.tui.terminal import TOO_SMALL
 from edgevoice.tui.threads import spawn
 from edgevoice.tui.transcript import TranscriptScreen
 from edgevoice.tui.views import short
@@ -80,16 +78,7 @@ class BrowserScreen(SearchingScreen):
 
     def compose(self) -> ComposeResult:
         """Title, columns, sessions, what there is to say, the search, the keys."""
-        yield Static(TOO_SMALL, id="too-small", markup=False)
-        with Vertical(id="main"):
-            with Horizontal(classes="saved-title"):
-                yield Static(Content(f"edgevoice  {short(self._library.folder, 400)}"), id="saved-name", markup=False)
-                yield Static("", id="saved-state", markup=False)
-            yield SessionHeading()
-            yield SessionList()
-            yield Static("", id="said", markup=False)
-            yield SearchBar(KEYS)
-            yield Footer(show_command_palette=False)
+        yield from self.framed(short(self._library.folder, 400), [SessionHeading(), SessionList()], SearchBar(KEYS))
 
     def on_mount(self) -> None:
         """Shows what there is, and begins to read it."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Footer, Static
 
 from edgevoice.tui.keys import explained
+from edgevoice.tui.terminal import TOO_SMALL
 from edgevoice.tui.views import MESSAGE_LENGTH, short
 from edgevoice.tui.widgets.help import HelpScreen, Rows
 from edgevoice.tui.widgets.search import SearchBar, Wanted
@@ -37,6 +40,24 @@ class SearchingScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._told = ""
+
+    def framed(self, name: str, body: Sequence[Widget], search: SearchBar) -> ComposeResult:
+        """Title, what the screen is about, what there is to say, the search, the keys.
+
+        Args:
+            name: of what is on show.
+            body: the list, and what belongs above it.
+            search: the line in which one types.
+        """
+        yield Static(TOO_SMALL, id="too-small", markup=False)
+        with Vertical(id="main"):
+            with Horizontal(classes="saved-title"):
+                yield Static(Content(f"edgevoice  {name}"), id="saved-name", markup=False)
+                yield Static("", id="saved-state", markup=False)
+            yield from body
+            yield Static("", id="said", markup=False)
+            yield search
+            yield Footer(show_command_palette=False)
 
     @property
     def body(self) -> Widget:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,8 +17,6 @@ from edgevoice.tui.stopping import StoppableApp
 from edgevoice.tui.terminal import check_terminal, default_log_file, quiet_terminal
 from edgevoice.tui.themes import THEMES, following, theme_called
 from edgevoice.tui.transcript import TranscriptScreen
-
-SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class SessionsApp(StoppableApp):
@@ -60,13 +56,8 @@ class SessionsApp(StoppableApp):
 
     def on_mount(self) -> None:
         """Takes signals."""
-        if not self._handle_signals:
-            return
-        loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and shells in the background ask for that
-                loop.add_signal_handler(number, self.exit, 128 + number)
-        self.catch_continuing()
+        if self._handle_signals:
+            self.catch_signals(self.exit)
 
     def action_help(self) -> None:
         """The sheet with the keys of what is on show."""

@@ -8,10 +8,9 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from edgevoice.errors import EdgeVoiceError
@@ -20,7 +19,6 @@ from edgevoice.tui.deck import Deck
 from edgevoice.tui.search import Search
 from edgevoice.tui.searching import SEARCHED, SearchingScreen, search_key
 from edgevoice.tui.spoken import Transcript, copied
-from edgevoice.tui.terminal import TOO_SMALL
 from edgevoice.tui.views import short
 from edgevoice.tui.widgets.help import Rows
 from edgevoice.tui.widgets.search import SearchBar, Wanted
@@ -93,15 +91,8 @@ class TranscriptScreen(SearchingScreen):
 
     def compose(self) -> ComposeResult:
         """Title, lines, what there is to say, the search, the keys."""
-        yield Static(TOO_SMALL, id="too-small", markup=False)
-        with Vertical(id="main"):
-            with Horizontal(classes="saved-title"):
-                yield Static(Content(f"edgevoice  {short(self._transcript.name)}"), id="saved-name", markup=False)
-                yield Static("", id="saved-state", markup=False)
-            yield Lines(*(Option(self._prompt(place)) for place in range(len(self._lines))), id="lines")
-            yield Static("", id="said", markup=False)
-            yield SearchBar()
-            yield Footer(show_command_palette=False)
+        lines = Lines(*(Option(self._prompt(place)) for place in range(len(self._lines))), id="lines")
+        yield from self.framed(short(self._transcript.name), [lines], SearchBar())
 
     def on_mount(self) -> None:
         """Waits at its line."""
