@@ -123,8 +123,8 @@ class SpeechEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionUpdated(Event):
-    """The words of a segment so far, formatted. `stable` is a promise: it only ever grows, and the final text begins
-    with it."""
+    """The words of a segment so far, formatted. `stable` is a promise: it only ever grows, and the text of
+    `CaptionFinished` begins with it. A sentence that is over may be put right once, see `CaptionRevised`."""
 
     segment: int
     stable: str
@@ -146,6 +146,27 @@ class CaptionFinished(Event):
     """As they were recognised, each one word of `text`."""
     latency: float
     """Seconds from the end of speech in the audio to this event (hangover and computing, wall clock)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionRevised(Event):
+    """A segment that is over was read once more, by a reader that hears it whole: these words take the place of those
+    in `CaptionFinished`, which always comes first. At most one for a segment."""
+
+    segment: int
+    start: float
+    end: float
+    """Seconds, as in `CaptionFinished`."""
+    text: str
+    """With the reader's capitals and punctuation; empty where it turned out that nothing was said."""
+    words: tuple[Word, ...]
+    """Each one word of `text`, its punctuation included; the confidence is low where the two readings disagree."""
+    confidence: float
+    """0 to 1: how sure the whole of it is."""
+    reader: str
+    """Who read it."""
+    latency: float
+    """Seconds from `CaptionFinished` to this event (wall clock)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +302,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     SpeechEnded,
     CaptionUpdated,
     CaptionFinished,
+    CaptionRevised,
     IntentDetected,
     IntentRejected,
     ActionStarted,

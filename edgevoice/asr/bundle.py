@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,8 +24,11 @@ from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ModelError
 from edgevoice.version import __version__
 
-FORMAT = 2
-"""Of the manifest. It grows with every field that comes, goes or changes its meaning; any other format is refused."""
+FORMAT = 3
+"""Of the manifest. It grows with every field that comes, goes or changes its meaning; a format that is not in `READABLE`
+is refused."""
+READABLE = (2, FORMAT)
+"""Format 3 only added `reader`, which is optional."""
 MANIFEST_NAME = "edgevoice.json"
 WEIGHTS_BESIDE = "_data"
 """Ends the name of the file with a graph's weights, behind that of the graph, where they are too many for one file."""
@@ -130,13 +134,78 @@ class Decoding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReaderSpec:
+    """An encoder-decoder that reads a finished sentence once more, whole, and writes it with capitals and punctuation.
+
+    Two graphs, as Optimum exports them: the encoder, and the merged decoder with past. Their inputs and outputs have
+    Optimum's names.
+    """
+
+    name: str
+    """What the reader is called; a bundle may bring another model's reader along."""
+    architecture: str
+    """The Transformers model type: "moonshine" or "whisper"."""
+    features: FeatureSettings
+    """How audio becomes the encoder's input: "waveform", or "extractor" with the settings of WhisperFeatureExtractor,
+    which the runtime computes itself."""
+    encoder: dict[str, str]
+    """Precision ("fp32", "fp16", "int8") -> file name."""
+    decoder: dict[str, str]
+    """Precision -> file name; the same precisions as `encoder`."""
+    tokens: str
+    """The file with the bytes of each token, as tiktoken writes them: base64, a space, the id. Special tokens are not
+    in it, and write nothing."""
+    start: tuple[int, ...]
+    """The token ids that decoding begins with."""
+    end: int
+    """The token id that ends it."""
+    suppressed: tuple[int, ...] = ()
+    """Token ids that are never written."""
+    suppressed_first: tuple[int, ...] = ()
+    """Token ids that are not written first."""
+    languages: dict[str, int] = field(default_factory=dict)
+    """Language ("en") -> its token id, which follows the first of `start`; empty for a reader of one language."""
+    language: str = ""
+    """The language it reads, where `languages` is empty; empty if not stated."""
+    prompt: int = -1
+    """The token id that words to expect begin with, before `start`; -1 where it takes none."""
+    window_s: float = 0.0
+    """Seconds that every input is filled up to with silence; 0 for inputs of any length."""
+    longest_s: float = 30.0
+    """Seconds of audio that it reads at once, at most."""
+    minimum_samples: int = 1_600
+    """The shortest input, in samples; what is shorter is filled up with silence."""
+    tokens_per_s: float = 6.5
+    """Tokens it may write for a second of speech; beyond it, it makes things up."""
+    longest_tokens: int = 448
+    """Token ids that its decoder takes, the first ones included."""
+    licence: str = ""
+    """Of the weights; empty if not stated."""
+    source: str = ""
+    """Where the weights are from, for people."""
+    parity: dict[str, Any] = field(default_factory=dict)
+    """How its text compared with that of Transformers at export, by precision."""
+
+    @property
+    def files(self) -> set[str]:
+        """Names of its ONNX files."""
+        return {*self.encoder.values(), *self.decoder.values()}
+
+    def reads(self, language: str) -> bool:
+        """Whether it reads a language; what is not stated is taken on trust."""
+        known = set(self.languages) or {self.language}
+        return not language or "" in known or language in known
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What `edgevoice.json` holds."""
 
     name: str
     """What the model is called; where it lies has a name of its own."""
     graphs: dict[str, Graph]
-    """Role -> graph: {"shared": g}, {"ctc": g}, {"intent": g} or {"ctc": g, "intent": g}."""
+    """Role -> graph: {"shared": g}, {"ctc": g}, {"intent": g} or {"ctc": g, "intent": g}; empty in a bundle that is a
+    reader and nothing else."""
     files: dict[str, str]
     """File name -> sha256 in lower-case hexadecimal, of every file but the manifest."""
     format: int = FORMAT
@@ -173,6 +242,8 @@ class Manifest:
     in chunks, which all graphs must have been made for."""
     made_by: str = ""
     """The version of edgevoice that wrote the bundle; empty if not stated."""
+    reader: ReaderSpec | None = None
+    """What reads finished sentences once more, if it comes along."""
     parity: dict[str, Any] = field(default_factory=dict)
     """Differences from PyTorch measured at export, by precision."""
     training: dict[str, Any] = field(default_factory=dict)
@@ -182,8 +253,8 @@ class Manifest:
 
     @property
     def kind(self) -> str:
-        """ "shared", "ctc", "intent" or "ctc+intent"."""
-        return "+".join(sorted(self.graphs))
+        """ "shared", "ctc", "intent", "ctc+intent" or "reader", or one of these with "+reader"."""
+        return "+".join([*sorted(self.graphs), *(["reader"] if self.reader else [])])
 
     def threshold(self, label: str) -> float:
         """The smallest score at which `label` counts as detected."""
@@ -300,6 +371,8 @@ def sha256(file: Path) -> str:
 def from_plain(annotation: Any, value: Any) -> Any:
     """Builds dataclasses, tuples and dictionaries from JSON types; unknown keys are a TypeError."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is types.UnionType:  # of a dataclass and None
+        return None if value is None else from_plain(arguments[0], value)
     if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
         hints = typing.get_type_hints(annotation)
         unknown = set(value) - set(hints)
@@ -333,9 +406,9 @@ def _check_version(folder: Path, data: dict[str, Any]) -> None:
             f"{remedy} with this version",
         )
     version = data.get("format")
-    if version != FORMAT:
+    if version not in READABLE:
         raise ModelError(
-            f"The model in {folder} has bundle format {version!r}, and this edgevoice reads format {FORMAT}",
+            f"The model in {folder} has bundle format {version!r}, and this edgevoice reads format {' and '.join(map(str, READABLE))}",
             f"{remedy} with this version",
         )
 
@@ -354,6 +427,20 @@ def _check_values(manifest: Manifest) -> None:
     _check_mode(manifest)
     for role, graph in manifest.graphs.items():
         _check_head(role, graph)
+    if manifest.reader:
+        _check_reader(manifest.reader)
+
+
+def _check_reader(reader: ReaderSpec) -> None:
+    if not reader.encoder or set(reader.encoder) != set(reader.decoder):
+        raise ValueError("the reader has not the same precisions of encoder and decoder")
+    if not reader.start or reader.end < 0:
+        raise ValueError("the reader's sentences have no beginning, or no end")
+    if reader.features.kind == "log_mel":
+        raise ValueError("the reader hears Kaldi's filter banks, which no reader does")
+    sizes = (reader.longest_s, reader.tokens_per_s, reader.longest_tokens - len(reader.start))
+    if not all(0 < size < math.inf for size in sizes) or not 0 <= reader.window_s <= LONGEST_WINDOW_S:
+        raise ValueError("the reader has a length that is none")
 
 
 def _check_head(role: str, graph: Graph) -> None:
@@ -431,7 +518,8 @@ def _is_plain(file: Path) -> bool:
 
 
 def _graph_files(manifest: Manifest) -> set[str]:
-    return {name for graph in manifest.graphs.values() for name in graph.files}
+    reader = manifest.reader.files if manifest.reader else set()
+    return {name for graph in manifest.graphs.values() for name in graph.files} | reader
 
 
 def _check_graph(bundle: Bundle, name: str) -> list[str]:
@@ -447,7 +535,8 @@ def _check_graph(bundle: Bundle, name: str) -> list[str]:
 
 def _check_names(folder: Path, manifest: Manifest) -> None:
     model = manifest.decoding.language_model
-    used = _graph_files(manifest) | ({model} if model else set())
+    tokens = {manifest.reader.tokens} if manifest.reader else set()
+    used = _graph_files(manifest) | tokens | ({model} if model else set())
     for name in used | set(manifest.files):
         pure = PurePosixPath(name)
         if pure.is_absolute() or ".." in pure.parts or len(pure.parts) != 1 or "\\" in name:
@@ -455,5 +544,5 @@ def _check_names(folder: Path, manifest: Manifest) -> None:
     unlisted = used - set(manifest.files)
     if unlisted:
         raise ModelError(f"The model in {folder} has no sha256 for {min(unlisted)}", "Export the model again")
-    if not manifest.graphs or not set(manifest.graphs) <= {"shared", "ctc", "intent"}:
+    if not (manifest.graphs or manifest.reader) or not set(manifest.graphs) <= {"shared", "ctc", "intent"}:
         raise ModelError(f"The model in {folder} has no graph this version knows", "Export the model again")
