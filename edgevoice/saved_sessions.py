@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from edgevoice.captions import Captions
 from edgevoice.errors import EdgeVoiceError, UsageError
-from edgevoice.events import CaptionFinished, Event, IntentDetected, StreamStarted
+from edgevoice.events import CaptionFinished, CaptionRevised, Event, IntentDetected, StreamStarted
 from edgevoice.files import why
 from edgevoice.saved_events import Unread, read_events
 from edgevoice.session import EVENTS, RECORDING, started_at
@@ -119,8 +120,10 @@ class Tally:
         self.length = 0.0
         """Seconds."""
         self.words = 0
+        """Of captions as they stand."""
         self.channels: list[str] = []
         """Those that were heard, in the order in which they were."""
+        self._captions = Captions()
         self._intents: set[tuple[str, int, str]] = set()
 
     @property
@@ -133,12 +136,18 @@ class Tally:
         self.events += 1
         if math.isfinite(event.at):
             self.length = max(self.length, event.at)
-        if isinstance(event, StreamStarted | CaptionFinished) and event.channel not in self.channels:
+        spoke = isinstance(event, StreamStarted | CaptionFinished | CaptionRevised)
+        if spoke and event.channel not in self.channels:
             self.channels.append(event.channel)
-        if isinstance(event, CaptionFinished):
-            self.words += len(event.words) or len(event.text.split())
-        elif isinstance(event, IntentDetected):
+        if isinstance(event, IntentDetected):
             self._intents.add((event.channel, event.segment, event.label))
+        change = self._captions.take(event)
+        if change:
+            self.words += _words(change.now) - _words(change.before)
+
+
+def _words(caption: CaptionFinished | None) -> int:
+    return len(caption.words) or len(caption.text.split()) if caption else 0
 
 
 def session_events(file: Path) -> Iterator[Event]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgevoice import events
+from edgevoice.captions import final_captions
 from edgevoice.commands.options import open_pipeline, open_sides
 from edgevoice.commands.transcribe import Format
 from edgevoice.config import Settings
@@ -46,9 +47,8 @@ class Transcript:
 
     @property
     def captions(self) -> list[events.CaptionFinished]:
-        """The final captions, by their beginning."""
-        captions = [event for event in self.heard if isinstance(event, events.CaptionFinished)]
-        return sorted(captions, key=lambda caption: caption.start)
+        """The captions as they stand at the end, by their beginning."""
+        return sorted(final_captions(self.heard), key=lambda caption: caption.start)
 
     @property
     def warnings(self) -> list[str]:

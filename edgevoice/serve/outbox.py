@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from edgevoice.events import CaptionFinished, CaptionUpdated, Event, LevelMeasured, StreamStarted
+from edgevoice.captions import takes_place_of
+from edgevoice.events import CaptionFinished, CaptionRevised, CaptionUpdated, Event, LevelMeasured, StreamStarted
 
 WAITING = 500
 """Lasting events that may wait for a reader. One that is further behind is sent away: it may come again, and is then
@@ -71,8 +72,23 @@ class Outbox:
         return message
 
 
+@dataclass(slots=True)
+class _Lasting:
+    """An event that is kept, at its place."""
+
+    place: int
+    """Its number; of a caption that was put right, that of its first reading, which is not kept."""
+    message: Message
+
+    def since(self, number: int) -> Message | None:
+        """What a reader is sent who has the events up to that one; None if it has this one too."""
+        if self.place > number:
+            return replace(self.message, number=self.place)
+        return self.message if self.message.number > number else None
+
+
 class History:
-    """The last minutes, for readers who come later.
+    """The last minutes, for readers who come later: of each caption one reading, where it was said.
 
     Args:
         seconds: on the clock of each stream's audio.
@@ -82,7 +98,7 @@ class History:
         self._seconds = seconds
         self._started: dict[str, Message] = {}
         """Channel -> how its stream began."""
-        self._lasting: deque[Message] = deque(maxlen=KEPT)
+        self._lasting: deque[_Lasting] = deque(maxlen=KEPT)
         self._updates: dict[_Key, Message] = {}
         """The captions that are not finished."""
         self._newest: dict[str, float] = {}
@@ -96,16 +112,32 @@ class History:
         elif isinstance(event, CaptionUpdated):
             self._updates[_update_key(event)] = message
         elif not isinstance(event, LevelMeasured):
-            self._lasting.append(message)
+            self._keep(message)
         if isinstance(event, CaptionFinished):
             self._updates.pop(_update_key(event), None)
-        while self._lasting and self._is_old(self._lasting[0].event):
+        while self._lasting and self._is_old(self._lasting[0].message.event):
             self._lasting.popleft()
 
     def since(self, number: int) -> Iterator[Message]:
         """What is kept of the events after that one, in order."""
-        kept = [*self._started.values(), *self._lasting, *self._updates.values()]
-        return iter(sorted((message for message in kept if message.number > number), key=lambda each: each.number))
+        kept = [message for message in (*self._started.values(), *self._updates.values()) if message.number > number]
+        kept += [message for each in self._lasting if (message := each.since(number))]
+        return iter(sorted(kept, key=lambda each: each.number))
+
+    def _keep(self, message: Message) -> None:
+        """Keeps an event that lasts, in the place of what it takes the place of."""
+        event = message.event
+        first = self._first_reading(event) if isinstance(event, CaptionRevised) else None
+        if first:
+            first.message = message
+        else:
+            self._lasting.append(_Lasting(message.number, message))
+
+    def _first_reading(self, event: CaptionRevised) -> _Lasting | None:
+        began = self._started.get(event.channel)
+        since = began.number if began else 0  # another run on this channel counts its segments anew
+        of_run = (each for each in reversed(self._lasting) if each.place > since)
+        return next((each for each in of_run if takes_place_of(event, each.message.event)), None)
 
     def _is_old(self, event: Event) -> bool:
         return event.at < self._newest[event.channel] - self._seconds

@@ -1,4 +1,5 @@
-"""What was said in a session, in the order in which it was said: finals and intents, of one channel or several."""
+"""What was said in a session, in the order in which it was said: captions as they stand and intents, of one channel or
+several."""
 
 from __future__ import annotations
 
@@ -7,15 +8,20 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from edgevoice.events import CaptionFinished, Event, IntentDetected, SpeechStarted, StreamStarted
+from edgevoice.captions import Captions, Change
+from edgevoice.events import CaptionFinished, CaptionRevised, Event, IntentDetected, SpeechStarted, StreamStarted
 from edgevoice.sinks.line_breaks import Phrase, phrases
 from edgevoice.speakers import speaker
 from edgevoice.text import plain
 
 
+_APART = 20
+"""Entries between what is settled and a caption that may still change, whose new times would touch the last cues."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A final or an intent, at its place."""
+    """A caption or an intent, at its place."""
 
     event: CaptionFinished | IntentDetected
     start: float
@@ -48,7 +54,8 @@ class Block:
 
 
 class Conversation:
-    """Takes events as they come, and keeps finals and intents in order of time, whichever channel is late.
+    """Takes events as they come, and keeps captions and intents in order of time, whichever channel is late. A second
+    reading of a caption takes the place of the first, wherever that is by then.
 
     Args:
         labelled: whether it is said whose words they are; None to say it as soon as there are several channels.
@@ -57,6 +64,7 @@ class Conversation:
 
     def __init__(self, *, labelled: bool | None = None, phrased: bool = True) -> None:
         self.entries: list[Entry] = []
+        self._captions = Captions()
         self._channels: set[str] = set()
         self._labelled = labelled
         self._phrased = phrased
@@ -72,26 +80,65 @@ class Conversation:
 
     def add(self, event: Event) -> None:
         """Takes an event in; those that say nothing pass."""
-        if isinstance(event, StreamStarted | CaptionFinished | IntentDetected):
+        if isinstance(event, StreamStarted | CaptionFinished | CaptionRevised | IntentDetected):
             self._heard_of(event.channel)
         if isinstance(event, SpeechStarted | CaptionFinished):
             self._starts[event.channel, event.segment] = event.start
-        if not isinstance(event, CaptionFinished | IntentDetected):
-            return
-        start = self._starts.get((event.channel, event.segment), event.at)
-        bisect.insort_right(self.entries, self._shown(Entry(event, start)), key=lambda entry: entry.order)
+        if isinstance(event, CaptionRevised):
+            self._starts.setdefault((event.channel, event.segment), event.start)
+        change = self._captions.take(event)
+        if change:
+            self._change(change)
+        elif isinstance(event, IntentDetected):
+            self._put(event, self._starts.get((event.channel, event.segment), event.at))
 
-    def settle(self, keep: int) -> list[Entry]:
+    def settle(self, keep: int, at_most: int) -> list[Entry]:
         """Forgets the oldest entries, down to about `keep`, and gives them. They are those of before a moment at which
-        nobody spoke; none if there was no such moment."""
+        nobody spoke, and of before captions whose second reading is on its way; none if there was no such moment.
+
+        Args:
+            keep: entries.
+            at_most: entries from which on second readings are not waited for any more.
+        """
         ends = list(itertools.accumulate((entry.end for entry in self.entries), max))
-        for count in range(len(self.entries) - keep, 0, -1):
+        last = len(self.entries) - keep
+        if len(self.entries) <= at_most:
+            last = min(last, self._first_open() - _APART)
+        for count in range(last, 0, -1):
             boundary = self.entries[count].start
             if ends[count - 1] <= boundary and self.entries[count - 1].start < boundary:
                 settled, self.entries = self.entries[:count], self.entries[count:]
                 self._starts = {segment: start for segment, start in self._starts.items() if start >= boundary}
+                self._settle(settled)
                 return settled
         return []
+
+    def _first_open(self) -> int:
+        """Where the oldest caption is whose second reading is on its way."""
+        events = (entry.event for entry in self.entries)
+        is_open = (isinstance(event, CaptionFinished) and self._captions.may_change(event) for event in events)
+        return next((place for place, open_ in enumerate(is_open) if open_), len(self.entries))
+
+    def _settle(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            if isinstance(entry.event, CaptionFinished):
+                self._captions.settle(entry.event)
+
+    def _change(self, change: Change) -> None:
+        """Shows a caption as it stands from now on."""
+        if change.before is None:
+            if change.now:
+                self._put(change.now, change.now.start)
+            return
+        places = range(len(self.entries) - 1, -1, -1)  # it is one of the newest
+        place = next(place for place in places if self.entries[place].event is change.before)
+        if change.now:
+            self.entries[place] = self._shown(replace(self.entries[place], event=change.now))
+        else:
+            del self.entries[place]
+
+    def _put(self, event: CaptionFinished | IntentDetected, start: float) -> None:
+        bisect.insort_right(self.entries, self._shown(Entry(event, start)), key=lambda entry: entry.order)
 
     def _heard_of(self, channel: str) -> None:
         before = self._is_labelled

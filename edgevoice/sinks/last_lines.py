@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
+from edgevoice.captions import Captions, Change
 from edgevoice.errors import ConfigError
 from edgevoice.events import CaptionFinished, CaptionUpdated, Event, Failed, Recovered, StreamStarted
 from edgevoice.files import is_special, replace_file, way_out, why
@@ -13,6 +13,9 @@ from edgevoice.lines import LINE_CELLS, filled
 from edgevoice.sinks.line_breaks import LINES
 from edgevoice.speakers import speaker
 from edgevoice.text import plain
+
+_KEPT = 32
+"""Captions that are kept, since the newest may disappear when it turns out that nothing was said."""
 
 
 class LastLines:
@@ -27,7 +30,9 @@ class LastLines:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._finished: deque[str] = deque(maxlen=LINES)
+        self._captions = Captions()
+        self._finished: list[tuple[CaptionFinished, list[str]]] = []
+        """The newest captions as they stand, with their lines."""
         self._being_said: dict[str, list[str]] = {}
         self._channels: set[str] = set()
         self._shown: str | None = None
@@ -47,19 +52,32 @@ class LastLines:
         """Brings the file up to date."""
         if isinstance(event, StreamStarted):
             self._channels.add(event.channel)
+        change = self._captions.take(event)
+        if change:
+            self._change(change)
         if isinstance(event, CaptionUpdated):
             self._being_said[event.channel] = self._lines(event.channel, f"{event.stable} {event.tentative}")
         elif isinstance(event, CaptionFinished):
             self._being_said.pop(event.channel, None)
-            self._finished.extend(self._lines(event.channel, event.text))
-        else:
+        elif not change:
             return ()
-        lines = [*self._finished, *(line for said in self._being_said.values() for line in said)]
+        said = [*(lines for _, lines in self._finished), *self._being_said.values()]
+        lines = [line for each in said for line in each]
         return self._show("".join(f"{line}\n" for line in lines[-LINES:]), event)
 
     def close(self) -> Iterable[Event]:
         """The last lines stay."""
         return ()
+
+    def _change(self, change: Change) -> None:
+        """Puts a caption behind the others, or in the place of what it was."""
+        now = [(change.now, self._lines(change.now.channel, change.now.text))] if change.now else []
+        places = (place for place, (caption, _) in enumerate(self._finished) if caption is change.before)
+        place = next(places, len(self._finished))
+        self._finished[place : place + 1] = now
+        for caption, _ in self._finished[:-_KEPT]:
+            self._captions.settle(caption)
+        del self._finished[:-_KEPT]
 
     def _lines(self, channel: str, text: str) -> list[str]:
         name = f"{speaker(channel)}: " if len(self._channels) > 1 and text.strip() else ""

@@ -1,5 +1,5 @@
-"""Saves a session while it happens, as text, subtitles and events: after every final, each file is complete and valid,
-whatever ends the process."""
+"""Saves a session while it happens, as text, subtitles and events: after every final, and after every caption that is
+put right, each file is complete and valid, whatever ends the process."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from edgevoice.errors import EdgeVoiceError
 from edgevoice.events import (
     PASSING,
     CaptionFinished,
+    CaptionRevised,
     Event,
     Failed,
     IntentDetected,
@@ -29,9 +30,13 @@ from edgevoice.text import clock, plain
 
 SETTLED_FROM = 400
 """Finals and intents from which on the older half is settled: nothing that is said now belongs before it."""
+OPEN_AT_MOST = 2_000
+"""Finals and intents from which on it is settled although second readings have not come that far, two hours of talk:
+one that comes later still is in the events alone."""
 WAITING = 2_000
 """Finals that are kept for a disk without room, about three hours of talk; what is said after them is lost."""
-_KEPT = (StreamStarted, CaptionFinished, IntentDetected)
+_CAPTIONS = (CaptionFinished, CaptionRevised)
+_KEPT = (StreamStarted, *_CAPTIONS, IntentDetected)
 """Events that change more than the list of events."""
 
 
@@ -83,7 +88,7 @@ class SessionFiles:
         if isinstance(event, Failed):  # what is said in answer to one is not heard, so it is saved with the next event
             return ()
         if self._failed:  # a disk without room is not asked at every sound
-            return self._save(texts=True) if is_final or isinstance(event, StreamEnded) else ()
+            return self._save(texts=True) if isinstance(event, (*_CAPTIONS, StreamEnded)) else ()
         return self._save(texts=isinstance(event, _KEPT))
 
     def close(self) -> Iterable[Event]:
@@ -166,7 +171,7 @@ class SessionFiles:
 
     def _settle(self) -> None:
         if len(self._conversation.entries) > SETTLED_FROM:
-            settled = self._conversation.settle(SETTLED_FROM // 2)
+            settled = self._conversation.settle(SETTLED_FROM // 2, OPEN_AT_MOST)
             for text in self._texts:
                 text.settle(settled)
 
