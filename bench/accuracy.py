@@ -11,8 +11,9 @@ from edgevoice.asr.bundle import load_bundle
 from edgevoice.asr.intent import rank
 from edgevoice.asr.model import AcousticModel, load_model
 from edgevoice.audio.file import FileSource
+from edgevoice.captions import final_captions
 from edgevoice.config import AsrSettings, Settings
-from edgevoice.events import CaptionFinished, IntentDetected
+from edgevoice.events import IntentDetected
 from edgevoice.pipeline import Pipeline
 from edgevoice.text import normalise
 from training.decoded import load_audio
@@ -91,15 +92,10 @@ def offline(model: AcousticModel, clip: Clip) -> Heard:
 
 
 def through_pipeline(model: AcousticModel, clip: Clip) -> Heard:
-    """What a user sees of a clip: the finals, and the first intent that was announced."""
-    texts: list[str] = []
-    intents: list[IntentDetected] = []
-    for event in Pipeline(FileSource(clip.path), model, Settings()).run():
-        if isinstance(event, CaptionFinished):
-            texts.append(event.text)
-        elif isinstance(event, IntentDetected):
-            intents.append(event)
-    first = intents[0] if intents else None
+    """What a user sees of a clip: the captions as they stand at the end, and the first intent that was announced."""
+    events = list(Pipeline(FileSource(clip.path), model, Settings()).run())
+    texts = [caption.text for caption in final_captions(events)]
+    first = next((event for event in events if isinstance(event, IntentDetected)), None)
     label, score = (first.label, first.score) if first else (model.manifest.reject_label, 0.0)
     return Heard(" ".join(texts), label, score)
 

@@ -17,6 +17,8 @@ import numpy as np
 from bench.live_audio import Audio, Segment
 from bench.live_contender import Run
 from bench.stability import Shown, Stability, delays, stability
+from edgevoice.captions import final_captions
+from edgevoice.events import CaptionFinished, from_dict
 from edgevoice.text import normalise
 from training.metrics import error_rates
 
@@ -65,7 +67,8 @@ class Figures:
     """The same without the hangover."""
     stability: Stability
     wer: float | None
-    """Of the finals; a word counts for the utterance that it is in or nearest to."""
+    """Of the captions as they stand at the end, so of the second readings where there are any; a word counts for the
+    utterance that it is in or nearest to."""
     offline_wer: float | None
     """Of one pass over each utterance."""
     by_set: dict[str, dict[str, float | None]] = field(default_factory=dict)
@@ -104,7 +107,7 @@ def figures(run: Run, audio: Audio, segments: Sequence[Segment], hangover_s: flo
         stable += sure
     closing = {event["segment"]: event for _, event in run.events if event["event"] == "speech_ended"}
     waits = _waits(run.events, segments)
-    live = _texts_of_utterances(finals, audio)
+    live = _texts_of_utterances(_captions(run.events), audio)
     speech_s = sum(each.end - each.start for each in segments)
     said = any(text.split() for text in run.offline_texts) or bool(first)
     return Figures(
@@ -152,11 +155,16 @@ def _waits(found: Iterable[tuple[float, Mapping[str, Any]]], segments: Sequence[
     return waits
 
 
-def _texts_of_utterances(finals: Iterable[Mapping[str, Any]], audio: Audio) -> list[str]:
+def _captions(found: Iterable[tuple[float, Mapping[str, Any]]]) -> list[CaptionFinished]:
+    readings = "caption_finished", "caption_revised"
+    return final_captions(from_dict(dict(event)) for _, event in found if event["event"] in readings)
+
+
+def _texts_of_utterances(captions: Iterable[CaptionFinished], audio: Audio) -> list[str]:
     words: list[list[str]] = [[] for _ in audio.utterances]
-    for event in finals:
-        for word in event["words"]:
-            words[audio.utterance_at((word["start"] + word["end"]) / 2)].append(word["word"])
+    for caption in captions:
+        for word in caption.words:
+            words[audio.utterance_at((word.start + word.end) / 2)].append(word.word)
     return [" ".join(each) for each in words]
 
 

@@ -25,6 +25,8 @@ _ENDS = tuple(".?!…。！？؟।")
 _HALTS = tuple(",;:)]」』–—、，；：،")
 _CLOSING = "\"'”’»)]」』"
 _MARKS = _ENDS + _HALTS
+_SHORTENED = re.compile(r"(?:mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e)\.", re.IGNORECASE)
+_INITIAL = re.compile(r"(?!I\.)[A-Z]\.")
 _CONJUNCTIONS = frozenset(
     "and but or nor so because although though while when where whereas if unless until since that which who whose"
     " whether than then".split()
@@ -101,6 +103,8 @@ def filled(text: str, width: int, ruler: Ruler = CELLS) -> list[Line]:
 def break_cost(before: str, after: str, silence: float) -> float:
     """How bad it is to begin a line between two words: 0 behind a sentence, 1 anywhere, 2 within a phrase."""
     bare = before.rstrip(_CLOSING)
+    if _leads_on(before, after):
+        return 2.0
     if bare.endswith(_ENDS) or silence >= LONG_PAUSE_S:
         return 0.0
     if bare.endswith(_HALTS) or before.endswith(_HALTS) or silence >= PAUSE_S:
@@ -108,6 +112,12 @@ def break_cost(before: str, after: str, silence: float) -> float:
     before, after = (word.strip("'\"“”‘’(").lower() for word in (before, after))
     cost = 0.35 if after in _CONJUNCTIONS else 0.5 if after in _PREPOSITIONS else 1.0
     return cost + (1.0 if before in _LEANING or before in _CONJUNCTIONS or before in _PREPOSITIONS else 0.0)
+
+
+def _leads_on(before: str, after: str) -> bool:
+    """Whether a word ends with a point that ends no sentence: "Dr. Smith", "J. Smith"."""
+    word = before.lstrip("'\"“”‘’(")
+    return bool(_SHORTENED.fullmatch(word) or (_INITIAL.fullmatch(word) and after[:1].isupper()))
 
 
 def cut(word: str, width: int, ruler: Ruler = CELLS) -> list[str]:

@@ -42,6 +42,14 @@ def lines(text: str, width: int = 42, pauses: tuple[float, ...] = ()) -> list[st
             "please show me all of our customers' accounts",
             ["please show me all", "of our customers' accounts"],
         ),
+        (
+            "Yesterday I talked to a man called Dr. Smith about it",
+            ["Yesterday I talked", "to a man called Dr. Smith about it"],
+        ),
+        (
+            "The account belongs to my friend J. Smith in Paris, I am sure",
+            ["The account belongs", "to my friend J. Smith in Paris, I am sure"],
+        ),
         ("First this\nthen that", ["First this", "then that"]),
         ("one\n\n \ntwo", ["one", "two"]),
     ],

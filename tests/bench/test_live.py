@@ -160,6 +160,10 @@ def test_figures_of_a_run() -> None:
     assert row.update.p50 == pytest.approx(0.2)
     assert row.stability.unstable == 2  # "pay the" became "Pay the"
     assert row.as_dict()["upwr"] == 0.5
+    found.append((9.0, revised(2, 5.0, 7.2, {"Thank": 6.0, "you.": 6.5})))
+    read_twice = figures(run, audio, segments, 0.5)
+    assert read_twice.wer == 0, "text is judged as it stands at the end"
+    assert (read_twice.stable, read_twice.final, read_twice.stability) == (row.stable, row.final, row.stability)
 
 
 def segment(start: float, end: float):
@@ -172,8 +176,13 @@ def final(number: int, start: float, end: float, words: dict[str, float]) -> dic
     listed = [{"word": word, "start": at - 0.3, "end": at, "confidence": 1.0} for word, at in words.items()]
     text = " ".join(words)
     return {
-        "event": "caption_finished", "segment": number, "start": start, "end": end, "text": text, "words": listed
+        "event": "caption_finished", "channel": "file", "at": end + 0.5, "segment": number, "start": start, "end": end,
+        "text": text, "words": listed, "latency": 0.5
     }  # fmt: skip
+
+
+def revised(number: int, start: float, end: float, words: dict[str, float]) -> dict:
+    return final(number, start, end, words) | {"event": "caption_revised", "confidence": 0.9, "reader": "r"}
 
 
 def test_the_audio_is_the_same_every_time() -> None:

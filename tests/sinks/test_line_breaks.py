@@ -13,6 +13,7 @@ from edgevoice.events import CaptionFinished, Word
 from edgevoice.lines import LINE_CELLS
 from edgevoice.sinks.line_breaks import LINES, LONGEST_S, SHORT_WORD, phrases
 from edgevoice.sinks.subtitles import CHARACTERS_A_SECOND, cues
+from edgevoice.text import normalise
 
 WIDE = "我想查询一下我的账户余额，因为我上个月的工资好像还没有到账。请你帮我看一看，到底是什么原因呢？谢谢你的帮助"
 LETTERS = st.text(st.sampled_from("abcdefgh"), min_size=1, max_size=12)
@@ -74,6 +75,20 @@ def test_the_second_line_begins_where_a_reader_expects_it(text: str, pauses: dic
 def test_cues_end_with_the_sentence_and_not_with_the_room() -> None:
     text = "I have called you twice about my card this week. Nobody could tell me where it is. Please send another one."
     assert [each[-1][-1] for each in lines(said(text))] == [".", "."]
+
+
+def test_a_caption_that_was_put_right_breaks_at_its_punctuation() -> None:
+    """And not where words alone let one guess."""
+    read = (
+        "I called the bank about it yesterday, and the man told me to wait. "
+        "That was wrong, I think. What should I do now?"
+    )
+    assert lines(said(read)) == [
+        ("I called the bank about it yesterday,", "and the man told me to wait."),
+        ("That was wrong, I think.", "What should I do now?"),
+    ]
+    heard = lines(said(normalise(read)))
+    assert heard[0] == ("i called the bank about it yesterday", "and the man told me to wait that was wrong")
 
 
 def test_wide_characters_count_two_and_break_after_punctuation() -> None:

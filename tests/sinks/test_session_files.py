@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ from hypothesis import strategies as st
 from edgevoice.errors import ConfigError
 from edgevoice.events import (
     CaptionFinished,
+    CaptionRevised,
     CaptionUpdated,
     Event,
     Failed,
@@ -29,6 +32,7 @@ from edgevoice.events import (
     StreamStarted,
     Word,
     from_json,
+    to_json,
 )
 from edgevoice.session import Session, started_at
 from edgevoice.sinks import session_files
@@ -65,22 +69,44 @@ def intent(channel: str, segment: int, at: float, *, early: bool = False) -> Int
     )
 
 
+def revised(said: CaptionFinished, text: str, *, late: float = 1.0) -> CaptionRevised:
+    """The second reading of a caption, in the same time."""
+    per_word = (said.end - said.start) / max(1, len(text.split()))
+    words = final(said.channel, said.segment, said.start, text, per_word).words
+    return CaptionRevised(
+        channel=said.channel,
+        at=said.at + late,
+        segment=said.segment,
+        start=said.start,
+        end=said.end,
+        text=text,
+        words=words,
+        confidence=0.9,
+        reader="r",
+        latency=late,
+    )
+
+
+TEXTS = st.lists(st.sampled_from(["card", "-->", "<b>", "lost,", "漢字。", "é" * 50]), max_size=20).map(" ".join)
+
+
 @st.composite
 def talks(draw: st.DrawFn) -> list[Event]:
-    """One or two people in turn, or at once; finals come when they are over, so that one may overtake another."""
+    """One or two people in turn, or at once; finals come when they are over, so that one may overtake another, and so
+    do second readings, each some time after its final, and not each."""
     arriving: list[tuple[float, Event]] = []
     channels = draw(st.sampled_from([["mic"], ["mic", "call"]]))
     for channel in channels:
         at = draw(st.floats(0, 5))
         for segment in range(draw(st.integers(0, 12))):
-            text = " ".join(
-                draw(st.lists(st.sampled_from(["card", "-->", "<b>", "lost,", "漢字。", "é" * 50]), max_size=20))
-            )
-            said = final(channel, segment, at, text)
+            said = final(channel, segment, at, draw(TEXTS))
             arriving.append((at, SpeechStarted(channel=channel, at=at, segment=segment, start=at)))
             if draw(st.booleans()):
                 arriving.append((said.end, intent(channel, segment, said.end, early=True)))
             arriving.append((said.at, said))
+            if draw(st.booleans()):
+                late = draw(st.floats(0.001, 30))
+                arriving.append((said.at + late, revised(said, draw(TEXTS), late=late)))
             at = said.at + draw(st.floats(0, 3))
     arriving.sort(key=lambda pair: pair[0])
     return [*map(started, channels), *(event for _, event in arriving)]
@@ -90,32 +116,52 @@ def written(folder: Path) -> dict[str, str]:
     return {file.suffix[1:]: file.read_bytes().decode() for file in folder.iterdir()}
 
 
+def as_it_stands(events: Iterable[Event]) -> list[Event]:
+    """The same talk, had each sentence been heard right at once: no event but finals and intents has words in it."""
+    stands: list[Event] = []
+    for event in events:
+        if not isinstance(event, CaptionRevised):
+            stands.append(event)
+            continue
+        same = (event.channel, event.segment)
+        (place,) = (
+            number
+            for number, each in enumerate(stands)
+            if isinstance(each, CaptionFinished) and (each.channel, each.segment) == same
+        )
+        stands[place] = dataclasses.replace(stands[place], text=event.text, words=event.words)  # type: ignore[type-var]
+    return stands
+
+
 def expected(events: Iterable[Event]) -> dict[str, str]:
-    events = list(events)
+    events = as_it_stands(events)
     return {"srt": to_srt(events), "vtt": to_vtt(events), "txt": to_text(events, timed=True)}
 
 
 @settings(max_examples=12, deadline=None)
 @given(talk=talks())
-def test_after_every_final_the_files_are_what_the_writers_give(
+def test_after_every_reading_the_files_are_what_the_writers_give_for_the_talk_as_it_stands(
     tmp_path_factory: pytest.TempPathFactory, talk: list[Event]
 ) -> None:
     folder = tmp_path_factory.mktemp("talk")
     sink = SessionFiles(session(folder))
     for count, event in enumerate(talk, 1):
         assert list(sink.write(event)) == []
-        if isinstance(event, CaptionFinished):
+        if isinstance(event, CaptionFinished | CaptionRevised):
             files = written(folder)
             assert [from_json(line) for line in files.pop("jsonl").splitlines()] == talk_as_saved(talk[:count])
             assert files == expected(talk[:count])
+            assert files == {"srt": to_srt(talk[:count]), "vtt": to_vtt(talk[:count]), "txt": txt(talk[:count])}
     assert list(sink.close()) == []
     parse(folder)
 
 
+def txt(events: Iterable[Event]) -> str:
+    return to_text(events, timed=True)
+
+
 def talk_as_saved(events: Iterable[Event]) -> list[Event]:
     """What rounding to a tenth of a millisecond makes of it."""
-    from edgevoice.events import to_json
-
     return [from_json(to_json(event)) for event in events]
 
 
@@ -169,6 +215,160 @@ def test_what_is_old_is_settled_and_the_files_stay_the_same(tmp_path: Path, monk
     assert files.pop("jsonl").count("\n") == len(talk)
     assert files == expected(talk)
     assert len(sink._conversation.entries) <= 41
+
+
+def read_twice(count: int, behind: int) -> list[Event]:
+    """A talk whose sentences are read again when so many others have been finished; of the last ones none is."""
+    talk: list[Event] = [started("mic")]
+    finals = [final("mic", number, number * 5.0, f"sentence number {number}") for number in range(count)]
+    for number, said in enumerate(finals):
+        talk.append(said)
+        if number >= behind:
+            before = finals[number - behind]
+            talk.append(revised(before, f"Sentence, number {before.segment}."))
+    return talk
+
+
+@pytest.mark.parametrize("behind", [1, 70, 119])
+def test_what_may_still_be_put_right_is_not_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: int
+) -> None:
+    """A reader may be far behind, up to a limit that keeps the memory small."""
+    monkeypatch.setattr(session_files, "SETTLED_FROM", 40)
+    monkeypatch.setattr(session_files, "OPEN_AT_MOST", 200)
+    sink = SessionFiles(session(tmp_path))
+    # one is read at once, as a reader begins with the first sentence
+    first = final("mic", 0, 0.0, "sentence number 0")
+    talk = [*read_twice(300, behind)]
+    talk.insert(talk.index(first) + 1, revised(first, "Number 0."))
+    for event in talk:
+        assert list(sink.write(event)) == []
+    files = written(tmp_path)
+    files.pop("jsonl")
+    assert files == expected(talk)
+    assert len(sink._conversation.entries) <= behind + 42
+
+
+def test_a_second_reading_of_what_was_settled_is_in_the_events_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no caption of its own behind all others. The oldest that is not settled is still put right."""
+    monkeypatch.setattr(session_files, "SETTLED_FROM", 40)
+    sink = SessionFiles(session(tmp_path))
+    finals = [final("mic", number, number * 5.0, f"number {number}") for number in range(45)]
+    for event in [started("mic"), *finals]:
+        sink.write(event)
+    oldest = sink._conversation.entries[0].event.segment
+    assert oldest > 0
+    before = written(tmp_path)
+    late = revised(finals[oldest - 1], "Too late.")
+    sink.write(late)
+    files = written(tmp_path)
+    assert from_json(files.pop("jsonl").splitlines()[-1]) == talk_as_saved([late])[0]
+    assert files == {kind: text for kind, text in before.items() if kind != "jsonl"}
+    in_time = revised(finals[oldest], "In time.")
+    sink.write(in_time)
+    files = written(tmp_path)
+    assert f"  number {oldest}\n" not in files["txt"]
+    assert files["txt"] == before["txt"].replace(f"  number {oldest}\n", "  In time.\n")
+
+
+def test_a_reader_that_is_never_heard_of_again_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_files, "SETTLED_FROM", 40)
+    monkeypatch.setattr(session_files, "OPEN_AT_MOST", 100)
+    sink = SessionFiles(session(tmp_path))
+    talk = read_twice(400, behind=400)
+    talk.insert(2, revised(final("mic", 0, 0.0, "sentence number 0"), "Sentence."))
+    for event in talk:
+        sink.write(event)
+        assert len(sink._conversation.entries) <= 101
+    assert written(tmp_path)["txt"] == expected(talk)["txt"]
+
+
+def test_a_sentence_that_was_never_said_goes_and_its_intent_stays(tmp_path: Path) -> None:
+    sink = SessionFiles(session(tmp_path))
+    noise = final("mic", 0, 1.0, "the the the")
+    words = final("mic", 1, 9.0, "my card is gone")
+    for event in (started("mic"), noise, intent("mic", 0, 3.0), words, intent("mic", 1, 11.0)):
+        sink.write(event)
+    assert "1\n00:00:01,000 --> 00:00:02,000\nthe the the\n\n2\n" in written(tmp_path)["srt"]
+    sink.write(revised(noise, ""))
+    sink.write(revised(words, "My card is gone."))
+    files = written(tmp_path)
+    assert files["txt"] == (
+        "00:01  [intent: card_lost (91 %)]\n00:09  My card is gone.\n00:09  [intent: card_lost (91 %)]\n"
+    )
+    assert files["srt"] == "1\n00:00:09,000 --> 00:00:10,200\nMy card is gone.\n\n"
+    assert files["vtt"].count("NOTE ") == 2
+    assert "the the" not in files["vtt"]
+    parse(tmp_path)
+
+
+def test_a_second_reading_alone_is_a_caption(tmp_path: Path) -> None:
+    """As in a log that was cut; one without words is nothing."""
+    unseen = final("mic", 0, 3.0, "x")
+    talk = [started("mic"), final("mic", 1, 9.0, "later"), revised(unseen, "Earlier."), revised(unseen, "Earlier!")]
+    talk.append(revised(final("mic", 2, 12.0, "y"), " "))
+    assert txt(talk) == "00:03  Earlier!\n00:09  later\n"
+
+
+def test_segments_that_are_counted_anew_are_others() -> None:
+    """Two runs in one file, of which each begins with segment 0; also where the line that says so was damaged."""
+    one, other = final("mic", 0, 1.0, "one"), final("mic", 0, 5.0, "two")
+    for between in ([started("mic")], []):
+        talk = [started("mic"), one, revised(one, "One."), *between, other, revised(other, "Two.")]
+        assert txt(talk) == "00:01  One.\n00:05  Two.\n"
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from edgevoice.events import from_json
+from edgevoice.session import Session
+from edgevoice.sinks.session_files import SessionFiles
+sink = SessionFiles(Session(Path(sys.argv[1])))
+for line in sys.stdin:
+    list(sink.write(from_json(line)))
+    print(flush=True)
+"""
+
+
+@pytest.mark.parametrize("readings", [1, 2])
+def test_a_killed_process_leaves_the_reading_that_there_was(tmp_path: Path, readings: int) -> None:
+    said = final("mic", 0, 1.0, "my car is gone and i need a new one")
+    talk = [started("mic"), said, final("mic", 1, 9.0, "hello"), revised(said, "My card is gone.")][: 2 + readings]
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin
+    assert process.stdout
+    for line in map(to_json, talk):
+        process.stdin.write(f"{line}\n")
+        process.stdin.flush()
+        assert process.stdout.readline()
+    process.kill()
+    process.communicate(timeout=20)
+    files = written(tmp_path)
+    assert [from_json(line) for line in files.pop("jsonl").splitlines()] == talk_as_saved(talk)
+    assert files == expected(talk)
+    assert ("my car is gone" in files["txt"], "My card is gone." in files["txt"]) == (readings == 1, readings == 2)
+
+
+def test_a_second_reading_waits_for_room_too(tmp_path: Path) -> None:
+    """And is no caption that was missing."""
+    sink = SessionFiles(session(tmp_path))
+    finals = [final("mic", number, number * 5.0, f"number {number}") for number in range(4)]
+    with limited(700):
+        said = [answer for event in (started("mic"), *finals) for answer in sink.write(event)]
+        said += sink.write(revised(finals[0], "Number 0, put right."))
+    assert [type(each) for each in said] == [Failed]
+    (recovered,) = sink.write(revised(finals[3], "Number 3."))
+    assert isinstance(recovered, Recovered)
+    assert "none is missing" in recovered.now
+    assert "Number 0, put right." in written(tmp_path)["txt"]
+    assert "number 0" not in written(tmp_path)["srt"]
 
 
 def test_events_that_pass_are_left_out(tmp_path: Path) -> None:
