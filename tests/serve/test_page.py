@@ -19,6 +19,7 @@ from edgevoice.events import Event, IntentDetected
 from edgevoice.paths import bundled_model
 from edgevoice.serve.server import Server
 from tests.command_line import Cli
+from tests.test_captions import revised
 from tests.tui.scripted import final, speech, started, update
 
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script> &amp; [/] </p>'
@@ -115,6 +116,65 @@ def test_both_sides_of_a_call_are_labelled(browser: webdriver.Chrome, server: Se
     wait(lambda: texts(browser, ".caption") == ["you: hello", "them: good morning"])
     browser.get(f"{server.url}?channel=them")
     wait(lambda: texts(browser, ".caption") == ["good morning"])
+
+
+CHANGED = (
+    "return [...document.querySelectorAll('.changed')]"
+    ".filter((each) => getComputedStyle(each).textDecorationLine === 'underline').map((each) => each.innerText)"
+)
+
+
+def test_a_sentence_is_put_right_where_it_stands(browser: webdriver.Chrome, server: Server) -> None:
+    """Its changed words are marked for a second, the line is the same, and what follows it stays."""
+    browser.get(server.url)
+    wait(lambda: texts(browser, "#state") == ["Live."])
+    tell(server, started(), final(0, "i lost my car in paris"), intent("card_lost"), final(1, "and i", start=4.0))
+    wait(lambda: len(texts(browser, ".caption")) == 2)
+    line = browser.find_element(By.CSS_SELECTOR, ".caption")
+    tell(server, revised(0, "I lost my card\nin Paris."))
+    wait(lambda: browser.execute_script(CHANGED) == ["card"])
+    assert line.text == "I lost my card\nin Paris."
+    assert texts(browser, ".caption") == ["I lost my card\nin Paris.", "and i"]
+    assert texts(browser, "main > *") == ["I lost my card\nin Paris.", "→ card lost 87 %, early", "and i"]
+    wait(lambda: browser.execute_script(CHANGED) == [], seconds=10)
+    assert line.text == "I lost my card\nin Paris."
+
+
+def test_a_sentence_that_was_never_said_is_removed_and_its_intent_stays(
+    browser: webdriver.Chrome, server: Server
+) -> None:
+    browser.get(server.url)
+    wait(lambda: texts(browser, "#state") == ["Live."])
+    tell(server, started(), final(0, "the the"), intent("card_lost"), final(1, "hello"), revised(0, ""))
+    wait(lambda: texts(browser, "main > *") == ["→ card lost 87 %, early", "hello"])
+    tell(server, revised(7, "Never seen before."), revised(1, HOSTILE))
+    wait(lambda: len(texts(browser, ".caption")) == 2)
+    wait(lambda: HOSTILE in texts(browser, ".stable"))
+    assert "Never seen before." in texts(browser, ".stable")
+    assert browser.find_elements(By.CSS_SELECTOR, "main img, main script, main b") == []
+
+
+def test_who_comes_later_sees_each_sentence_once_and_in_order(browser: webdriver.Chrome, server: Server) -> None:
+    tell(server, started(), final(0, "won"), final(1, "too"), final(2, "free"), revised(0, "One."), revised(1, ""))
+    browser.get(server.url)
+    wait(lambda: texts(browser, ".caption") == ["One.", "free"])
+    assert browser.execute_script(CHANGED) == [], "nobody saw it change"
+    tell(server, revised(2, "Three."))
+    wait(lambda: texts(browser, ".caption") == ["One.", "Three."])
+
+
+def test_what_is_being_read_does_not_jump(browser: webdriver.Chrome, server: Server) -> None:
+    """A sentence above it becomes longer by lines."""
+    browser.get(server.url)
+    tell(server, started(), *(final(number, f"caption {number}") for number in range(60)))
+    wait(lambda: len(texts(browser, ".caption")) == 60)
+    place = "return document.querySelectorAll('.caption')[40].getBoundingClientRect().top"
+    browser.execute_script("document.querySelectorAll('.caption')[40].scrollIntoView({block: 'center'})")
+    wait(lambda: 0 < browser.execute_script(place) < 700)
+    before = browser.execute_script(place)
+    tell(server, revised(20, "word " * 100), revised(41, "Caption 41."))
+    wait(lambda: "Caption 41." in texts(browser, ".caption"))
+    wait(lambda: abs(browser.execute_script(place) - before) < 2)
 
 
 def test_an_overlay_for_obs(browser: webdriver.Chrome, server: Server) -> None:

@@ -12,7 +12,7 @@ import pytest
 from edgevoice.errors import ConfigError
 from edgevoice.events import CaptionUpdated, Failed, Recovered
 from edgevoice.sinks.last_lines import LastLines
-from tests.sinks.test_session_files import final, limited, started
+from tests.sinks.test_session_files import final, limited, revised, started
 
 
 def update(stable: str, tentative: str, channel: str = "mic") -> CaptionUpdated:
@@ -40,6 +40,35 @@ def test_it_says_who_speaks_in_a_call(tmp_path: Path) -> None:
     for event in (started("mic"), started("call"), final("mic", 0, 1.0, "hello"), update("good", "day", "call")):
         sink.write(event)
     assert (tmp_path / "last.txt").read_text() == "you: hello\nthem: good day\n"
+
+
+def test_a_sentence_that_is_put_right_stays_where_it_is(tmp_path: Path) -> None:
+    """Also when others followed it; one of which it turned out that nothing was said makes room for those before."""
+    file = tmp_path / "last.txt"
+    sink = LastLines(file)
+    morning, card, noise = final("mic", 0, 1.0, "good morning"), final("mic", 1, 4.0, "my car"), final("mic", 2, 9.0, "the")
+    for event in (started("mic"), morning, card, noise):
+        sink.write(event)
+    assert file.read_text() == "my car\nthe\n"
+    sink.write(revised(card, "My card."))
+    assert file.read_text() == "My card.\nthe\n"
+    sink.write(revised(noise, ""))
+    assert file.read_text() == "good morning\nMy card.\n"
+    sink.write(revised(morning, "Good morning."))
+    assert file.read_text() == "Good morning.\nMy card.\n"
+    sink.write(update("and I", "need"))
+    sink.write(revised(card, "My card!"))
+    assert file.read_text() == "My card!\nand I need\n"
+
+
+def test_a_sentence_of_long_ago_is_not_put_behind_the_newest(tmp_path: Path) -> None:
+    file = tmp_path / "last.txt"
+    sink = LastLines(file)
+    finals = [final("mic", number, number * 5.0, f"number {number}") for number in range(100)]
+    for event in finals:
+        sink.write(event)
+    sink.write(revised(finals[0], "Too late."))
+    assert file.read_text() == "number 98\nnumber 99\n"
 
 
 def test_a_reader_never_sees_half_of_it(tmp_path: Path) -> None:
