@@ -13,6 +13,7 @@ from edgevoice.errors import EdgeVoiceError
 from edgevoice.events import CaptionFinished, Event, Failed, to_json
 from edgevoice.replay import SENTENCES, Replay
 from edgevoice.saved_events import LONGEST_LINE, Unread, read_events
+from tests.test_captions import revised
 from tests.tui.scripted import ended, final, started
 
 TALK: list[Event] = [started(), final(0, "good morning", 1.0), final(1, "my card is gone", 5.0), ended()]
@@ -74,6 +75,17 @@ def test_events_come_when_they_are_due(monkeypatch: pytest.MonkeyPatch) -> None:
     arrived = [(event, clock.now - 100.0) for event in replay.run()]
     assert [event for event, _ in arrived] == TALK
     assert [at for _, at in arrived] == pytest.approx([0.0, 2.0, 6.0, 9.0])
+
+
+def test_a_second_reading_comes_when_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the sentences, a second or two after its own."""
+    talk = [TALK[0], TALK[1], revised(0, "Good morning.", 1.0), *TALK[2:]]
+    clock = Clock()
+    replay = Replay(read(*(to_json(event).encode() + b"\n" for event in talk)), "a.jsonl", fast=False, clock=clock)
+    monkeypatch.setattr(replay._changed, "wait", lambda seconds: setattr(clock, "now", clock.now + seconds))
+    arrived = [(event, clock.now - 100.0) for event in replay.run()]
+    assert [event for event, _ in arrived] == talk
+    assert [at for _, at in arrived] == pytest.approx([0.0, 2.0, 4.0, 6.0, 9.0])
 
 
 def test_a_part_of_a_session_begins_at_once() -> None:

@@ -8,6 +8,7 @@ from edgevoice.actions.trigger import Trigger
 from edgevoice.config import ActionSettings
 from edgevoice.events import Event
 from tests.actions.detections import detected, ended, finished, started
+from tests.test_captions import revised
 
 
 def action(intent: str = "pay", **settings: object) -> ActionSettings:
@@ -66,6 +67,26 @@ class TestWhenTheSpeakerHasFinished:
 
     def test_a_late_intent_does_not_wait(self) -> None:
         assert set_off(action(early=False), detected(), ended(), finished()) == [(0, 1.0)]
+
+
+class TestASecondReading:
+    """What a sentence is put right to is no sound."""
+
+    def test_it_sets_nothing_off(self) -> None:
+        again = revised(0, "I want to pay my bill.", channel="call")
+        assert set_off(action(), detected(), finished(), again) == [(0, 1.0)]
+        assert set_off(action(early=False), detected(early=True), finished(), again) == [(0, 2.0)]
+        assert set_off(action("*", cooldown_s=0), again, revised(1, "I want to pay.", channel="call")) == []
+
+    def test_nothing_waits_for_it(self) -> None:
+        trigger = Trigger([action(early=False)])
+        list(trigger.take(detected(early=True)))
+        [(_, intent)] = trigger.take(finished(text="i want to play"))
+        assert intent.words == "i want to play", "what was heard, at once"
+        assert list(trigger.take(revised(0, "I want to pay.", channel="call"))) == []
+
+    def test_nothing_said_takes_nothing_back(self) -> None:
+        assert set_off(action(), detected(), finished(), revised(0, "", channel="call"), detected()) == [(0, 1.0)]
 
 
 def test_the_cooldown_is_on_the_clock_of_the_audio() -> None:

@@ -18,6 +18,7 @@ from edgevoice.config import ServeSettings
 from edgevoice.errors import ConfigError, UsageError
 from edgevoice.events import Event, to_dict
 from edgevoice.serve.server import Server
+from tests.test_captions import revised
 from tests.tui.scripted import ended, final, level, started, update
 
 STREAM: tuple[Event, ...] = (started(), level(0.5), update(0, "check"), final(0, "check my balance"), update(1, "and"))
@@ -81,6 +82,19 @@ class TestServerSentEvents:
             for other in ("ffffffff-2", "nonsense", "-"):  # of another server at this address
                 [begun] = messages(get(server, "/events/sse", Last_Event_ID=other), 1)
                 assert json.loads(begun["data"])["event"] == "stream_started"
+
+    def test_a_late_reader_gets_one_reading_of_a_sentence_and_one_who_comes_again_the_other(self) -> None:
+        """Where it was said, with a number to go on from."""
+        talk = [started(), final(0, "won"), final(1, "too")]
+        with serving(*talk) as server:
+            *_, last = messages(get(server, "/events/sse"), 3)
+            list(server.write(revised(0, "One.")))
+            late = messages(get(server, "/events/sse"), 3)
+            [again] = messages(get(server, "/events/sse", Last_Event_ID=last["id"]), 1)
+        assert [json.loads(each["data"]) for each in late] == list(map(to_dict, (talk[0], revised(0, "One."), talk[2])))
+        assert json.loads(again["data"]) == to_dict(revised(0, "One."))
+        numbers = [int(each["id"].split("-")[1]) for each in (*late, again)]
+        assert numbers == sorted(numbers)
 
     def test_a_reader_hears_that_nothing_more_comes(self) -> None:
         with serving(*STREAM) as server:

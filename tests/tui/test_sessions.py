@@ -19,7 +19,7 @@ from textual.widgets import Footer
 
 from edgevoice.commands.library import contents_of, library_of, transcript_of
 from edgevoice.events import Event, IntentDetected, SpeechStarted, to_json
-from edgevoice.saved_sessions import SessionFile, session_file, session_files
+from edgevoice.saved_sessions import SessionFile, find_sessions, session_file, session_files
 from edgevoice.tui.browser import BrowserScreen, Library
 from edgevoice.tui.keys import explained
 from edgevoice.tui.search import folded
@@ -29,6 +29,7 @@ from edgevoice.tui.spoken import Contents, TranscriptLine
 from edgevoice.tui.transcript import TranscriptScreen
 from edgevoice.tui.widgets.search import SearchBar, Wanted
 from edgevoice.tui.widgets.sessions import SessionHeading, SessionList
+from tests.test_captions import revised
 from tests.tui.screen import screen_text
 from tests.tui.scripted import final, started
 from tests.tui.test_nasty import FORBIDDEN, NASTY
@@ -243,6 +244,28 @@ def test_what_is_in_a_session(folder: Path) -> None:
     assert (contents.words, contents.intents, contents.speakers, contents.damaged) == (8, 1, ("you", "them"), 0)
     assert [file.name for file in call.recordings] == ["2026-03-01_10-00-00.mic.flac"]
     assert len(transcript_of(call).files) == 3
+
+
+def test_a_session_says_what_was_put_right(tmp_path: Path) -> None:
+    """In its lines, which are in their places, in what is counted, and in what is found."""
+    heard = [started(), final(0, "my car is gone", 1.0), final(1, "the", 5.0), final(2, "yes please", 8.0)]
+    card = IntentDetected(
+        channel="mic", at=3, segment=0, label="card_lost", score=0.9, runners_up=(), early=False, words=""
+    )
+    read = [revised(0, "My card is gone, I think.", 1.0), revised(1, "", 5.0)]
+    file = session_file(save(tmp_path, "2026-03-01_10-00-00", [*heard[:2], card, *heard[2:], *read]))
+    assert file
+    contents = contents_of(file)
+    assert [(line.start, line.text) for line in contents.lines] == [
+        (1.0, "My card is gone, I think."),
+        (1.0, "intent: card_lost (90 %)"),
+        (8.0, "yes please"),
+    ]
+    assert (contents.words, contents.intents) == (8, 1)
+    assert found_in(contents, "card is gone")
+    assert not found_in(contents, "car is")
+    (listed,) = find_sessions(tmp_path)
+    assert (listed.words, listed.intents) == (8, 1)
 
 
 def test_files_belong_to_the_session_whose_name_they_have(folder: Path) -> None:
