@@ -13,16 +13,20 @@ import edgevoice
 from edgevoice.events import Event, IntentDetected
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "api.md"
-EXAMPLE = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
-def test_the_example_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    """As it stands there, on the sample call with the bundled model."""
-    assert EXAMPLE
-    exec(compile(EXAMPLE.group(1), str(PAGE), "exec"), {"__name__": "example"})
+def test_the_examples_of_the_page_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """As they stand there, one after another, on the sample call with the bundled model."""
+    live, at_the_end = EXAMPLES
+    names = {"__name__": "example"}
+    exec(compile(live, str(PAGE), "exec"), names)
     lines = capsys.readouterr().out.splitlines()
     assert len([line for line in lines if re.match(r" +\d+\.\d  \w", line)]) > 5
     assert any(re.match(r" +-> \w+ \d+%", line) for line in lines)
+    exec(compile(at_the_end, str(PAGE), "exec"), names)
+    lines = capsys.readouterr().out.splitlines()
+    assert len([line for line in lines if re.match(r" +\d+\.\d-\d+\.\d  \w", line)]) > 5
 
 
 def test_every_name_is_there_and_in_the_page() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevoice.captions import Captions, final_captions, takes_place_of
-from edgevoice.events import CaptionFinished, CaptionRevised, Event
+from edgevoice.events import CaptionRevised, Event
 from tests.tui.scripted import detected, ended, final, speech, started, update
 
 
@@ -130,7 +130,9 @@ def test_a_second_reading_knows_its_first() -> None:
     assert not any(takes_place_of(revised(0, "A."), each) for each in others)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["mic", "call"]), st.sampled_from(["", "Yes.", "No."])), max_size=20), st.data())
+@given(
+    st.lists(st.tuples(st.sampled_from(["mic", "call"]), st.sampled_from(["", "Yes.", "No."])), max_size=20), st.data()
+)
 def test_in_any_order_each_caption_stands_once(segments: list[tuple[str, str]], data: st.DataObject) -> None:
     """Second readings come when they come; the order is that of the finals."""
     finals: list[Event] = [final(number, f"x{number}", channel=channel) for number, (channel, _) in enumerate(segments)]

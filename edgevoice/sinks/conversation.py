@@ -14,7 +14,6 @@ from edgevoice.sinks.line_breaks import Phrase, phrases
 from edgevoice.speakers import speaker
 from edgevoice.text import plain
 
-
 _APART = 20
 """Entries between what is settled and a caption that may still change, whose new times would touch the last cues."""
 

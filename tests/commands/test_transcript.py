@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +61,16 @@ def test_it_is_that_of_the_talk_without_a_second_reading(format_: Format) -> Non
             right.append(event)
     made = [rendered(Transcript("a.wav", tuple(each), labelled=True), format_) for each in (heard, right)]
     assert made[0] == made[1]
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "events.md"
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="needs jq")
+def test_the_filter_of_the_page_says_the_same(tmp_path: Path) -> None:
+    """Of the events of a session that is over."""
+    found = re.search(r"^ {4}(jq -rs (?:.*\n)+?.*) session\.jsonl$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found
+    (tmp_path / "session.jsonl").write_text(rendered(Transcript("a.wav", tuple(talk("mic", "call"))), Format.JSONL))
+    done = subprocess.run(f"{found[1]} session.jsonl", shell=True, cwd=tmp_path, capture_output=True, check=True)
+    assert done.stdout.decode().splitlines() == ["I lost my card.", "which one"]

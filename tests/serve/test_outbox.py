@@ -100,7 +100,12 @@ class TestHistory:
 
     def test_a_second_reading_of_another_channel_or_run_takes_nobodys_place(self) -> None:
         events = [final(0, "a"), revised(0, "A.", channel="call"), started(), revised(0, "B.")]
-        assert self.kept(*events) == ["1 caption_finished", "2 caption_revised", "3 stream_started", "4 caption_revised"]
+        assert self.kept(*events) == [
+            "1 caption_finished",
+            "2 caption_revised",
+            "3 stream_started",
+            "4 caption_revised",
+        ]
 
     def test_a_first_reading_that_is_too_old_does_not_come_back(self) -> None:
         events = [final(0, "a", start=1), final(1, "b", start=100), revised(1, "B.", start=100)]

@@ -46,7 +46,8 @@ def test_a_sentence_that_is_put_right_stays_where_it_is(tmp_path: Path) -> None:
     """Also when others followed it; one of which it turned out that nothing was said makes room for those before."""
     file = tmp_path / "last.txt"
     sink = LastLines(file)
-    morning, card, noise = final("mic", 0, 1.0, "good morning"), final("mic", 1, 4.0, "my car"), final("mic", 2, 9.0, "the")
+    said = enumerate(("good morning", "my car", "the"))
+    morning, card, noise = (final("mic", number, number * 5.0, text) for number, text in said)
     for event in (started("mic"), morning, card, noise):
         sink.write(event)
     assert file.read_text() == "my car\nthe\n"
