@@ -74,7 +74,8 @@ class GrowingFile:
         if old == new:
             return
         try:
-            self._write(place, new)
+            # whoever is killed before the file is cut leaves empty lines, and not the end of what was there
+            self._write(place, new.ljust(len(old), b"\n"))
         except OSError:
             with contextlib.suppress(OSError):  # what is written over takes no room
                 self._write(place, old)

@@ -356,6 +356,33 @@ def test_a_killed_process_leaves_the_reading_that_there_was(tmp_path: Path, read
     assert ("my car is gone" in files["txt"], "My card is gone." in files["txt"]) == (readings == 1, readings == 2)
 
 
+class Killed(BaseException):
+    """Nobody cleans up after it."""
+
+
+def test_a_shorter_reading_leaves_nothing_of_the_longer_one_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the process is killed between writing and cutting: empty lines are none of a subtitle."""
+
+    def die(_descriptor: int, _length: int) -> None:
+        raise Killed
+
+    sink = SessionFiles(session(tmp_path))
+    said = final("mic", 0, 1.0, "i i lost lost my card in in paris")
+    sink.write(started("mic"))
+    sink.write(said)
+    monkeypatch.setattr("edgevoice.sinks.growing.os.ftruncate", die)
+    with pytest.raises(Killed):
+        sink.write(revised(said, "I lost my card in Paris."))
+    assert written(tmp_path)["txt"].rstrip("\n") == "00:01  I lost my card in Paris."
+    for kind in ("srt", "vtt"):
+        with pytest.raises(Killed):
+            next(text for text in sink._texts if text.kind == kind).write(sink._session, sink._conversation.entries)
+        assert written(tmp_path)[kind].endswith("I lost my card in Paris.\n\n" + "\n" * 9)
+    parse(tmp_path)
+
+
 def test_a_second_reading_waits_for_room_too(tmp_path: Path) -> None:
     """And is no caption that was missing."""
     sink = SessionFiles(session(tmp_path))
