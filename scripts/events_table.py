@@ -21,22 +21,22 @@ so pass over those that you do not know. Made by `scripts/events_table.py`.
 
 Solid words (`stable` in `caption_updated`) do not change while a sentence is spoken; when it ends it may be put right
 once. `caption_finished` is there as soon as the speaker has stopped, and begins with them. Where another model, the
-reader, hears the whole sentence once more, `caption_revised` of the same `channel` and `segment` follows: its `text` and
-`words` take the place of those. It comes a second or more later, maybe behind later sentences; or never, where there is
-no reader, or it is too slow. An empty `text` says that nothing was said. Intents and actions go by the sound: they wait
-for no second reading, and none is taken back or set off again by one.
+reader, hears the whole sentence once more, `caption_revised` of the same `channel` and `segment` follows: its `text`
+and `words` take the place of those. It comes a second or more later, maybe behind later sentences; or never, where
+there is no reader, or it is too slow. An empty `text` says that nothing was said. Intents and actions go by the sound:
+they wait for no second reading, and none is taken back or set off again by one.
 
 | to be | take |
 |---|---|
 | quick | `caption_finished`, each once |
-| right | `caption_finished`, and `caption_revised` in the place of the one with its `channel` and `segment`; after `stream_ended` all of it is final |
+| right | both: `caption_revised` takes the place of the one with its `channel` and `segment`; until `stream_ended` |
 
     edgevoice live --json | jq -r 'select(.event == "caption_finished").text'
     edgevoice live --json | jq -r 'select(.event == "caption_revised").text'
 
 No filter can print the best text of each sentence once while it happens, since nobody knows whether a better one will
-come. Of a session that is over, `edgevoice.captions.final_captions` has it ([api.md](api.md)), as have the `.txt`, `.srt`
-and `.vtt` of `--save` and all formats of `edgevoice transcribe` but `jsonl`, or
+come. Of a session that is over, `edgevoice.captions.final_captions` has it ([api.md](api.md)), as have the `.txt`,
+`.srt` and `.vtt` of `--save` and all formats of `edgevoice transcribe` but `jsonl`, or
 
     jq -rs 'reduce (.[] | select(.event == ("caption_finished", "caption_revised"))) as $each
       ({{}}; .["\\($each.channel) \\($each.segment)"] = $each.text) | .[] | select(. != "")' session.jsonl
