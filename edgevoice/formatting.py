@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from edgevoice.events import Word
 
@@ -39,6 +40,18 @@ def formatted(words: Sequence[Word], style: Style | None, before_s: float | None
         before_s: where the word before them ended, in seconds on their clock; None if there is none.
     """
     return "".join(_parts(words, style, before_s))
+
+
+def spaced(words: Sequence[Word], pause_s: float | None) -> str:
+    """The words as text, as they are written.
+
+    Args:
+        words: in time order.
+        pause_s: after a pause of this length, in seconds, a line begins; None for one line.
+    """
+    gaps = [0.0, *(word.start - before.end for before, word in pairwise(words))]
+    breaks = ["\n" if pause_s is not None and gap >= pause_s else " " for gap in gaps]
+    return "".join(f"{between}{word.word}" for between, word in zip(breaks, words, strict=False)).strip()
 
 
 def _parts(words: Sequence[Word], style: Style | None, before_s: float | None) -> Iterator[str]:

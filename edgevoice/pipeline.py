@@ -19,6 +19,7 @@ from edgevoice.asr.bundle import Manifest
 from edgevoice.asr.chunk_recogniser import ChunkRecogniser
 from edgevoice.asr.intent import Detected, IntentTracker, Rejected
 from edgevoice.asr.recogniser import Final, LastPass, Model, Recogniser
+from edgevoice.asr.revision import Reviser, Revision, Sentence
 from edgevoice.asr.spelling import Spelling
 from edgevoice.asr.window_recogniser import WindowRecogniser
 from edgevoice.audio.resample import Resampler, clean
@@ -26,10 +27,11 @@ from edgevoice.audio.source import Block, Source
 from edgevoice.config import SAMPLE_RATE, Settings
 from edgevoice.errors import AudioError, EdgeVoiceError, ModelAwayError
 from edgevoice.events import Event, Word
-from edgevoice.formatting import Style, formatted, is_english
+from edgevoice.formatting import Style, formatted, is_english, spaced
 from edgevoice.pace import Pace
 from edgevoice.quiet import Quiet
 from edgevoice.recent import Level, Ring
+from edgevoice.second_pass import Job, SecondPass
 from edgevoice.text import plain
 from edgevoice.vad.detector import Detector, make_detector
 from edgevoice.vad.segmenter import SegmentClosed, Segmenter, SegmentOpened
@@ -42,6 +44,8 @@ KEPT_S = 600.0
 PATIENCE_S = 30.0
 """How long a stream that is over, or a recording of which no more can be kept, waits for a model that is away."""
 _SLICE_S = 0.5
+_LEAVING_S = 2.0
+"""How long who stops a stream waits for sentences that are being read."""
 _HEARD = {"ctc": "captions", "intent": "intents"}
 _RETRY_SAMPLES = SAMPLE_RATE
 
@@ -60,6 +64,7 @@ class Pipeline:
         source: where the audio comes from.
         model: an `AcousticModel`.
         settings: `vad`, `asr` and `intent` are used here.
+        reviser: reads sentences once more when they are over; None for nobody.
         detector: tells speech from silence; the one of the settings when not given.
         clock: seconds, comparable with `Block.arrived`; only for latencies and for being late.
     """
@@ -70,6 +75,7 @@ class Pipeline:
         model: Model,
         settings: Settings,
         *,
+        reviser: Reviser | None = None,
         detector: Detector | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -83,6 +89,9 @@ class Pipeline:
         self._recogniser = _recogniser(model, settings)
         self._tracker = IntentTracker(model.manifest, settings.intent)
         self._style = _style(model.manifest, settings)
+        self._reader = reviser.name if reviser else ""
+        self._second_pass = SecondPass(reviser, clock) if reviser and "ctc" in model.heads else None
+        self._too_slow: events.Failed | None = None  # what was said of a reader that cannot keep up
         self._before: LastPass | None = None  # of the last segment in which something was said
         self._level = Level(_LEVEL_SAMPLES)
         self._quiet = self._watch_for_silence()
@@ -95,6 +104,7 @@ class Pipeline:
         self._retry = 0
         self._pending = np.zeros(0, dtype=np.float32)
         self._arrived = 0.0
+        self._is_live = False
         self._pace = Pace(settings.asr.hop_s)
         self._segments = self._words = self._intents = 0
         self._lost = 0.0
@@ -109,6 +119,7 @@ class Pipeline:
             model=plain(manifest.name),
             provider=self._model.provider,
             note=plain(self._model.note),
+            reader=plain(self._reader),
             labels=tuple(plain(label) for label in manifest.labels) if "intent" in self._model.heads else (),
             thresholds=self._thresholds() if "intent" in self._model.heads else (),
         )
@@ -158,6 +169,7 @@ class Pipeline:
                 yield from self._hear(resampler.process(block.samples))
                 if block.pause:
                     yield from self._end_segment()
+                yield from self._revised()
         except AudioError as error:
             self.failed = error
         yield from self._hear(resampler.flush())
@@ -166,6 +178,7 @@ class Pipeline:
     def _receive(self, block: Block) -> None:
         # measured before the work on this block: a source that waits for us is never late, however slow we are
         self._arrived = block.arrived or self._clock()
+        self._is_live = bool(block.arrived)
         self._pace.heard(self._clock() - self._arrived)
 
     def _losses(self, block: Block) -> Iterator[Event]:
@@ -202,9 +215,11 @@ class Pipeline:
         self._ring.add(self._pending)
         if self._segment:
             self._recogniser.feed(self._pending)
+            self._segment.audio.append(self._pending)
         yield from self._end_segment(len(self._pending))
         self._waited = False
         yield from self._finish(ending=True)
+        yield from self._last_revised()
 
     def _end_segment(self, rest: int = 0) -> Iterator[Event]:
         for change in self._segmenter.flush(rest):
@@ -214,6 +229,7 @@ class Pipeline:
         self._ring.add(frame)
         if self._segment:
             self._recogniser.feed(frame)
+            self._segment.audio.append(frame)
             self._segment.voiced += len(frame) if probability >= self._settings.vad.threshold else 0
         level = self._level.add(frame, probability)
         if level:
@@ -255,7 +271,7 @@ class Pipeline:
         self._tracker.begin()
         voiced = min(round(self._settings.vad.minimum_speech_s * SAMPLE_RATE), len(audio))
         said = self._before.words if self._before else ()
-        self._segment = _Segment(opened.segment, start, voiced, said[-1].end if said else None)
+        self._segment = _Segment(opened.segment, start, voiced, said[-1].end if said else None, [audio])
         self._segments += 1
         return events.SpeechStarted(**self._place(), segment=opened.segment, start=start / SAMPLE_RATE)
 
@@ -325,7 +341,17 @@ class Pipeline:
         if not ahead or ahead.last_pass.end != closed.end:
             ahead = _Ahead(self._recogniser.end(closed.end))
         last_pass = ahead.last_pass
-        self._over.append(_Over(segment, last_pass, ahead.final, closed.speech_end, self._tracker.announced))
+        # what was heard after the end belongs to the next segment only where this one was cut
+        self._over.append(
+            _Over(
+                segment,
+                last_pass,
+                ahead.final,
+                closed.speech_end,
+                self._tracker.announced,
+                closed.end if closed.forced else self._ring.end,
+            )
+        )
         yield from self._finish()
         self._before = last_pass if last_pass.words else self._before
 
@@ -369,11 +395,88 @@ class Pipeline:
                 words=words,
                 latency=self._latency() + max(0, self._ring.end - over.speech_end) / SAMPLE_RATE,
             )
+            yield from self._read_once_more(over, words, final.log_probs)
         if "intent" in self._model.heads and not failed:
             verdict = self._tracker.final(
                 final.intent_logits, speech_s=segment.speech_s, at=self._at(), announced=over.announced
             )
             yield from self._verdict(segment, verdict, formatted(words, None))
+
+    def _read_once_more(self, over: _Over, words: tuple[Word, ...], log_probs: Array | None) -> Iterator[Event]:
+        """Gives a segment to the reader, if there is time for it. A recording waits until there is."""
+        second_pass = self._second_pass
+        if second_pass is None:
+            return
+        while second_pass.full and not self._is_live:
+            yield from self._revised(patience_s=_SLICE_S)
+        if self._is_live and second_pass.behind:
+            yield from self._too_slow_for(over.segment)
+            return
+        if self._too_slow:
+            what, self._too_slow = self._too_slow.what, None
+            yield events.Recovered(**self._place(), what=what, now="Sentences that are over are read once more again")
+        segment = over.segment
+        audio = np.concatenate(segment.audio)[: over.audio_end - segment.start]
+        start, end = segment.start / SAMPLE_RATE, over.last_pass.end / SAMPLE_RATE
+        second_pass.add(segment.id, Sentence(audio, start, end, words, log_probs))
+
+    def _too_slow_for(self, segment: _Segment) -> Iterator[Event]:
+        """Says it once, not at every sentence."""
+        if self._too_slow:
+            return
+        self._too_slow = events.Failed(
+            **self._place(),
+            what=f"This machine is too busy for '{plain(self._reader)}' to read sentences once more",
+            recoverable=True,
+            remedy="They stay as they were first heard until there is time; --reader off leaves it out",
+        )
+        yield self._too_slow
+
+    def _revised(self, *, patience_s: float = 0.0) -> Iterator[Event]:
+        """What the reader made of segments that are over.
+
+        Args:
+            patience_s: how long the next of them is waited for.
+        """
+        if self._second_pass is None:
+            return
+        for job in self._second_pass.results(patience_s=patience_s):
+            if job.error:
+                self._second_pass.close()
+                self._second_pass = None
+                yield self._failure(job.error, f"The reader '{plain(self._reader)}' failed")
+                return
+            if job.revision:
+                yield self._revision(job, job.revision)
+
+    def _last_revised(self) -> Iterator[Event]:
+        """Those that are still being read; not for long where somebody wants to leave."""
+        began = self._clock()
+        while self._second_pass and self._second_pass.waiting:
+            if self._clock() - began > (_LEAVING_S if self._stopped else PATIENCE_S):
+                break
+            before = self._second_pass.waiting
+            yield from self._revised(patience_s=_SLICE_S)
+            if self._second_pass and self._second_pass.waiting < before:
+                began = began if self._stopped else self._clock()
+        if self._second_pass:
+            self._second_pass.close()
+
+    def _revision(self, job: Job, revision: Revision) -> Event:
+        sentence = job.sentence
+        words = _plain_words(revision.words)
+        self._words += len(words) - len(sentence.words)
+        return events.CaptionRevised(
+            **self._place(),
+            segment=job.segment,
+            start=sentence.start_s,
+            end=sentence.end_s,
+            text=spaced(words, self._settings.captions.pause_s if self._style else None),
+            words=words,
+            confidence=revision.confidence,
+            reader=plain(self._reader),
+            latency=max(0.0, self._clock() - job.finished),
+        )
 
     def _written(self, segment: _Segment, words: tuple[Word, ...]) -> str:
         return formatted(words, self._style, segment.before_s)
@@ -437,8 +540,8 @@ class Pipeline:
             words=text,
         )
 
-    def _failure(self, error: Exception) -> Event:
-        what = f"The model failed: {error}".rstrip(": ")
+    def _failure(self, error: Exception, failed: str = "The model failed") -> Event:
+        what = f"{failed}: {error}".rstrip(": ")
         remedy = "Captions go on with the next words; 'edgevoice doctor' checks the model"
         if isinstance(error, EdgeVoiceError):
             what, remedy = error.what, error.remedy
@@ -475,6 +578,8 @@ class _Over:
     """Samples on the stream's clock."""
     announced: bool
     """Whether its intent was announced early."""
+    audio_end: int
+    """Samples on the stream's clock, up to which its audio is kept for the reader: a little of what follows too."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -488,6 +593,8 @@ class _Segment:
     """Samples of speech heard."""
     before_s: float | None
     """Where the last word before it ended, in seconds; None if there is none."""
+    audio: list[Array]
+    """All of it, in pieces; for the reader."""
     updated: int = 0
     """Samples heard at the last update."""
     shown: tuple[str, str] = ("", "")

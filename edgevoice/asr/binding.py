@@ -32,6 +32,27 @@ def run_options(runtime: Any, graph: int) -> Any:
     return options
 
 
+def run_bound(session: Any, inputs: Mapping[str, Any], device: str) -> dict[str, Any]:
+    """The outputs of a session by name, as values that stay on the device.
+
+    Args:
+        session: an `InferenceSession`.
+        inputs: arrays, or outputs of an earlier run.
+        device: "cuda" or "cpu".
+    """
+    bound = session.io_binding()
+    for name, value in inputs.items():
+        if isinstance(value, np.ndarray):
+            bound.bind_cpu_input(name, np.ascontiguousarray(value))
+        else:
+            bound.bind_ortvalue_input(name, value)
+    names = [output.name for output in session.get_outputs()]
+    for name in names:
+        bound.bind_output(name, device)
+    session.run_with_iobinding(bound)
+    return dict(zip(names, bound.get_outputs(), strict=True))
+
+
 class Binding:
     """A session's buffers for one shape of its input, for one thread at a time.
 

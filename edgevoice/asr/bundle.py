@@ -25,8 +25,8 @@ from edgevoice.errors import ModelError
 from edgevoice.version import __version__
 
 FORMAT = 3
-"""Of the manifest. It grows with every field that comes, goes or changes its meaning; a format that is not in `READABLE`
-is refused."""
+"""Of the manifest. It grows with every field that comes, goes or changes its meaning; a format that is not
+in `READABLE` is refused."""
 READABLE = (2, FORMAT)
 """Format 3 only added `reader`, which is optional."""
 MANIFEST_NAME = "edgevoice.json"
@@ -179,6 +179,16 @@ class ReaderSpec:
     """Tokens it may write for a second of speech; beyond it, it makes things up."""
     longest_tokens: int = 448
     """Token ids that its decoder takes, the first ones included."""
+    confidence_slope: float = 1.0
+    """Of a word's confidence: sigmoid(slope * logit(p) + sentence * q - misfit * m + offset), where p is the geometric
+    mean of the probabilities of the word's tokens, q the mean log-probability of all tokens of the sentence, and m how
+    badly the CTC log-probabilities fit the word's letters. See `training/reading_confidence.py`, which fits it."""
+    confidence_sentence: float = 0.0
+    """See `confidence_slope`."""
+    confidence_misfit: float = 0.0
+    """See `confidence_slope`."""
+    confidence_offset: float = 0.0
+    """See `confidence_slope`."""
     licence: str = ""
     """Of the weights; empty if not stated."""
     source: str = ""
@@ -407,8 +417,9 @@ def _check_version(folder: Path, data: dict[str, Any]) -> None:
         )
     version = data.get("format")
     if version not in READABLE:
+        known = " and ".join(map(str, READABLE))
         raise ModelError(
-            f"The model in {folder} has bundle format {version!r}, and this edgevoice reads format {' and '.join(map(str, READABLE))}",
+            f"The model in {folder} has bundle format {version!r}, and this edgevoice reads format {known}",
             f"{remedy} with this version",
         )
 

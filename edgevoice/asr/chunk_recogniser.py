@@ -72,6 +72,8 @@ class _Segment:
     def __init__(self, start: int, stream: ModelStream, words: GrowingWords, said: StablePrefix) -> None:
         self.start, self.stream = start, stream
         self._words, self._said = words, said
+        self._heard: list[Array] = []
+        """[frames, vocabulary] of the chunks so far."""
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -82,6 +84,7 @@ class _Segment:
         """Encodes the chunks that have come."""
         encoding = self.stream.advance()
         _hear(self._words, encoding)
+        self._heard += [] if encoding.log_probs is None else [encoding.log_probs]
         words = self._words.whole_words()
         stable, tentative = words[: self._words.settled()], words[self._words.settled() :]
         return Partial(tuple(self._said.unsaid(stable)), tuple(self._said.unsaid(tentative)), encoding.intent_logits)
@@ -94,7 +97,8 @@ class _Segment:
         _hear(words, encoding)
         every = words.words(final=True)
         said = [word for number, word in enumerate(every) if number < promised or word.start < end / SAMPLE_RATE]
-        return Final(tuple(self._said.unsaid(said)), encoding.intent_logits)
+        heard = None if encoding.log_probs is None else np.concatenate([*self._heard, encoding.log_probs])
+        return Final(tuple(self._said.unsaid(said)), encoding.intent_logits, heard)
 
 
 def _hear(words: GrowingWords, encoding: Encoding) -> None:

@@ -73,6 +73,9 @@ class Final:
     words: tuple[Word, ...]
     intent_logits: Array | None
     """[labels], over the whole segment; None without an intent head or if the segment is too short."""
+    log_probs: Array | None = None
+    """[frames, vocabulary] from the start of the segment, natural logarithms; None without a CTC head, or if nothing
+    was decoded."""
 
 
 class Recogniser(Protocol):

@@ -12,14 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr import optimised
 from edgevoice.asr.batching import Axes
-from edgevoice.asr.binding import NO_GRAPH, Binding, RecordingError, run_options
+from edgevoice.asr.binding import NO_GRAPH, Binding, RecordingError, run_bound, run_options
 from edgevoice.asr.steps import NEXT
 from edgevoice.errors import EdgeVoiceError, MissingExtraError, ModelError, ProviderError
 from edgevoice.paths import cache_folder
@@ -81,6 +81,18 @@ class SessionOptions:
     hears are many: no buffers are kept for it and nothing is recorded."""
 
 
+class KeptValue(Protocol):
+    """An output that stayed where the graph runs, and can be an input of the next run there."""
+
+    def numpy(self) -> npt.NDArray[Any]:
+        """A copy of it in this process."""
+        ...
+
+
+Value = KeptValue | npt.NDArray[Any]
+"""What an input can be."""
+
+
 class Session:
     """One graph, ready to run."""
 
@@ -98,6 +110,8 @@ class Session:
         self._input, self._half = first.name, first.type == "tensor(float16)"
         self.nothing = {each.name: nothing(each) for each in others if _stream_axis(each) is not None}
         """What a graph that hears in chunks remembers before it has heard anything, by input, for one stream."""
+        self.inputs = {each.name: each for each in session.get_inputs()}
+        """Descriptions of its inputs, by name."""
         self._bindings: dict[tuple[int, ...], Binding] = {}
         self._skipped: Any = None
         self._unrecorded: Any = None
@@ -184,6 +198,33 @@ class Session:
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise self._failure(error) from error
         return dict(zip(self.outputs, values, strict=True))
+
+    def empty(self, name: str, batch: int) -> npt.NDArray[Any]:
+        """An input of nothing for so many streams: its first axis is theirs, the others without a number are empty."""
+        described = self.inputs[name]
+        _, *sizes = described.shape
+        kind = np.float16 if described.type == "tensor(float16)" else np.float32
+        return np.zeros([batch, *(size if isinstance(size, int) else 0 for size in sizes)], dtype=kind)
+
+    def run_kept(self, inputs: Mapping[str, Value]) -> dict[str, KeptValue]:
+        """The graph's outputs by name, which stay where it runs: what a decoder remembers is not copied to and fro.
+
+        Args:
+            inputs: by name, all of them; floats may be of either precision.
+
+        Raises:
+            DeviceLostError: it failed on a GPU, which may be gone or out of memory.
+            ModelError: it failed on the CPU.
+        """
+        device = "cpu" if self.provider == "cpu" else "cuda"
+        try:
+            return run_bound(self._session, {name: self._fit(name, each) for name, each in inputs.items()}, device)
+        except Exception as error:  # onnxruntime's exceptions share no base class
+            raise self._failure(error) from error
+
+    def _fit(self, name: str, value: Value) -> Value:
+        half = self.inputs[name].type == "tensor(float16)"
+        return value.astype(np.float16) if half and isinstance(value, np.ndarray) else value
 
     def _failure(self, error: Exception) -> ModelError:
         what = f"The model failed on {self.provider}: {_first_line(error)}"

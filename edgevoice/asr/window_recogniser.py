@@ -155,7 +155,7 @@ class LastPass:
         """
         encoding = self._encode(self.audio, 0, len(self.audio))
         self.words = tuple(self._prefix.finish(self._decode(encoding, self._start / SAMPLE_RATE)))
-        return Final(self.words, encoding.intent_logits)
+        return Final(self.words, encoding.intent_logits, encoding.log_probs)
 
 
 class _EarlyIntents:
