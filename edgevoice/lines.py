@@ -257,9 +257,9 @@ def _fewest(sizes: Sequence[tuple[int, int]], costs: Sequence[float], width: int
 
 _MOVED = 2.0
 """What it costs to begin a line elsewhere than it was wanted; more than can be won by that."""
-_AWAY = 0.1
+_AWAY = 0.05
 """What each character costs by which it is elsewhere."""
-_PHRASED = 0.25
+_PHRASED = 0.5
 """What the place of a break counts besides."""
 
 
