@@ -154,6 +154,14 @@ def letters(text: str) -> str:
     return normalise(text).replace("'", "").replace(" ", "")
 
 
+@given(before=st.text(), after=st.text(), width=st.integers(1, 20))
+@example(before="ﬁ", after="fi ´a` İ ß ǰ \u0301", width=3)
+def test_whatever_characters_come(before: str, after: str, width: int) -> None:
+    lines = reset(broken(before, width), before, after, width)
+    assert "".join("".join(line.text for line in lines).split()) == "".join(after.split())
+    assert all(after[start:end].strip() for start, end in changed(before, after))
+
+
 def test_lines_are_as_many_as_are_wanted_unless_words_are_missing_or_do_not_fit() -> None:
     assert [line.text for line in broken_near("a b c", [(0, 5)] * 4, 20)] == ["a", "b", "c"]
     assert [line.text for line in broken_near("one two three", [], 8)] == ["one two", "three"]
