@@ -65,6 +65,8 @@ class StreamStarted(Event):
     """The ONNX Runtime execution provider really in use: "cpu", "cuda" or "tensorrt"; or "remote grpc://HOST:PORT"."""
     note: str = ""
     """What the user should know about the provider, for example why CUDA was not used."""
+    reader: str = ""
+    """Who reads finished sentences once more; empty for nobody."""
     labels: tuple[str, ...] = ()
     """The intents the model knows."""
     thresholds: tuple[LabelScore, ...] = ()

@@ -7,7 +7,7 @@ a phrase, and those that belong to the next word, are English.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
@@ -83,6 +83,41 @@ def broken(text: str, width: int, pauses: Sequence[float] = (), ruler: Ruler = C
         costs = [_cost(before, after, pauses) for before, after in pairwise(parts)]
         made += _lines(text, parts, _fewest(_sizes(text, parts, ruler), costs, width))
     return made
+
+
+def broken_near(
+    text: str, wanted: Sequence[tuple[int, int]], width: int, pauses: Sequence[float] = (), ruler: Ruler = CELLS
+) -> list[Line]:
+    """The text in lines that begin where they are wanted, as nearly as they fit, and that are as many as are wanted.
+    They are more only where the text needs more, and fewer only where it has fewer words. Otherwise as `broken`.
+
+    Args:
+        text: plain; a few hundred words at most, for it takes its time.
+        wanted: for each line but the first, the places in the text between which it may begin, both included.
+        width: at least 1, as the ruler measures it.
+        pauses: the silence after each word of the text, in seconds, where that is known.
+        ruler: cells, if not given.
+    """
+    parts = list(_parts(text, width, ruler))
+    if not parts:
+        return []
+    count = max(len(filled(text, width, ruler)), min(len(wanted) + 1, parts[-1].word + 1))
+    is_as_many = count == len(wanted) + 1
+
+    def cost(line: int, first: int) -> float:
+        """Of beginning that line with that part."""
+        places = wanted[line - 1 : line] if is_as_many else wanted
+        place = parts[first].start
+        away = min((max(earliest - place, place - latest, 0) for earliest, latest in places), default=0)
+        moved = _MOVED + (_AWAY * away if is_as_many else 0.0) if away else 0.0
+        return moved + _PHRASED * _cost(parts[first - 1], parts[first], pauses)
+
+    return list(_lines(text, parts, _so_many(_sizes(text, parts, ruler), _ends(text, parts), cost, width, count)))
+
+
+def words(text: str) -> list[tuple[int, int]]:
+    """Where the words of a text are: the first character of each, and the one behind its last."""
+    return [word.span() for word in _WORD.finditer(text)]
 
 
 def filled(text: str, width: int, ruler: Ruler = CELLS) -> list[Line]:
@@ -228,3 +263,66 @@ def _fewest(sizes: Sequence[tuple[int, int]], costs: Sequence[float], width: int
         ends.append(end)
         end = best[end][2]
     return ends[::-1]
+
+
+_MOVED = 2.0
+"""What it costs to begin a line elsewhere than it was wanted; more than can be won by that."""
+_AWAY = 0.05
+"""What each character costs by which it is elsewhere."""
+_PHRASED = 0.5
+"""What the place of a break counts besides."""
+
+
+def _ends(text: str, parts: Sequence[_Part]) -> set[int]:
+    """How many parts there are before each line break of the text."""
+    return {number for number, (a, b) in enumerate(pairwise(parts), 1) if "\n" in text[a.end : b.start]}
+
+
+def _so_many(
+    sizes: Sequence[tuple[int, int]],
+    forced: Container[int],
+    cost: Callable[[int, int], float],
+    width: int,
+    count: int,
+) -> list[int]:
+    """The ends of so many lines, the cheapest there are.
+
+    Args:
+        sizes: of each part, with the gap behind it.
+        forced: numbers of parts behind which a line ends in any case.
+        cost: of beginning a line, counted from 0, with a part.
+        width: of a line.
+        count: of lines; so many must be possible.
+    """
+    best: list[dict[int, tuple[float, int]]] = [{0: (0.0, 0)}]  # for each count of lines: the parts they may hold
+    for line in range(count):
+        ends: dict[int, tuple[float, int]] = {}
+        for start, (so_far, _) in best[line].items():
+            before = so_far + (cost(line, start) if line else 0.0)
+            for end, taken in _reach(sizes, forced, start, width):
+                if len(sizes) - end < count - line - 1:  # the lines below need a part each
+                    break
+                candidate = before + _RAGGED * (max(0, width - taken) / width) ** 2, start
+                ends[end] = min(ends.get(end, candidate), candidate)
+        best.append(ends)
+    made, end = [], len(sizes)
+    for ends in reversed(best[1:]):
+        made.append(end)
+        end = ends[end][1]
+    return made[::-1]
+
+
+def _reach(
+    sizes: Sequence[tuple[int, int]], forced: Container[int], start: int, width: int
+) -> Iterator[tuple[int, int]]:
+    """Where a line that begins with a part may end, and how wide it is then."""
+    taken = 0
+    for end in range(start + 1, len(sizes) + 1):
+        size, gap = sizes[end - 1]
+        taken += size
+        if taken > width and end > start + 1:
+            return
+        yield end, taken
+        if end in forced:
+            return
+        taken += gap

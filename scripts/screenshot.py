@@ -16,12 +16,24 @@ from pathlib import Path
 
 from edgevoice.commands.library import library_of, transcript_of
 from edgevoice.config import ScreenSettings, Settings
-from edgevoice.events import CaptionUpdated, Event, IntentDetected, from_json
+from edgevoice.events import (
+    CaptionFinished,
+    CaptionRevised,
+    CaptionUpdated,
+    Event,
+    IntentDetected,
+    from_json,
+)
 from edgevoice.saved_sessions import session_files
 from edgevoice.tui.app import CaptionApp
+from edgevoice.tui.messages import EventArrived
+from edgevoice.tui.revision import changed
 from edgevoice.tui.sessions_app import SessionsApp
+from edgevoice.tui.widgets.history import MARKED_S
 
 ROOT = Path(__file__).resolve().parent.parent
+REVISED = ROOT / "scripts" / "revision.jsonl"
+"""A call whose sentences are put right; `edgevoice replay` plays it."""
 
 
 class RecordedRun:
@@ -77,6 +89,8 @@ class Picture:
     keys: tuple[str, ...] = ()
 
 
+REVISION = ("screen-revision-before.svg", "screen-revision-at.svg", "screen-revision-after.svg")
+"""A sentence that is put right: before, in the second in which the other words are marked, and after it."""
 SESSION, SESSIONS = "screen-session.svg", "screen-sessions.svg"
 DATES = ("2026-02-23_09-12-40", "2026-02-25_16-30-02", "2026-02-26_11-00-51", "2026-03-01_14-05-33")
 PICTURES = (
@@ -102,6 +116,36 @@ def in_mid_sentence(events: list[Event]) -> list[Event]:
     updates = [n for n, event in enumerate(events) if isinstance(event, CaptionUpdated)]
     last = early[-1] if early else updates[-1]
     return events[: 1 + next((n for n in updates if n > last), last)]
+
+
+def with_most_changes(events: list[Event]) -> int:
+    """Which of the events puts words right in most places, the last of them; -1 if none does."""
+    heard = {(event.channel, event.segment): event.text for event in events if isinstance(event, CaptionFinished)}
+    counts = {
+        number: len(changed(heard.get((event.channel, event.segment), ""), event.text))
+        for number, event in enumerate(events)
+        if isinstance(event, CaptionRevised)
+    }
+    return max((number for number in counts if counts[number]), key=lambda number: (counts[number], number), default=-1)
+
+
+async def revision_pictures(events: list[Event]) -> dict[str, str]:
+    """A sentence that is put right, in three pictures as SVG; none if nothing was."""
+    number = with_most_changes(events)
+    if number < 0:
+        return {}
+    run = RecordedRun(events[:number])
+    app = CaptionApp(run)
+    async with app.run_test(size=(80, 20)) as pilot:
+        await asyncio.to_thread(run.delivered.wait)
+        await pilot.pause(2 * MARKED_S)  # what was put right before is marked no more
+        shown = [app.export_screenshot(title="edgevoice live")]
+        app.post_message(EventArrived(events[number]))
+        await pilot.pause()
+        shown.append(app.export_screenshot(title="edgevoice live"))
+        await pilot.pause(2 * MARKED_S)
+        shown.append(app.export_screenshot(title="edgevoice live"))
+    return dict(zip(REVISION, shown, strict=True))
 
 
 def saved_pictures() -> dict[str, str]:
@@ -138,6 +182,11 @@ async def searched(app: SessionsApp, wanted: str, title: str) -> str:
         return app.export_screenshot(title=title)
 
 
+def read(file: Path) -> list[Event]:
+    """The events in a file."""
+    return [from_json(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
 def write(svg: str, target: Path) -> None:
     """Writes one picture."""
     # Some renderers drop the spaces between words of different style unless told to keep them.
@@ -149,21 +198,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("events", type=Path, nargs="?", help="JSON lines, one event each; the demo if not given")
     parser.add_argument(
-        "--only", choices=[*(each.file for each in PICTURES), SESSION, SESSIONS], help="one of the pictures"
+        "--only",
+        choices=[*(each.file for each in PICTURES), *REVISION, SESSION, SESSIONS],
+        help="one of the pictures",
     )
     parser.add_argument("--folder", type=Path, default=ROOT / "docs")
     parsed = parser.parse_args(arguments)
     os.environ["XDG_CONFIG_HOME"] = "/home/you/.config"  # the settings of nobody who makes the pictures
-    if parsed.events:
-        events = [from_json(line) for line in parsed.events.read_text(encoding="utf-8").splitlines() if line.strip()]
-    else:
-        events = in_mid_sentence(recorded())
-    for wanted in PICTURES:
-        if parsed.only in (None, wanted.file):
-            theme, keys = f"edgevoice-{wanted.theme}", list(wanted.keys)
-            write(
-                asyncio.run(picture(events, wanted.size, theme, keys, large=wanted.large)), parsed.folder / wanted.file
-            )
+    pictures = [each for each in PICTURES if parsed.only in (None, each.file)]
+    if pictures:
+        events = read(parsed.events) if parsed.events else in_mid_sentence(recorded())
+    for wanted in pictures:
+        theme, keys = f"edgevoice-{wanted.theme}", list(wanted.keys)
+        write(asyncio.run(picture(events, wanted.size, theme, keys, large=wanted.large)), parsed.folder / wanted.file)
+    if parsed.only in (None, *REVISION):
+        for file, svg in asyncio.run(revision_pictures(read(parsed.events or REVISED))).items():
+            if parsed.only in (None, file):
+                write(svg, parsed.folder / file)
     if parsed.only in (None, SESSION, SESSIONS):
         for file, svg in saved_pictures().items():
             if parsed.only in (None, file):

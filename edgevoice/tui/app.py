@@ -130,7 +130,10 @@ class CaptionApp(AdjustingApp, IntentsApp, StoppableApp):
         if Part.CHANNELS in change.parts:
             await self._open_channels()
         if change.finished is not None:
-            self._main.query_one(History).append(change.finished)
+            self._main.query_one(History).append(change.finished, late=change.late)
+            self._show_search()
+        if change.revised is not None:
+            self._main.query_one(History).revise(change.revised)
             self._show_search()
         self._redraw(change.parts)
         if self._exit_on_end and self._leaving is None and self.state.phase is Phase.ENDED:

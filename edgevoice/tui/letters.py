@@ -68,6 +68,8 @@ class Run:
     """A name for how it looks, handed back with what is drawn of it."""
     leaning: bool = False
     """At a slant and on dots: may still change."""
+    underlined: bool = False
+    """On a line: was put right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ class _Place:
 
     start: int
     width: int
-    look: str
-    leaning: bool
+    run: Run
+    """What it belongs to."""
     glyph: Glyph | None = None
     text: str = ""
     """Written in place of a glyph."""
@@ -108,12 +110,11 @@ def drawn(runs: Sequence[Run], scale: int) -> list[list[tuple[str, str]]]:
     ink = [[False] * width for _ in range(_HEIGHT)]
     for place in places:
         for row, pixels in enumerate(place.glyph or ()):
-            lean = max(0, _BASE - row) // _LEAN if place.leaning else 0
+            lean = max(0, _BASE - row) // _LEAN if place.run.leaning else 0
             for column, pixel in enumerate(pixels, place.start + lean):
                 ink[row][column] |= pixel == "#"
-        if place.leaning:
-            for column in range(place.start, place.start + place.width):
-                ink[-1][column] |= column % _DOTS == 0
+        for column in range(place.start, place.start + place.width):
+            ink[-1][column] |= place.run.underlined or (place.run.leaning and column % _DOTS == 0)
     return [_row(places, ink, row, scale) for row in range(ROWS * scale)]
 
 
@@ -127,7 +128,7 @@ def _row(places: Sequence[_Place], ink: Sequence[Sequence[bool]], row: int, scal
         cells = "".join(halves[place.start : end])
         if place.text and written:
             cells = place.text + " " * (len(cells) - cell_len(place.text))
-        parts.append((cells, place.look))
+        parts.append((cells, place.run.look))
     return [("".join(cells for cells, _ in group), look) for look, group in groupby(parts, key=lambda part: part[1])]
 
 
@@ -146,13 +147,13 @@ def _places(runs: Sequence[Run], scale: int) -> Iterator[_Place]:
 
 def _word_places(piece: str, column: int, run: Run, scale: int, *, drawable: bool) -> list[_Place]:
     if piece.isspace():
-        return [_Place(column, _SPACE, run.look, run.leaning)]
+        return [_Place(column, _SPACE, run)]
     glyphs = _glyphs(piece) if drawable else None
     if glyphs is None:
-        return [_Place(column, _plain_width(piece, scale), run.look, run.leaning, text=piece)]
+        return [_Place(column, _plain_width(piece, scale), run, text=piece)]
     places = []
     for glyph in glyphs:
-        places.append(_Place(column, len(glyph[0]) + _GAP, run.look, run.leaning, glyph))
+        places.append(_Place(column, len(glyph[0]) + _GAP, run, glyph))
         column += places[-1].width
     return places
 

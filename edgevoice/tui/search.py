@@ -39,10 +39,9 @@ class Search:
             return ""
         return f"{self._place + 1} of {len(self.matches)}" if self.matches else "not found"
 
-    def add(self, caption: CaptionLine) -> None:
-        """A caption was added behind the others."""
-        self.matches += _matches(self.wanted, caption)
-        self._place = max(self._place, 0)
+    def add(self, caption: CaptionLine, below: Iterable[CaptionLine] = ()) -> None:
+        """A caption was added behind the others, or above those that are named."""
+        self.revise(None, caption, below)
 
     def forget(self, captions: Iterable[CaptionLine]) -> None:
         """Captions are gone."""
@@ -50,6 +49,29 @@ class Search:
         before = sum(id(match.caption) in gone for match in self.matches[: self._place])
         self.matches = [match for match in self.matches if id(match.caption) not in gone]
         self._place = max(0, min(self._place - before, len(self.matches) - 1))
+
+    def revise(self, before: CaptionLine | None, after: CaptionLine | None, below: Iterable[CaptionLine]) -> None:
+        """A caption says something else, or is gone. What is looked at stays, or as near to it as something is.
+
+        Args:
+            before: the caption as it was; None if it was not there.
+            after: as it is; None if it is gone.
+            below: the captions behind it.
+        """
+        later = {id(caption) for caption in below}
+        end = len(self.matches)
+        while end and id(self.matches[end - 1].caption) in later:
+            end -= 1
+        start = end
+        while start and self.matches[start - 1].caption is before:
+            start -= 1
+        found = list(_matches(self.wanted, after)) if after else []
+        self.matches[start:end] = found
+        if self._place >= end:
+            self._place += len(found) - (end - start)
+        elif self._place >= start:
+            self._place = min(self._place, start + max(0, len(found) - 1))
+        self._place = max(0, min(self._place, len(self.matches) - 1))
 
     def look_at(self, place: int) -> None:
         """Looks at one of the matches."""

@@ -15,6 +15,7 @@ from edgevoice.events import (
     ActionStarted,
     AudioLost,
     CaptionFinished,
+    CaptionRevised,
     CaptionUpdated,
     Event,
     Failed,
@@ -75,6 +76,10 @@ class Change:
 
     parts: Part = Part.NOTHING
     finished: CaptionLine | None = None
+    late: bool = False
+    """It is known only now, and its channel may have said more since."""
+    revised: CaptionLine | None = None
+    """A caption as it is after a second reading; with no text if nothing was said."""
 
 
 class ScreenState:
@@ -99,6 +104,8 @@ class ScreenState:
         """What is said of the channels whose device is away or silent, for as long as it is."""
         self._speeds: dict[str, Speed] = {}
         self._finished: dict[str, int] = {}
+        self._shown: dict[str, set[int]] = {}
+        """Segments that became captions, whatever became of these."""
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._at = 0.0
 
@@ -143,6 +150,7 @@ class ScreenState:
         return StatusView(
             phase=self.phase,
             model=" + ".join(dict.fromkeys(short(start.model) for start in self.sources.values())),
+            reader=" + ".join(dict.fromkeys(short(s.reader) for s in self.sources.values() if s.reader)),
             provider=" + ".join(dict.fromkeys(short(start.provider) for start in self.sources.values())),
             note=" ".join(dict.fromkeys(short(s.note, MESSAGE_LENGTH) for s in self.sources.values() if s.note)),
             p50=percentile(ordered, 0.5),
@@ -172,7 +180,8 @@ class ScreenState:
         """This run in words, for the help sheet."""
         status = self.status
         facts = [(short(channel, 19), short(start.source)) for channel, start in self.sources.items()]
-        facts += [("model", status.model), ("runs on", status.provider), ("note", status.note)]
+        model = f"{status.model} + {status.reader}" if status.reader else status.model
+        facts += [("model", model), ("runs on", status.provider), ("note", status.note)]
         labels = dict.fromkeys(label for start in self.sources.values() for label in start.labels)
         facts.append(("intents known", short(", ".join(labels), 2000)))
         return tuple((name, value or "-") for name, value in facts)
@@ -257,8 +266,8 @@ class ScreenState:
                 return self._heard(channel, event)
             case CaptionUpdated():
                 return self._caption_updated(channel, event)
-            case CaptionFinished():
-                return self._caption_finished(channel, event)
+            case CaptionFinished() | CaptionRevised():
+                return self._caption_read(channel, event)
             case IntentDetected() | IntentRejected():
                 return Change(self._intent_changed(channel, event))
             case ActionStarted() | ActionFinished():
@@ -330,6 +339,7 @@ class ScreenState:
             return self._device_changed(channel, event)
         self.sources[channel] = event
         self._ended.discard(channel)
+        self._shown.pop(channel, None)  # its segments are counted anew
         self.intents.begin(event.thresholds)
         parts = Part.HEADER | Part.STATUS
         if event.note:
@@ -364,18 +374,34 @@ class ScreenState:
         self.lives[channel] = LiveView(channel, event.segment, start, plain(event.stable), plain(event.tentative))
         return Change(Part.LIVE | Part.STATUS)
 
-    def _caption_finished(self, channel: str, event: CaptionFinished) -> Change:
+    def _caption_read(self, channel: str, event: CaptionFinished | CaptionRevised) -> Change:
+        if isinstance(event, CaptionFinished):
+            return self._caption_finished(channel, event)
+        if event.segment in self._shown.get(channel, ()):
+            return self._caption_revised(channel, event)
+        # nothing of it was shown: the first reading heard no words, or is missing from a file
+        return replace(self._caption_finished(channel, event), late=True)
+
+    def _caption_finished(self, channel: str, event: CaptionFinished | CaptionRevised) -> Change:
         self._finished[channel] = max(event.segment, self._finished.get(channel, -1))
         if self.lives[channel].segment <= event.segment:
             self.lives[channel] = LiveView(channel)
         if event.words:
-            seconds = finite(event.words[-1].end) - finite(event.words[0].start)
-            self._speeds.setdefault(channel, Speed()).add(len(event.words), seconds)
-        lines = [plain(line).strip() for line in event.text.split("\n")]
-        text = "\n".join(line for line in lines if line)
-        pauses = _pauses(event) if len(text.split()) == len(event.words) else ()
-        caption = CaptionLine(channel, finite(event.start), text, pauses, _confidence(event)) if text else None
+            self._speed_of(channel).add(event.segment, len(event.words), _seconds(event))
+        caption = _caption(channel, event)
+        if not caption.text:
+            return Change(Part.LIVE | Part.STATUS)
+        self._shown.setdefault(channel, set()).add(event.segment)
         return Change(Part.LIVE | Part.STATUS, caption)
+
+    def _caption_revised(self, channel: str, event: CaptionRevised) -> Change:
+        caption = _caption(channel, event)
+        if event.words or not caption.text:
+            self._speed_of(channel).revise(event.segment, len(event.words), _seconds(event))
+        return Change(Part.STATUS, revised=caption)
+
+    def _speed_of(self, channel: str) -> Speed:
+        return self._speeds.setdefault(channel, Speed())
 
     def _intent_changed(self, channel: str, event: IntentDetected | IntentRejected) -> Part:
         intent = IntentView(
@@ -402,10 +428,23 @@ def _bars(scores: tuple[LabelScore, ...]) -> tuple[Bar, ...]:
     return tuple(Bar(label_name(score.label), finite(score.score)) for score in scores[:5])
 
 
-def _pauses(event: CaptionFinished) -> tuple[float, ...]:
+def _caption(channel: str, event: CaptionFinished | CaptionRevised) -> CaptionLine:
+    lines = [plain(line).strip() for line in event.text.split("\n")]
+    text = "\n".join(line for line in lines if line)
+    pauses = _pauses(event) if len(text.split()) == len(event.words) else ()
+    return CaptionLine(channel, finite(event.start), text, pauses, _confidence(event), event.segment)
+
+
+def _seconds(event: CaptionFinished | CaptionRevised) -> float:
+    return finite(event.words[-1].end) - finite(event.words[0].start) if event.words else 0.0
+
+
+def _pauses(event: CaptionFinished | CaptionRevised) -> tuple[float, ...]:
     return tuple(finite(after.start - before.end) for before, after in pairwise(event.words))
 
 
-def _confidence(event: CaptionFinished) -> float | None:
+def _confidence(event: CaptionFinished | CaptionRevised) -> float | None:
     confidences = [min(1.0, max(0.0, finite(word.confidence))) for word in event.words]
-    return sum(confidences) / len(confidences) if confidences else None
+    if confidences:
+        return sum(confidences) / len(confidences)
+    return min(1.0, max(0.0, finite(event.confidence))) if isinstance(event, CaptionRevised) else None

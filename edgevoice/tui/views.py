@@ -53,11 +53,17 @@ class CaptionLine:
     """Seconds of silence behind each word; empty where that is not known."""
     confidence: float | None = None
     """Mean of its words, 0 to 1; nothing where that is not known."""
+    segment: int = -1
+    """With the channel it says which one a second reading is of."""
 
     @property
     def sureness(self) -> str:
         """How sure the words of that time are, as it is said; empty where that is not known."""
         return "" if self.confidence is None else f"{clock(self.start)} · {round(self.confidence * 100)} % sure"
+
+    def is_of(self, other: CaptionLine) -> bool:
+        """Whether both are readings of the same words."""
+        return (self.channel, self.segment) == (other.channel, other.segment)
 
     def as_line(self, *, labelled: bool) -> str:
         """As it is copied: with its time, and with its speaker where there are two."""
@@ -106,6 +112,8 @@ class StatusView:
 
     phase: Phase = Phase.STARTING
     model: str = ""
+    reader: str = ""
+    """Who reads finished sentences once more."""
     provider: str = ""
     note: str = ""
     p50: float | None = None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgevoice.events import Event, IntentDetected, IntentRejected, LabelScore
 from tests.tui.screen import open_app, screen_text, tell, until_shown
-from tests.tui.scripted import ScriptedInput, final, level, speech, started, update
+from tests.tui.scripted import ScriptedInput, final, level, revised, speech, started, update
 
 FOLDER = Path(__file__).with_name("scenes")
 THRESHOLDS = tuple(
@@ -42,6 +42,13 @@ CALL: tuple[Event, ...] = (
 )
 """Both sides of a call: captions in order of time, one finished late; wide characters; intents; words on their way."""
 
+PUT_RIGHT: tuple[Event, ...] = (
+    revised(2, "I'm sorry to hear that.\nMay I have your name, please?", 13.0),
+    revised(1, "Hello, I went abroad last week, and now my card is refused wherever I pay.", 5.0, "call"),
+    revised(3, "", 17.5),
+)
+"""What the reader makes of some of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -52,6 +59,8 @@ class Scene:
     keys: tuple[str, ...] = ()
     until: str = ""
     """Text that comes from a thread, to be waited for."""
+    then: tuple[Event, ...] = ()
+    """What is heard after the keys."""
 
 
 DEVICES = (
@@ -62,6 +71,7 @@ SCENES = (
     Scene("call-80x24", (80, 24)),
     Scene("call-160x45", (160, 45)),
     Scene("call-40x12", (40, 12)),
+    Scene("revised-80x24", (80, 24), then=PUT_RIGHT),
     Scene("search-80x24", (80, 24), ("slash", *"card")),
     Scene("rejected-80x24", (80, 24), ("i", "tab", "down", "minus")),
     Scene("narrow-intents-40x12", (40, 12), ("i", "down")),
@@ -77,6 +87,7 @@ async def rendered(scene: Scene) -> str:
     async with open_app(scene.size, inputs=DEVICES) as (app, pilot, _):
         await tell(pilot, *CALL)
         await pilot.press(*scene.keys)
+        await tell(pilot, *scene.then)
         await until_shown(pilot, scene.until)
         await pilot.pause()
         return "".join(f"{row.rstrip()}\n" for row in screen_text(app).split("\n"))

@@ -12,6 +12,7 @@ from pathlib import Path
 from edgevoice.errors import AudioError
 from edgevoice.events import (
     CaptionFinished,
+    CaptionRevised,
     CaptionUpdated,
     Event,
     Failed,
@@ -22,6 +23,7 @@ from edgevoice.events import (
     SpeechStarted,
     StreamEnded,
     StreamStarted,
+    Word,
     to_json,
 )
 from edgevoice.sinks.delivery import delivered
@@ -57,6 +59,32 @@ def update(segment: int, stable: str, tentative: str = "", at: float = 1.5, late
 def final(segment: int, text: str, start: float = 1.0, channel: str = CHANNEL) -> CaptionFinished:
     return CaptionFinished(
         channel=channel, at=start + 1, segment=segment, start=start, end=start + 1, text=text, words=(), latency=0.5
+    )
+
+
+def spoken(text: str, start: float, *, confidence: float = 0.9, pace: float = 0.4) -> tuple[Word, ...]:
+    """The words of a text, one behind the other."""
+    return tuple(
+        Word(word=word, start=start + n * pace, end=start + (n + 1) * pace, confidence=confidence)
+        for n, word in enumerate(text.split())
+    )
+
+
+def revised(
+    segment: int, text: str, start: float = 1.0, channel: str = CHANNEL, words: tuple[Word, ...] = ()
+) -> CaptionRevised:
+    """The second reading of what `final` says."""
+    return CaptionRevised(
+        channel=channel,
+        at=start + 1,
+        segment=segment,
+        start=start,
+        end=start + 1,
+        text=text,
+        words=words,
+        confidence=0.8,
+        reader="moonshine-tiny",
+        latency=0.3,
     )
 
 

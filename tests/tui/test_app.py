@@ -338,7 +338,7 @@ class TestSizes:
     async def test_nothing_is_wider_than_a_reader_likes(self) -> None:
         async with open_app((200, 50)) as (app, pilot, _run):
             await tell(pilot, final(0, "word " * 100))
-            assert max(len(row.text) for row in app.query_one(History)._rows) <= 42
+            assert max(map(len, app.query_one(History).texts)) <= 42
 
 
 class TestTwoChannels:
@@ -450,7 +450,7 @@ class TestSettings:
         async with app.run_test(size=(120, 30)) as pilot:
             await tell(pilot, final(0, "I would like to know the balance of my account"))
             assert app.theme == "edgevoice-contrast"
-            rows = [row.text for row in app.query_one(History)._rows]
+            rows = app.query_one(History).texts
             assert rows == ["I would like to know", "the balance", "of my account"]
         run.stop()
 
@@ -495,7 +495,7 @@ class TestKeys:
             await pilot.press("l")
             await pilot.pause()
             assert not app.query_one(IntentPane).display
-            assert max(len(row.text) for row in app.query_one(History)._rows) <= 42
+            assert max(map(len, app.query_one(History).texts)) <= 42
             await pilot.press("l")
             await pilot.pause()
             assert app.query_one(IntentPane).display

@@ -10,7 +10,7 @@ import pytest
 from edgevoice.events import AudioLost, Event, Failed, IntentDetected, IntentRejected, LabelScore, PaceChanged
 from edgevoice.tui.app import CaptionApp
 from tests.tui.screen import open_app, screen_text, tell
-from tests.tui.scripted import CHANNEL, ScriptedRun, final, level, speech, started, update
+from tests.tui.scripted import CHANNEL, ScriptedRun, final, level, revised, speech, started, update
 
 NASTY = (
     "[/",
@@ -36,7 +36,9 @@ EVENTS: tuple[Event, ...] = (
     level(0.0),
     speech(0),
     update(0, "stable", "tentative"),
+    revised(0, "text"),
     final(0, "text"),
+    revised(0, "text"),
     update(1, "stable", "tentative", at=5.0),
     IntentDetected(
         channel=CHANNEL,

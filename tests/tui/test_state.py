@@ -207,8 +207,8 @@ class TestSpeed:
     )
     def test_of_the_newest_speech(self, captions: list[tuple[int, float]], told: str) -> None:
         speed = Speed()
-        for words, seconds in captions:
-            speed.add(words, seconds)
+        for segment, (words, seconds) in enumerate(captions):
+            speed.add(segment, words, seconds)
         assert speed.told == told
 
     def test_it_is_that_of_the_words_and_not_of_the_pauses(self) -> None:

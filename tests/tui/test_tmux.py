@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edgevoice.events import Event, to_json
 from tests.tmux import Tmux, terminal
+from tests.tui.scripted import ended, final, revised, started
+
+HEARD = "i would like to no the balance of the account i share with my wife"
+UNDERLINED = "\x1b[1;4m"
+"""Bold, too."""
+READ = "I would like to know the balance of the account I share with my wife."
 
 
 def test_what_is_saved_is_marked_and_said_at_the_end(tmp_path: Path) -> None:
@@ -79,3 +87,27 @@ def test_the_sample_call(tmux: Tmux) -> None:
     tmux.wait_for("space Pause")
     tmux.press("q")
     assert tmux.exit_code() == 0
+
+
+def test_sentences_that_are_put_right_while_a_session_is_replayed(tmp_path: Path) -> None:
+    file = tmp_path / "session.jsonl"
+    numbers = range(5)
+    events: list[Event] = [started(), *(final(n, HEARD, 0.0) for n in numbers), final(5, "thank you", 0.0)]
+    events += [replace(revised(n, READ, 0.0), at=5.0 + n) for n in numbers]  # one a second, so that marks overlap
+    events += [replace(revised(5, "", 0.0), at=12.0), replace(ended(), at=12.0)]
+    file.write_text("".join(f"{to_json(event)}\n" for event in events), encoding="utf-8")
+    with terminal(tmp_path, "replay", file) as tmux:
+        heard = tmux.wait_for("thank you").splitlines()
+        tmux.wait_for("to know")
+        assert UNDERLINED in tmux("capture-pane", "-p", "-e")
+        tmux.wait_for(r"(?s)(to know.*){5}thank you")
+        rows = [number for number, row in enumerate(heard) if "the account" in row]
+        read = tmux.screen.splitlines()
+        assert rows == [number for number, row in enumerate(read) if "the account" in row], "nothing jumps"
+        tmux.wait_for(r"(?s)\A(?!.*thank you).*ended - press q")
+        assert UNDERLINED not in tmux("capture-pane", "-p", "-e")
+        tmux.press("Y")
+        tmux.wait_for("Copied")
+        assert tmux("show-buffer").splitlines() == [f"00:00  {READ}"] * 5
+        tmux.press("q")
+        assert tmux.exit_code() == 0

@@ -16,8 +16,9 @@ from edgevoice.lines import broken
 NAME, MEANING = 20, 46
 """Cells for what is explained, and for what is said of it."""
 MARKS = (
-    ("solid text", "will not change any more"),
+    ("solid text", "does not change while a sentence is spoken; when it ends it may be put right once"),
     ("italic text…", "may still change; large letters also stand on dots"),
+    ("underlined words", "were put right a moment ago"),
     ("▸", "picked: y copies it"),
     ("you, them", "the microphone, and what the loudspeaker plays"),
     ("◆ early", "recognised before the speaker finished"),

@@ -1,28 +1,28 @@
-"""Finished captions: a long, quiet column that is only ever added to."""
+"""Finished captions: a long, quiet column that is only ever added to. What is put right is put right in its place."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.events import Click
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from edgevoice.lines import broken
 from edgevoice.speakers import speaker
 from edgevoice.text import clock
 from edgevoice.tui.layout import Column, Shape, column
 from edgevoice.tui.letters import Run, drawn
+from edgevoice.tui.rows import CaptionRows, Revised, Row, Setting
 from edgevoice.tui.search import Search
 from edgevoice.tui.views import CaptionLine
 
@@ -30,21 +30,11 @@ KEPT = 10_000
 """Captions kept on screen, about a day and a half of talk; the files keep them all."""
 PRUNED = 1_000
 """How many of the oldest go at once when it is full, so that it happens rarely."""
-INTERLEAVED = 20
-"""How far up a caption may go that began before what another channel said; such are never many."""
+MARKED_S = 1.0
+"""How long other words of a second reading are marked."""
 PICKED_MARK = "▸"
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A line of text on the screen."""
-
-    caption: CaptionLine
-    index: int
-    """Which line of the caption; -1 for the empty one behind it."""
-    text: str = ""
-    start: int = 0
-    """Where it begins in the caption's text."""
+CHANGED = "-changed"
+"""Ends the names of looks of words that were put right."""
 
 
 class History(ScrollView, can_focus=True):
@@ -58,6 +48,8 @@ class History(ScrollView, can_focus=True):
         "history--match",
         "history--looked-at",
         "history--picked",
+        "history--text-changed",
+        "history--picked-changed",
     }
     BINDING_GROUP_TITLE = "Captions"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -90,8 +82,7 @@ class History(ScrollView, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__()
-        self._captions: deque[CaptionLine] = deque()
-        self._rows: list[_Row] = []
+        self._lines = CaptionRows()
         self._strips: dict[int, list[Strip]] = {}
         self._column = Column()
         self._following = True
@@ -99,16 +90,24 @@ class History(ScrollView, can_focus=True):
         self._picked: CaptionLine | None = None
         self._search: Search | None = None
         self._cleared: list[CaptionLine] = []
+        self._marked: dict[int, tuple[CaptionLine, tuple[tuple[int, int], ...]]] = {}
+        """Captions that were put right a moment ago, by their identity, and where their words are others."""
+        self._is_revising = False
 
     @property
     def captions(self) -> tuple[CaptionLine, ...]:
         """All captions kept, in the order of their beginnings."""
-        return tuple(self._captions)
+        return tuple(self._lines.captions)
 
     @property
     def rows(self) -> int:
         """Rows that all captions take."""
-        return len(self._rows) * self.shape.pitch
+        return len(self._lines.rows) * self.shape.pitch
+
+    @property
+    def texts(self) -> list[str]:
+        """What the rows say, from the first one on."""
+        return [row.text for row in self._lines.rows]
 
     @property
     def following(self) -> bool:
@@ -129,41 +128,60 @@ class History(ScrollView, can_focus=True):
     def chosen(self) -> CaptionLine | None:
         """The one to copy: picked, or else found, or else the newest."""
         found = self._search.current if self._search else None
-        newest = self._captions[-1] if self._captions else None
+        newest = self._lines.captions[-1] if self._lines.captions else None
         return self._picked or (found.caption if found else newest)
 
-    def append(self, caption: CaptionLine) -> None:
-        """Adds a caption below those that began before it; nothing above it is drawn again."""
-        later = self._later(caption)
-        self._captions.insert(len(self._captions) - len(later), caption)
-        if len(self._captions) > KEPT:
-            self._prune()
-        first = len(self._rows) - sum(len(self._wrapped(other)) for other in later)
-        rows = self._wrapped(caption)
-        self._rows[first:first] = rows
+    def append(self, caption: CaptionLine, *, late: bool = False) -> None:
+        """Adds a caption below those that began before it; nothing above it is drawn again. One that is late may belong
+        above what its own channel said later."""
+        added = self._lines.add(caption, late=late)
+        if len(self._lines.captions) > KEPT:
+            added = replace(added, first=added.first - self._prune())
         if self._search:
-            self._search.add(caption)
-        for row in [row for row in self._strips if row >= first]:
-            del self._strips[row]
+            self._search.add(caption, added.below)
+        self._forget_strips(added.first)
         self._measure()
         if not self._following:
-            if later and first * self.shape.pitch < self.scroll_offset.y:  # what is being read stays where it is
-                self.scroll_to(y=self.scroll_offset.y + len(rows) * self.shape.pitch, animate=False, immediate=True)
+            # what is being read stays where it is
+            if added.below and added.first * self.shape.pitch < self.scroll_offset.y:
+                down = added.rows * self.shape.pitch
+                self.scroll_to(y=self.scroll_offset.y + down, animate=False, immediate=True)
             self._unseen += 1
             self.post_message(self.Behind(self._unseen))
-        if later or first * self.shape.pitch < self.size.height:
+        if added.below or added.first * self.shape.pitch < self.size.height:
             self.refresh()  # all lines move up until the pane is full; later, scrolling moves them
+
+    def revise(self, caption: CaptionLine) -> None:
+        """Puts a caption right in its place, or takes it away if it has no text; what is not here is left alone."""
+        kept, top = self._kept_in_place, self._top
+        revised = self._lines.revise(caption)
+        if revised is None:
+            _revise(self._cleared, caption)
+            return
+        if self._search:
+            self._search.revise(revised.before, revised.after, revised.below)
+        self._mark(revised)
+        if revised.grown:
+            self._forget_strips(revised.first)
+            self._keep_in_place(top + (revised.grown * self.shape.pitch if kept > revised.first else 0))
+        else:
+            self._redraw_rows(revised.first, revised.rows)
+        if revised.before is self._picked:
+            self._pick(revised.after)
+        if revised.after is None and len(revised.below) < self._unseen:
+            self._unseen -= 1
+            self.post_message(self.Behind(self._unseen or -1))
 
     def clear(self) -> None:
         """Empties the column; `restore` fills it again."""
-        self._cleared += self._captions
+        self._cleared += self._lines.captions
         del self._cleared[:-KEPT]
         self._hold_captions(())
 
     def restore(self) -> None:
         """Puts all that was cleared before what was said since."""
         before, self._cleared = self._cleared, []
-        self._hold_captions([*before, *self._captions][-KEPT:])
+        self._hold_captions([*before, *self._lines.captions][-KEPT:])
 
     def follow(self) -> None:
         """Goes to the newest caption and stays there."""
@@ -183,7 +201,7 @@ class History(ScrollView, can_focus=True):
 
     def find(self, wanted: str | None) -> None:
         """Marks all places of a text and goes to the newest; with none, ends the search."""
-        self._search = Search(wanted, self._captions) if wanted is not None else None
+        self._search = Search(wanted, self._lines.captions) if wanted is not None else None
         self._look_at_match()
 
     def find_next(self, step: int) -> None:
@@ -206,9 +224,9 @@ class History(ScrollView, can_focus=True):
 
     def action_pick_first(self) -> None:
         """Picks the oldest caption."""
-        if self._captions:
+        if self._lines.captions:
             self.hold()
-            self._pick(self._captions[0])
+            self._pick(self._lines.captions[0])
             self.scroll_home(animate=False, immediate=True)
 
     def action_scroll_end(self) -> None:
@@ -219,21 +237,21 @@ class History(ScrollView, can_focus=True):
         """Picks the caption that was clicked on."""
         offset = event.get_content_offset(self)
         row = self._row_at(offset.y)[0] if offset else -1
-        if 0 <= row < len(self._rows):
+        if 0 <= row < len(self._lines.rows):
             self.hold()
-            self._pick(self._rows[row].caption)
+            self._pick(self._lines.rows[row].caption)
 
     def render_line(self, y: int) -> Strip:
         """The line at `y` of the part on show."""
         width = self.size.width
-        if not self._captions and y == self.size.height - 1 and self.hint:
+        if not self._lines.captions and y == self.size.height - 1 and self.hint:
             return Strip(self._line("", "", [(self.hint, "hint")])).crop_extend(0, width, self.rich_style)
         row, part = self._row_at(y)
         # a line of large letters is shown whole or not at all
-        if not 0 <= row < len(self._rows) or y - part < 0:
+        if not 0 <= row < len(self._lines.rows) or y - part < 0:
             return Strip.blank(width, self.rich_style)
         if row not in self._strips:
-            self._strips[row] = list(self._draw(self._rows[row]))
+            self._strips[row] = list(self._draw(self._lines.rows[row]))
         return self._strips[row][part].crop_extend(0, width, self.rich_style)
 
     def notify_style_update(self) -> None:
@@ -253,6 +271,8 @@ class History(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Follows again as soon as the end is in sight."""
         super().watch_scroll_y(old_value, new_value)
+        if self._is_revising:
+            return
         self._set_following(following=self._picked is None and (self.is_vertical_scroll_end or self.max_scroll_y == 0))
 
     def watch_shape(self) -> None:
@@ -261,22 +281,12 @@ class History(ScrollView, can_focus=True):
 
     def _hold_captions(self, captions: Sequence[CaptionLine]) -> None:
         """Other captions than before."""
-        self._captions = deque(captions)
+        self._lines.hold(captions)
         self._pick(None)
         self._relayout()
         self.follow()
         if self._search:
             self.find(self._search.wanted)
-
-    def _later(self, caption: CaptionLine) -> list[CaptionLine]:
-        """Captions of other channels that began after this one, but were finished before it."""
-        later: list[CaptionLine] = []
-        for other in islice(reversed(self._captions), INTERLEAVED):
-            # the clock of a channel that was opened anew begins anew: its own order is that of its events
-            if other.start <= caption.start or other.channel == caption.channel:
-                break
-            later.append(other)
-        return later
 
     def _set_following(self, *, following: bool) -> None:
         if following == self._following and not (following and self._unseen):
@@ -305,7 +315,9 @@ class History(ScrollView, can_focus=True):
     def _bring_into_sight(self, caption: CaptionLine, start: int) -> None:
         """Scrolls as little as it takes to see that place of a caption, and a line around it."""
         rows = (
-            n for n, row in enumerate(self._rows) if row.caption is caption and row.index >= 0 and row.start <= start
+            n
+            for n, row in enumerate(self._lines.rows)
+            if row.caption is caption and row.index >= 0 and row.start <= start
         )
         place = max(rows, default=0) * self.shape.pitch
         lowest = place + 2 * self.shape.pitch - self.size.height
@@ -316,18 +328,65 @@ class History(ScrollView, can_focus=True):
 
     def _row_at(self, y: int) -> tuple[int, int]:
         """Which row is on a line of the part on show, and which line of that row this is."""
+        return divmod(self._top + y, self.shape.pitch)
+
+    @property
+    def _top(self) -> int:
+        """Which line of all there are is the first on show; negative where lines above them are empty."""
         # a short history stands on the live line, where the eye is, and not at the top
         free = self.size.height - self.rows
         # the newest stays on the last line also between a change of the height and the scrolling that follows it
-        first = -free if self._following else self.scroll_offset.y - max(0, free)
-        return divmod(first + y, self.shape.pitch)
+        return -free if self._following else self.scroll_offset.y - max(0, free)
+
+    @property
+    def _kept_in_place(self) -> int:
+        """The row that stays where it is when something above it is put right: what is picked or found, if that is on
+        show, or else the first on show."""
+        found = self._search.current if self._search else None
+        looked_at = self._picked or (found.caption if found else None)
+        first = self._lines.first_of(looked_at) if looked_at else -1
+        is_on_show = 0 <= first * self.shape.pitch - self._top < self.size.height
+        return first if first >= 0 and is_on_show else max(0, -(-self._top // self.shape.pitch))
+
+    def _keep_in_place(self, top: int) -> None:
+        """The rows are others: scrolls to where that line is the first on show, and follows if it did before."""
+        self._is_revising = True
+        self._measure()
+        if not self._following:
+            to = top + max(0, self.size.height - self.rows)
+            self.scroll_to(y=min(max(0, to), self.max_scroll_y), animate=False, immediate=True)
+        self._is_revising = False
+        self.refresh()
+
+    def _mark(self, revised: Revised) -> None:
+        """Marks words that are others for a moment."""
+        self._marked.pop(id(revised.before), None)
+        if revised.after and revised.places:
+            self._marked[id(revised.after)] = revised.after, revised.places
+            self.set_timer(MARKED_S, partial(self._unmark, revised.after))
+
+    def _unmark(self, caption: CaptionLine) -> None:
+        if self._marked.pop(id(caption), None) and (first := self._lines.first_of(caption)) >= 0:
+            self._redraw_rows(first, len(self._lines.rows_from(first)))
+
+    def _redraw_rows(self, first: int, rows: int) -> None:
+        self._forget_strips(first, first + rows)
+        lines = Region(0, first * self.shape.pitch - self._top, self.size.width, rows * self.shape.pitch)
+        if on_show := lines.intersection(self.size.region):
+            self.refresh(on_show)
+
+    def _forget_strips(self, first: int, behind: int | None = None) -> None:
+        """Of the rows from the first one on, or up to another one."""
+        behind = len(self._lines.rows) + 1 if behind is None else behind
+        for row in [row for row in self._strips if first <= row < behind]:
+            del self._strips[row]
 
     def _measured(self) -> Column:
         return column(self.scrollable_content_region.width, self.shape)
 
     def _measure(self) -> None:
         """Makes known how long it is."""
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows) * self.shape.pitch)
+        self.virtual_size = Size(self.scrollable_content_region.width, self.rows)
         if self._following:
             self.scroll_end(animate=False, immediate=True)
 
@@ -335,28 +394,24 @@ class History(ScrollView, can_focus=True):
         if not self.is_mounted:
             return
         self._column = self._measured()
-        self._rows = [row for caption in self._captions for row in self._wrapped(caption)]
+        spaced = self.shape.large and not self.shape.scale
+        self._lines.set_in(Setting(self._column.text, self.shape.ruler, spaced))
         self._strips.clear()
         self._measure()
         self.refresh()
 
-    def _wrapped(self, caption: CaptionLine) -> list[_Row]:
-        lines = broken(caption.text, self._column.text, caption.pauses, self.shape.ruler)
-        rows = [_Row(caption, index, line.text, line.start) for index, line in enumerate(lines)]
-        return [*rows, _Row(caption, -1)] if self.shape.large and not self.shape.scale else rows
-
-    def _prune(self) -> None:
-        gone = [self._captions.popleft() for _ in range(PRUNED)]
-        rows = sum(len(self._wrapped(caption)) for caption in gone)
-        del self._rows[:rows]
+    def _prune(self) -> int:
+        """Forgets the oldest captions; gives how many rows they took."""
+        gone, rows = self._lines.forget(PRUNED)
         self._strips.clear()
         if self._search:
             self._search.forget(gone)
         if not self._following:
             up = rows * self.shape.pitch
             self.scroll_to(y=max(0, self.scroll_offset.y - up), animate=False, immediate=True)
+        return rows
 
-    def _draw(self, row: _Row) -> Iterator[Strip]:
+    def _draw(self, row: Row) -> Iterator[Strip]:
         parts = list(self._parts(row))
         picked = row.caption is self._picked
         time = f"{clock(row.caption.start)}{' ' + PICKED_MARK if picked else ''}" if row.index == 0 else ""
@@ -364,21 +419,24 @@ class History(ScrollView, can_focus=True):
         if not self.shape.scale:
             yield Strip(self._line(time, channel, parts))
             return
-        lines = drawn([Run(text, look) for text, look in parts], self.shape.scale)
+        runs = [Run(text, look, underlined=look.endswith(CHANGED)) for text, look in parts]
+        lines = drawn(runs, self.shape.scale)
         for number, line in enumerate(lines):
             yield Strip(self._line("", channel if number == len(lines) // 2 else "", line))
 
-    def _parts(self, row: _Row) -> Iterator[tuple[str, str]]:
-        """The text of a row, with what was found in it apart."""
+    def _parts(self, row: Row) -> Iterator[tuple[str, str]]:
+        """The text of a row, with what was found in it and what was put right apart."""
         usual = "picked" if row.caption is self._picked else "text"
-        at = 0
-        for start, end, looked_at in self._search.spans(row.caption) if self._search else ():
-            first, behind = (max(at, min(len(row.text), place - row.start)) for place in (start, end))
-            if first < behind:
-                yield row.text[at:first], usual
-                yield row.text[first:behind], "looked-at" if looked_at else "match"
-                at = behind
-        yield row.text[at:], usual
+        found = self._search.spans(row.caption) if self._search else ()
+        _, changed = self._marked.get(id(row.caption), (None, ()))
+        looks = [(start, end, "looked-at" if looked_at else "match") for start, end, looked_at in found]
+        looks += [(start, end, f"{usual}{CHANGED}") for start, end in changed]
+        length = len(row.text)
+        edges = {max(0, min(length, place - row.start)) for look in looks for place in look[:2]}
+        for first, behind in pairwise(sorted({0, length, *edges})):
+            at = row.start + first
+            look = next((look for start, end, look in looks if start <= at < end), usual)
+            yield row.text[first:behind], look
 
     def _line(self, time: str, channel: str, parts: list[tuple[str, str]]) -> list[Segment]:
         base = self.rich_style
@@ -391,3 +449,10 @@ class History(ScrollView, can_focus=True):
 
     def _look(self, name: str) -> Style:
         return self.get_component_rich_style(f"history--{name}", partial=True)
+
+
+def _revise(captions: list[CaptionLine], revised: CaptionLine) -> None:
+    """Puts the newest caption of that channel and segment right, or takes it away, if it is there."""
+    place = next((n for n in range(len(captions) - 1, -1, -1) if captions[n].is_of(revised)), -1)
+    if place >= 0:
+        captions[place : place + 1] = [revised] if revised.text else []

@@ -81,7 +81,10 @@ class StatusBar(Widget):
         phase = Content.styled(word, self._look(name))
         if self.note:
             return self._noted(phase)
-        facts = [(0, phase), *self._facts()]
+        facts = [(0, phase), *self._facts(self.view.model)]
+        if self.view.reader:
+            more = [(0, phase), *self._facts(f"{self.view.model} + {self.view.reader}")]
+            facts = more if self._width(more) <= self.size.width else facts
         while len(facts) > 1 and self._width(facts) > self.size.width:
             facts.remove(max(facts, key=lambda fact: fact[0]))
         return Content(GAP).join([fact for _, fact in facts])
@@ -99,14 +102,14 @@ class StatusBar(Widget):
             else fit(self.note, self.size.width).stylize(self._look("note"))
         )
 
-    def _facts(self) -> list[tuple[int, Content]]:
+    def _facts(self, model: str) -> list[tuple[int, Content]]:
         """Facts in their order on screen, each with its rank: the highest goes first."""
         view = self.view
         facts: list[tuple[int, Content]] = []
         if view.keeps:
             facts.append((1, Content.styled(view.keeps, self._look("idle"))))
-        if view.model:
-            facts.append((5, self._fact("", view.model)))
+        if model:
+            facts.append((5, self._fact("", model)))
         if view.provider:
             facts.append((2, self._fact("on", view.provider + (" (fallback)" if view.note else ""))))
         if view.p50 is not None and view.p95 is not None:
