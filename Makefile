@@ -24,7 +24,7 @@ lint: setup-test ## ruff, mypy and the import contracts
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 
-model: setup-test ## rebuild the bundled model from nothing (hours)
+model: setup-test ## rebuild the bundled reader and model from nothing (hours)
 	bash scripts/build_model.sh
 
 setup-demo:

@@ -13,6 +13,7 @@ from edgevoice.text import plain
 
 APP = "edgevoice"
 BUNDLED_NAME = "banking-en"
+BUNDLED_READER = "moonshine-tiny"
 SAMPLE_CALL = "sample_call.flac"
 MANIFEST_NAME = "edgevoice.json"
 
@@ -64,8 +65,17 @@ def action_log() -> Path:
 
 def bundled_model() -> Path:
     """The model that comes with edgevoice: inside the package once installed, `models/` in a checkout."""
-    installed = _PACKAGE / "_bundled" / BUNDLED_NAME
-    return installed if installed.is_dir() else _PACKAGE.parent / "models" / BUNDLED_NAME
+    return _bundled(BUNDLED_NAME)
+
+
+def bundled_reader() -> Path:
+    """The reader that comes with edgevoice, beside the model."""
+    return _bundled(BUNDLED_READER)
+
+
+def _bundled(name: str) -> Path:
+    installed = _PACKAGE / "_bundled" / name
+    return installed if installed.is_dir() else _PACKAGE.parent / "models" / name
 
 
 def sample_call() -> Path:
@@ -74,8 +84,10 @@ def sample_call() -> Path:
 
 
 def known_models() -> dict[str, Path]:
-    """Every bundle that can be named, the bundled one first; a bundle of the user's own goes before it."""
-    known = {BUNDLED_NAME: bundled_model()} if (bundled_model() / MANIFEST_NAME).is_file() else {}
+    """Every bundle that can be named, the bundled model and reader first; a bundle of the user's own goes before one
+    that comes along."""
+    bundled = {BUNDLED_NAME: bundled_model(), BUNDLED_READER: bundled_reader()}
+    known = {name: path for name, path in bundled.items() if (path / MANIFEST_NAME).is_file()}
     folder = models_folder()
     own = sorted(folder.iterdir()) if folder.is_dir() else []
     known.update({path.name: path for path in own if (path / MANIFEST_NAME).is_file()})

@@ -20,16 +20,18 @@ from export.quiet import quiet
 LARGEST_HALF = 60_000.0
 """The largest magnitude that is left to fp16, which ends at 65504."""
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+Tried = Array | Mapping[str, Any]
+"""What a graph is tried on: its first input, or more than its inputs by name."""
 
 
-def halve(source: Path, target: Path, inputs: Sequence[Array] = (), beside: Mapping[str, Any] = NOTHING) -> int:
+def halve(source: Path, target: Path, inputs: Sequence[Tried] = (), beside: Mapping[str, Any] = NOTHING) -> int:
     """Writes an fp16 copy for a GPU. Inputs and outputs stay float32, so that whoever runs it need not care.
 
     Args:
         source: the graph.
         target: where the copy goes.
-        inputs: what it is tried on; of one that hears in chunks each is heard twice, the second time with what is
-            remembered of the first.
+        inputs: what it is tried on, each the one input or all of them by name; of one that hears in chunks each is
+            heard twice, the second time with what is remembered of the first.
         beside: further inputs by name, such as the frames of a chunk.
 
     Nodes whose operands or results grow beyond fp16 on one of the `inputs` stay in fp32; returns how many. What happens
@@ -63,7 +65,7 @@ def halve(source: Path, target: Path, inputs: Sequence[Array] = (), beside: Mapp
 
 
 def peaks(
-    file: Path, inputs: Sequence[Array], beside: Mapping[str, Any] = NOTHING, *, half: bool = False
+    file: Path, inputs: Sequence[Tried], beside: Mapping[str, Any] = NOTHING, *, half: bool = False
 ) -> dict[str, float]:
     """The largest magnitude of each float tensor of a graph, or of each in fp16, whatever the input.
 
@@ -109,8 +111,12 @@ def peaks(
     return found
 
 
-def _peaks_of_steps(session: Any, array: Array, beside: Mapping[str, Any], count: int) -> Iterator[Sequence[Any]]:
+def _peaks_of_steps(session: Any, array: Tried, beside: Mapping[str, Any], count: int) -> Iterator[Sequence[Any]]:
     """The maxima of a run; and of a second one, with what is remembered of the first, where something is."""
+    if isinstance(array, Mapping):
+        feeds = {each.name: array[each.name] for each in session.get_inputs()}
+        yield session.run([f"scan_peak_{n}" for n in range(count)], feeds)
+        return
     first, *others = session.get_inputs()
     state = [each for each in others if each.name not in beside]
     feeds = {first.name: array, **beside, **{each.name: nothing(each) for each in state}}

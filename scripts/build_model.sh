@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Rebuilds the bundled model from nothing: `make model`. Resumable: every step goes on where it stopped.
+# Rebuilds the bundled reader and model from nothing: `make model`. Resumable: every step goes on where it stopped.
 # The recordings (speechocean762, vctk-p239, ...) are read from ../shared/data; see training/banking_en/README.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,6 +12,9 @@ if [[ ! -f $DATA/speechocean762/manifest.csv ]]; then
   echo "There are no recordings in $DATA. training/banking_en/README.md says which belong there." >&2
   exit 1
 fi
+
+# what reads finished sentences comes from its makers, by name, version and sha256
+$python -m export.moonshine --output models/moonshine-tiny --force
 
 $edgevoice train synthesise --sentences training/banking_en/sentences.csv --output corpus/banking-en --hours 20 --seed 1
 # first the sounds, hearing whole sentences, which is learnt faster; then to hear in chunks, which is what runs live
