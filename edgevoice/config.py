@@ -82,6 +82,9 @@ class AsrSettings:
     """What the logarithms of that n-gram model are multiplied by beside those of the audio."""
     word_bonus: float = 1.5
     """Added for every word, as a natural logarithm, with that n-gram model."""
+    reader: str = "auto"
+    """What reads a sentence once more when it is over: "off" for nothing, "auto" for the model's own reader or, for
+    English, the bundled one, where this machine is fast enough; or the name or folder of a bundle with a reader."""
     hotwords: str = ""
     """A file with a word or phrase on each line, which are written more readily; empty for none."""
     hotword_weight: float = 1.0

@@ -19,7 +19,7 @@ from edgevoice.asr.bundle import Manifest
 from edgevoice.asr.chunk_recogniser import ChunkRecogniser
 from edgevoice.asr.intent import Detected, IntentTracker, Rejected
 from edgevoice.asr.recogniser import Final, LastPass, Model, Recogniser
-from edgevoice.asr.revision import Reviser, Revision, Sentence
+from edgevoice.asr.revision import Revision, Sentence
 from edgevoice.asr.spelling import Spelling
 from edgevoice.asr.window_recogniser import WindowRecogniser
 from edgevoice.audio.resample import Resampler, clean
@@ -64,7 +64,6 @@ class Pipeline:
         source: where the audio comes from.
         model: an `AcousticModel`.
         settings: `vad`, `asr` and `intent` are used here.
-        reviser: reads sentences once more when they are over; None for nobody.
         detector: tells speech from silence; the one of the settings when not given.
         clock: seconds, comparable with `Block.arrived`; only for latencies and for being late.
     """
@@ -75,7 +74,6 @@ class Pipeline:
         model: Model,
         settings: Settings,
         *,
-        reviser: Reviser | None = None,
         detector: Detector | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -89,8 +87,8 @@ class Pipeline:
         self._recogniser = _recogniser(model, settings)
         self._tracker = IntentTracker(model.manifest, settings.intent)
         self._style = _style(model.manifest, settings)
-        self._reader = reviser.name if reviser else ""
-        self._second_pass = SecondPass(reviser, clock) if reviser and "ctc" in model.heads else None
+        self._reader = model.reviser.name if model.reviser else ""
+        self._second_pass = SecondPass(model.reviser, clock) if model.reviser else None
         self._too_slow: events.Failed | None = None  # what was said of a reader that cannot keep up
         self._before: LastPass | None = None  # of the last segment in which something was said
         self._level = Level(_LEVEL_SAMPLES)
@@ -104,7 +102,7 @@ class Pipeline:
         self._retry = 0
         self._pending = np.zeros(0, dtype=np.float32)
         self._arrived = 0.0
-        self._is_live = False
+        self._began: float | None = None
         self._pace = Pace(settings.asr.hop_s)
         self._segments = self._words = self._intents = 0
         self._lost = 0.0
@@ -118,7 +116,7 @@ class Pipeline:
             sample_rate=self._source.sample_rate,
             model=plain(manifest.name),
             provider=self._model.provider,
-            note=plain(self._model.note),
+            note=plain(" ".join(filter(None, (self._model.note, self._model.reader_note)))),
             reader=plain(self._reader),
             labels=tuple(plain(label) for label in manifest.labels) if "intent" in self._model.heads else (),
             thresholds=self._thresholds() if "intent" in self._model.heads else (),
@@ -178,7 +176,7 @@ class Pipeline:
     def _receive(self, block: Block) -> None:
         # measured before the work on this block: a source that waits for us is never late, however slow we are
         self._arrived = block.arrived or self._clock()
-        self._is_live = bool(block.arrived)
+        self._began = self._clock() if self._began is None else self._began
         self._pace.heard(self._clock() - self._arrived)
 
     def _losses(self, block: Block) -> Iterator[Event]:
@@ -373,7 +371,7 @@ class Pipeline:
                 self._retry = self._ring.end + _RETRY_SAMPLES
                 if not ending and sum(len(each.last_pass.audio) for each in self._over) <= KEPT_S * SAMPLE_RATE:
                     return
-                if (ending or self._source_waits()) and self._back(error):
+                if (ending or self._source_waits(self._away_since)) and self._back(error):
                     continue
             except Exception as error:  # noqa: BLE001 - whatever breaks inside the model, the words so far are shown
                 yield self._failure(error)
@@ -407,10 +405,11 @@ class Pipeline:
         second_pass = self._second_pass
         if second_pass is None:
             return
-        while second_pass.full and not self._is_live:
+        since = (0.0, self._clock() if self._began is None else self._began)
+        while second_pass.full and self._source_waits(since):
             yield from self._revised(patience_s=_SLICE_S)
-        if self._is_live and second_pass.behind:
-            yield from self._too_slow_for(over.segment)
+        if second_pass.behind and not self._source_waits(since):
+            yield from self._too_slow_now()
             return
         if self._too_slow:
             what, self._too_slow = self._too_slow.what, None
@@ -420,7 +419,7 @@ class Pipeline:
         start, end = segment.start / SAMPLE_RATE, over.last_pass.end / SAMPLE_RATE
         second_pass.add(segment.id, Sentence(audio, start, end, words, log_probs))
 
-    def _too_slow_for(self, segment: _Segment) -> Iterator[Event]:
+    def _too_slow_now(self) -> Iterator[Event]:
         """Says it once, not at every sentence."""
         if self._too_slow:
             return
@@ -452,15 +451,18 @@ class Pipeline:
     def _last_revised(self) -> Iterator[Event]:
         """Those that are still being read; not for long where somebody wants to leave."""
         began = self._clock()
-        while self._second_pass and self._second_pass.waiting:
-            if self._clock() - began > (_LEAVING_S if self._stopped else PATIENCE_S):
-                break
-            before = self._second_pass.waiting
+        waiting = self._waiting()
+        while waiting and self._clock() - began < (_LEAVING_S if self._stopped else PATIENCE_S):
             yield from self._revised(patience_s=_SLICE_S)
-            if self._second_pass and self._second_pass.waiting < before:
-                began = began if self._stopped else self._clock()
+            if self._waiting() < waiting and not self._stopped:  # PATIENCE_S is for each
+                began = self._clock()
+            waiting = self._waiting()
         if self._second_pass:
             self._second_pass.close()
+
+    def _waiting(self) -> int:
+        """Sentences that are being read, or wait for it."""
+        return self._second_pass.waiting if self._second_pass else 0
 
     def _revision(self, job: Job, revision: Revision) -> Event:
         sentence = job.sentence
@@ -497,10 +499,10 @@ class Pipeline:
             self._away_since = (self._at(), self._clock())
             yield self._failure(error)
 
-    def _source_waits(self) -> bool:
-        """Whether the source is a recording that waits for us: since the model is away, audio came faster than time
-        passed, by more than a microphone keeps in its queue."""
-        at, clock = self._away_since
+    def _source_waits(self, since: tuple[float, float]) -> bool:
+        """Whether the source is a recording that waits for us: since a moment, on both clocks, audio came faster than
+        time passed, by more than a microphone keeps in its queue."""
+        at, clock = since
         return self._at() - at > self._clock() - clock + PATIENCE_S
 
     def _back(self, error: ModelAwayError) -> bool:

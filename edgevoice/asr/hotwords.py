@@ -44,19 +44,30 @@ def read_hotwords(file: Path, spelling: Spelling, weight: float) -> list[Phrase]
         ConfigError: the file cannot be read, or a line cannot be written by the model.
     """
     where = plain(str(file))
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        what = f"The hot words in '{where}' cannot be read: {why(error)}"
-        raise ConfigError(what, "They must be a text file with a phrase on each line") from None
-    found = [
-        _phrase(line, f"line {number} of '{where}'", spelling, weight)
-        for number, line in enumerate(lines, 1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
+    found = [_phrase(line, f"line {number} of '{where}'", spelling, weight) for number, line in _lines(file)]
     if not found:
         raise ConfigError(f"There are no hot words in '{where}'", "Write a phrase on each line")
     return found
+
+
+def phrases_in(file: Path) -> list[str]:
+    """The phrases of a file as they are written there, without their weights.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    return [" ".join(_WEIGHT.sub("", line).split()) for _, line in _lines(file)]
+
+
+def _lines(file: Path) -> list[tuple[int, str]]:
+    """The lines with a phrase, and their numbers."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        what = f"The hot words in '{plain(str(file))}' cannot be read: {why(error)}"
+        raise ConfigError(what, "They must be a text file with a phrase on each line") from None
+    numbered = enumerate(lines, 1)
+    return [(number, line) for number, line in numbered if line.strip() and not line.lstrip().startswith("#")]
 
 
 class HotWords:

@@ -14,6 +14,7 @@ from edgevoice.asr.decoder import make_decoder
 from edgevoice.asr.front import SegmentFeatures
 from edgevoice.asr.graph_pass import GraphPass, Head
 from edgevoice.asr.opening import USE_FP32, live_lengths, noise
+from edgevoice.asr.revision import Reviser
 from edgevoice.asr.session import are_numbers
 from edgevoice.asr.steps import EncoderStream
 from edgevoice.config import SAMPLE_RATE, AsrSettings
@@ -69,6 +70,10 @@ class AcousticModel:
         self.frame_seconds = graph.frame_samples / SAMPLE_RATE if graph else 0.0
         """Seconds from one CTC frame to the next; 0 without a CTC head."""
         self.heads: tuple[str, ...] = tuple(head for each in self._passes for head in each.heads)
+        self.reviser: Reviser | None = None
+        """Reads sentences once more when they are over; None for nobody."""
+        self.reader_note = ""
+        """Why nobody does, where one might expect it; empty when there is nothing to say."""
 
     @property
     def provider(self) -> str:

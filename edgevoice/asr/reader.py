@@ -8,6 +8,7 @@ clips padded to the longest under a mask; Whisper hears its window of 30 s, fill
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ Ids = npt.NDArray[np.int64]
 
 _PAST, _PRESENT = "past_key_values.", "present."
 _PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32")}
+_TRIAL_S, _USUAL_TOKENS = 3.0, 4
+"""Seconds of a trial, and tokens for each."""
 LONGEST_PROMPT = 200
 """Tokens of words to expect; Whisper takes 223, and they are as slow as what is written."""
 
@@ -94,6 +97,19 @@ class Reader:
     def batches(self) -> bool:
         """Whether clips of different lengths can be read at once."""
         return bool(self.spec.window_s) or "attention_mask" in self._encoder.inputs
+
+    def trial(self) -> float:
+        """How long it takes for a second of speech, in seconds: a short stretch is read, with as many words as it may
+        have."""
+        began = time.perf_counter()
+        clip = np.random.default_rng(0).normal(0, 0.05, round(_TRIAL_S * SAMPLE_RATE)).astype(np.float32)
+        context = self._encode([clip])
+        language = next(iter(self.spec.languages.values()), None)
+        count = min(round(_TRIAL_S * _USUAL_TOKENS), self.spec.longest_tokens - len(self.spec.start) - 2)
+        logits, past = self._step(context, self._start(language, "")[None], None)
+        for _ in range(count):
+            logits, past = self._step(context, logits.argmax(axis=-1)[:, None].astype(np.int64), past)
+        return (time.perf_counter() - began) / _TRIAL_S
 
     def read(self, clips: Sequence[Array], *, language: str = "", prompt: str = "") -> list[Reading]:
         """What is said in clips of 16 kHz samples in -1..1, each as if it were alone.

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from edgevoice.asr.bundle import Manifest
 from edgevoice.asr.decoder import Decoder
 from edgevoice.asr.model import Encoding, ModelFront, ModelStream, Running
+from edgevoice.asr.revision import Reviser
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.events import Word
 
@@ -26,6 +27,8 @@ class Model(Protocol):
     decoder: Decoder
     frame_seconds: float
     heads: tuple[str, ...]
+    reviser: Reviser | None
+    reader_note: str
 
     @property
     def provider(self) -> str:

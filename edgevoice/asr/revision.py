@@ -43,7 +43,7 @@ FEW = 2
 """Words of an utterance for which a reader lacks context."""
 SURE = -0.1
 """A reading surer than this is not tried again."""
-ROOMS = ((0.3, 0.3), (0.15, 0.5), (0.5, 0.5), (0.8, 0.3))
+ROOMS = ((0.3, 0.3), (0.15, 0.5), (0.5, 0.5))
 """Seconds of silence before and after the audio. A reader of inputs of any length hears better with some, and what it
 is unsure of it hears differently with more: the surest of these readings has a tenth fewer wrong words."""
 _EDGE = 1e-6
@@ -212,7 +212,7 @@ def is_loop(text: str) -> bool:
     """Whether a text says the same again and again."""
     letters = "".join(letter for letter in text.lower() if letter.isalnum() or letter == " ")
     data = letters.encode()
-    if len(data) > 40 and len(data) / len(zlib.compress(data)) > LARGEST_COMPRESSION:  # noqa: PLR2004
+    if len(data) > 40 and len(data) / len(zlib.compress(data)) > LARGEST_COMPRESSION:
         return True
     words = letters.split()
     return any(_repeats(words, length) >= (REPEATS if length == 1 else REPEATS - 1) for length in range(1, 7))

@@ -75,9 +75,9 @@ class Archive:
         from edgevoice.commands.at_once import at_once
 
         model = open_model(self._settings)
-        if model.note:
+        for note in filter(None, (model.note, model.reader_note)):
             with meter.aside():
-                say(model.note)
+                say(note)
         jobs = min(self._settings.files.jobs, len(self._files))
         transcriber = Transcriber(model, self._settings, meter.heard)
         return at_once(self._files, transcriber, jobs=jobs, ahead=self._ahead(jobs))

@@ -127,7 +127,7 @@ def check_model(settings: Settings) -> Check:
 
 def check_provider(settings: Settings) -> Check:
     """The execution provider that a session on the model really gets."""
-    model = open_model(settings)
+    model = open_model(settings, reading=False)
     provider, wanted = model.provider, settings.asr.provider
     on_cpu = "cpu" in provider.split("+")
     if wanted == "auto" and on_cpu and (model.note or shutil.which("nvidia-smi")):

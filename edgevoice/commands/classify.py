@@ -45,7 +45,7 @@ def classify(
 
     settings = options.settings_for(model=model, provider=provider, remote=remote)
     samples = _samples(options.open_recording(file))
-    acoustic = options.open_model(settings)
+    acoustic = options.open_model(settings, reading=False)
     if "intent" not in acoustic.heads:
         raise ModelError(f"The model '{acoustic.manifest.name}' knows no intents", "Choose another one with --model")
     logits = acoustic.encode(samples).intent_logits

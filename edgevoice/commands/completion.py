@@ -72,6 +72,11 @@ def model_names(incomplete: str) -> Candidates:
     return [] if "/" in incomplete else sorted(name for name in known_models() if _EASY.fullmatch(name))
 
 
+def reader_names(incomplete: str) -> Candidates:
+    """As models, and what else can be said of a reader."""
+    return ["auto", "off", *model_names(incomplete)]
+
+
 def microphones() -> Candidates:
     """Microphones by name, or by number where the name would have to be quoted."""
     return _devices(plays=False)

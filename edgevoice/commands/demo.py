@@ -48,6 +48,7 @@ def demo(
         remote="",
         hotwords="",
         language_model="",
+        reader="auto",
         hop=hop,
         no_format=no_format,
         more=options.outputs(serve or "", token, save, last_lines, record=record),

@@ -49,6 +49,7 @@ def live(
     hop: options.Hop = None,
     hotwords: options.Hotwords = None,
     language_model: options.LanguageModel = None,
+    reader: options.Reader = None,
     no_format: options.NoFormat = False,
     serve: options.Serve = None,
     token: options.Token = None,
@@ -103,6 +104,7 @@ def live(
         hop=hop,
         hotwords=hotwords,
         language_model=language_model,
+        reader=reader,
         no_format=no_format,
         more=outputs | {"intent.dry_run_actions": dry_run_actions or None},
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgevoice.commands.completion import choices_of, microphones, model_names
+from edgevoice.commands.completion import choices_of, microphones, model_names, reader_names
 from edgevoice.commands.output import say
 from edgevoice.config import FileSettings, Settings
 from edgevoice.config_file import default, load_settings, said_in, value_of
@@ -121,6 +121,15 @@ NoFormat = Annotated[
         help="Captions as recognised: no capitals, no line breaks at pauses. Sets captions.format to false.",
     ),
 ]
+Reader = Annotated[
+    str | None,
+    typer.Option(
+        "--reader",
+        metavar="auto|off|NAME",
+        help=of_setting("asr.reader", "What reads a sentence once more when it is over: a bundle with a reader."),
+        autocompletion=reader_names,
+    ),
+]
 Serve = Annotated[
     str | None,
     typer.Option("--serve", metavar="HOST:PORT", help="Events and a page of captions for others, over HTTP."),
@@ -155,6 +164,7 @@ def settings_for(
     hop: float | None = None,
     hotwords: str | None = None,
     language_model: str | None = None,
+    reader: str | None = None,
     no_format: bool = False,
     more: Mapping[str, Any] | None = None,
 ) -> Settings:
@@ -177,6 +187,7 @@ def settings_for(
         "asr.hop_s": hop,
         "asr.hotwords": hotwords,
         "asr.language_model": language_model,
+        "asr.reader": reader,
         "captions.format": False if no_format else None,
         "vad.detector": vad,
         "audio.device": device,
@@ -205,21 +216,29 @@ def outputs(
     }
 
 
-def open_model(settings: Settings) -> AcousticModel:
-    """The model that the settings name, verified, loaded and warm.
+def open_model(settings: Settings, *, reading: bool = True) -> AcousticModel:
+    """The model that the settings name, verified, loaded and warm, with its reader.
+
+    Args:
+        settings: which model, and where it runs.
+        reading: whether sentences are to be read once more, if the settings say so.
 
     Raises:
         ModelError: it is missing, damaged or cannot run here, or on the server that the settings name.
-        ConfigError: the address of that server is none, or hot words or a language model cannot be used.
+        ConfigError: the address of that server is none, or hot words, a language model or the reader cannot be used.
     """
     from edgevoice.asr.bundle import load_bundle
     from edgevoice.asr.model import load_model
+    from edgevoice.commands.readers import add_reader
 
     for name in ("asr.hotwords", "asr.language_model"):
         _check_readable(name, value_of(settings, name))
     bundle = load_bundle(find_model(settings.model))
     intents = load_bundle(find_model(settings.intent_model)) if settings.intent_model else None
-    return load_model(bundle, intents, settings.asr)
+    model = load_model(bundle, intents, settings.asr)
+    if reading:
+        add_reader(model, bundle, settings.asr)
+    return model
 
 
 def _check_readable(name: str, value: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevoice.asr.bundle import MANIFEST_NAME, check_files, load_bundle, sha256
+from edgevoice.commands.readers import AUTO, OFF
 from edgevoice.config import Settings
 from edgevoice.errors import ModelError
 from edgevoice.paths import cache_folder, find_model
@@ -86,6 +87,8 @@ def shipments(settings: Settings, store: Callable[[bytes], Any]) -> dict[str, Sh
     sent = {"model": _model(settings.model, store)}
     if settings.intent_model:
         sent["intent_model"] = _model(settings.intent_model, store)
+    if settings.asr.reader not in (OFF, AUTO):
+        sent["reader"] = _model(settings.asr.reader, store)
     for name in ("hotwords", "language_model"):
         path = Path(getattr(settings.asr, name)).expanduser()
         if getattr(settings.asr, name):
@@ -101,8 +104,9 @@ def unpacked(settings: Settings, sent: Mapping[str, Shipment], fetch: Callable[[
         OSError: the disk takes no more.
     """
     paths: dict[str, Any] = {name: shipment.received(fetch) for name, shipment in sent.items()}
-    words: dict[str, Any] = {name: paths.pop(name) for name in ("hotwords", "language_model") if name in paths}
-    return dataclasses.replace(settings, asr=dataclasses.replace(settings.asr, **words), **paths)
+    of_asr = ("reader", "hotwords", "language_model")
+    asr: dict[str, Any] = {name: paths.pop(name) for name in of_asr if name in paths}
+    return dataclasses.replace(settings, asr=dataclasses.replace(settings.asr, **asr), **paths)
 
 
 def _model(name: str, store: Callable[[bytes], Any]) -> Shipment:

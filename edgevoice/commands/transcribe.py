@@ -63,6 +63,7 @@ def transcribe(
     hop: options.Hop = None,
     hotwords: options.Hotwords = None,
     language_model: options.LanguageModel = None,
+    reader: options.Reader = None,
     no_format: options.NoFormat = False,
 ) -> None:
     """Write down what recordings say.
@@ -84,7 +85,7 @@ def transcribe(
     from edgevoice.commands.archive import Archive
     from edgevoice.commands.recordings import find, targets
 
-    words = {"hotwords": hotwords, "language_model": language_model}
+    words = {"hotwords": hotwords, "language_model": language_model, "reader": reader}
     more = {"files.channels": channels, "files.channel_names": channel_names, "files.jobs": jobs}
     settings = options.settings_for(
         model, intent_model, provider, vad, remote=remote, **words, hop=hop, no_format=no_format, more=more
