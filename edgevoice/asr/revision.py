@@ -46,6 +46,8 @@ SURE = -0.1
 ROOMS = ((0.3, 0.3), (0.15, 0.5), (0.5, 0.5))
 """Seconds of silence before and after the audio. A reader of inputs of any length hears better with some, and what it
 is unsure of it hears differently with more: the surest of these readings has a tenth fewer wrong words."""
+LARGEST_MISFIT = 12.0
+"""A word that fits worse than this does not fit at all."""
 _EDGE = 1e-6
 
 
@@ -88,6 +90,27 @@ class Revision:
     words: tuple[Word, ...]
     confidence: float
     """0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordEvidence:
+    """A word that was read, and what speaks for it."""
+
+    text: str
+    start_s: float
+    end_s: float
+    """Seconds on the stream's clock."""
+    log_prob: float
+    """Mean of its tokens', by the reader."""
+    sentence_log_prob: float
+    misfit: float
+    """See `PlacedWord.misfit`; 0 where the sound was not compared."""
+
+    @property
+    def logit(self) -> float:
+        """The log-odds that the reader gives it."""
+        p = min(max(math.exp(self.log_prob), _EDGE), 1 - _EDGE)
+        return math.log(p / (1 - p))
 
 
 NOTHING_SAID = Revision((), 1.0)
@@ -159,20 +182,31 @@ class Reviser:
         revision = self._revision(sentence, reading)
         return None if _first_is_surer(sentence.words, revision) else revision
 
-    def _revision(self, sentence: Sentence, reading: Reading) -> Revision:
-        """A reading with times and confidences."""
+    def evidence(self, sentence: Sentence) -> list[WordEvidence]:
+        """The words of a sentence as it is read, whatever they are worth."""
+        with self._free:
+            reading = self._read([sentence.audio])[0]
+        return self._evidence(sentence, reading)
+
+    def _evidence(self, sentence: Sentence, reading: Reading) -> list[WordEvidence]:
         texts = plain(reading.text).split()
-        pieces = _by_word(reading.pieces, len(texts))
+        log_probs = _by_word(reading.pieces, len(texts))
         heard = sentence.log_probs
         alignment = None if heard is None or not len(heard) else self._aligner.align(texts, heard)
-        times = self._times(sentence, texts, alignment)
         misfits = [each.misfit for each in alignment.words] if alignment else [0.0] * len(texts)
+        times = self._times(sentence, texts, alignment)
+        return [
+            WordEvidence(text, start, end, log_prob, reading.log_prob, misfit)
+            for text, (start, end), log_prob, misfit in zip(texts, times, log_probs, misfits, strict=True)
+        ]
+
+    def _revision(self, sentence: Sentence, reading: Reading) -> Revision:
+        """A reading with times and confidences."""
         words = tuple(
-            Word(word=text, start=start, end=end, confidence=self._confidence(log_prob, reading.log_prob, misfit))
-            for text, (start, end), log_prob, misfit in zip(texts, times, pieces, misfits, strict=True)
+            Word(word=each.text, start=each.start_s, end=each.end_s, confidence=self._confidence(each))
+            for each in self._evidence(sentence, reading)
         )
-        logs = [math.log(max(word.confidence, _EDGE)) for word in words]
-        return Revision(words, math.exp(sum(logs) / len(logs)))
+        return Revision(words, _together(words))
 
     def _times(
         self, sentence: Sentence, texts: Sequence[str], alignment: Alignment | None
@@ -184,14 +218,13 @@ class Reviser:
         places = [(each.start_frame * seconds, each.end_frame * seconds) for each in alignment.words]
         return [(min(sentence.start_s + start, latest), min(sentence.start_s + end, latest)) for start, end in places]
 
-    def _confidence(self, log_prob: float, sentence_log_prob: float, misfit: float) -> float:
-        """How likely a word is right, by the reader's own probability and by how the sound fits its letters."""
+    def _confidence(self, word: WordEvidence) -> float:
+        """How likely a word is right; see `ReaderSpec.confidence_slope`."""
         spec = self._reader.spec
-        p = min(max(math.exp(log_prob), _EDGE), 1 - _EDGE)
         exponent = (
-            spec.confidence_slope * math.log(p / (1 - p))
-            + spec.confidence_sentence * sentence_log_prob
-            - spec.confidence_misfit * min(misfit, 12.0)
+            spec.confidence_slope * word.logit
+            + spec.confidence_sentence * word.sentence_log_prob
+            - spec.confidence_misfit * min(word.misfit, LARGEST_MISFIT)
             + spec.confidence_offset
         )
         return 1 / (1 + math.exp(-min(max(exponent, -60.0), 60.0)))
@@ -246,8 +279,12 @@ def _withdrawn(sentence: Sentence) -> Revision | None:
 def _first_is_surer(first: Sequence[Word], revision: Revision) -> bool:
     if not 0 < len(first) <= FEW or len(revision.words) > FEW:
         return False
-    logs = [math.log(max(word.confidence, _EDGE)) for word in first]
-    return math.exp(sum(logs) / len(logs)) > revision.confidence
+    return _together(first) > revision.confidence
+
+
+def _together(words: Sequence[Word]) -> float:
+    """The confidence of words as one: their geometric mean."""
+    return math.exp(sum(math.log(max(word.confidence, _EDGE)) for word in words) / len(words))
 
 
 def _by_word(pieces: Sequence[Piece], count: int) -> list[float]:
