@@ -125,6 +125,8 @@ class Pipeline:
             yield from self._listen()
         finally:
             self._source.close()
+            if self._second_pass:
+                self._second_pass.close()
         if self.failed:
             what, remedy = plain(self.failed.what), plain(self.failed.remedy)
             yield events.Failed(**self._place(), what=what, recoverable=False, remedy=remedy)
@@ -457,8 +459,6 @@ class Pipeline:
             if self._waiting() < waiting and not self._stopped:  # PATIENCE_S is for each
                 began = self._clock()
             waiting = self._waiting()
-        if self._second_pass:
-            self._second_pass.close()
 
     def _waiting(self) -> int:
         """Sentences that are being read, or wait for it."""

@@ -94,6 +94,7 @@ class ScriptedModel:
     """One word every half second and one intent, whatever the audio; a script of failures by call."""
 
     frame_seconds, provider, note, heads, running = 0.02, "cpu", "", ("ctc", "intent"), ()
+    reviser, reader_note = None, ""
 
     def __init__(self, manifest, failures: dict[int, Exception] | None = None) -> None:
         self.manifest, self.failures, self.calls = manifest, failures or {}, 0

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr.bundle import Bundle
-from edgevoice.asr.session import Session, SessionOptions, Value, open_session
+from edgevoice.asr.session import DeviceLostError, Session, SessionOptions, Value, open_session
 from edgevoice.asr.tokens import TokenTable
 from edgevoice.asr.whisper_features import whisper_log_mel
 from edgevoice.config import SAMPLE_RATE, AsrSettings
@@ -81,9 +81,14 @@ class Reader:
         if spec is None:
             raise ModelError(f"The model '{bundle.manifest.name}' has no reader", "Choose another --reader, or off")
         self.spec = spec
+        self._bundle, self._settings = bundle, settings
         self._tokens = TokenTable.load(bundle.path / spec.tokens)
-        self._encoder = _open(bundle, spec.encoder, settings, settings.provider)
-        self._decoder = _open(bundle, spec.decoder, settings, self._encoder.provider)
+        self._open(settings.provider)
+
+    def _open(self, provider: str) -> None:
+        spec = self.spec
+        self._encoder = _open(self._bundle, spec.encoder, self._settings, provider)
+        self._decoder = _open(self._bundle, spec.decoder, self._settings, self._encoder.provider)
         self._past = {name: f"{_PRESENT}{name.removeprefix(_PAST)}" for name in self._decoder.inputs if _PAST in name}
         if not self._past or "use_cache_branch" not in self._decoder.inputs:
             raise ModelError(f"The decoder of '{spec.name}' is no merged decoder with past", "Export the reader again")
@@ -95,7 +100,10 @@ class Reader:
 
     @property
     def batches(self) -> bool:
-        """Whether clips of different lengths can be read at once."""
+        """Whether several clips are read at once. Not in int8, which scales what it hears by the loudest value of a
+        whole batch, so that a reading would depend on its company; nor where inputs of several lengths need a mask."""
+        if self._encoder.file.name == self.spec.encoder.get("int8"):
+            return False
         return bool(self.spec.window_s) or "attention_mask" in self._encoder.inputs
 
     def trial(self) -> float:
@@ -128,6 +136,15 @@ class Reader:
             return [self.read([clip], language=language, prompt=prompt)[0] for clip in heard]
         if not heard:
             return []
+        try:
+            return self._read_at_once(heard, language, prompt)
+        except DeviceLostError:
+            if self._settings.provider != "auto":
+                raise
+            self._open("cpu")
+            return self.read(heard, language=language, prompt=prompt)
+
+    def _read_at_once(self, heard: Sequence[Array], language: str, prompt: str) -> list[Reading]:
         limits = [self._limit(len(clip)) for clip in heard]
         context = self._encode(heard)
         starts = np.stack([self._start(each, prompt) for each in self._languages(context, len(heard), language)])
@@ -176,8 +193,8 @@ class Reader:
         first, *rest = self.spec.start
         start = [first, *([] if language is None else [language]), *rest]
         if prompt and self.spec.prompt >= 0:
-            room = min(LONGEST_PROMPT, self.spec.longest_tokens // 2 - len(start) - 1)
-            start = [self.spec.prompt, *self._tokens.ids(f" {prompt.strip()}")[-max(0, room) :], *start]
+            room = max(0, min(LONGEST_PROMPT, self.spec.longest_tokens // 2 - len(start) - 1))
+            start = [self.spec.prompt, *self._tokens.ids(f" {prompt.strip()}")[:room], *start]
         return np.array(start, dtype=np.int64)
 
     def _decode(self, context: dict[str, Value], starts: Ids, limits: Sequence[int]) -> list[Reading]:
@@ -235,6 +252,10 @@ class Reader:
         return Reading(text, pieces, ended=end is not None, end_log_prob=end or 0.0)
 
 
+_SMALL = 50_000_000
+"""Bytes of a graph that one thread runs as fast as two."""
+
+
 def _open(bundle: Bundle, files: dict[str, str], settings: AsrSettings, provider: str) -> Session:
     """A session on one of the reader's graphs, in the precision that suits the provider."""
 
@@ -248,10 +269,13 @@ def _open(bundle: Bundle, files: dict[str, str], settings: AsrSettings, provider
             raise ProviderError(what, "Export it with --precision fp16, or use --provider cpu")
         return found
 
+    if set(files) == {"int8"}:  # which has no kernels on a GPU
+        provider = "cpu"
     if provider == "tensorrt":  # a decoder whose past grows would have an engine built for every length
         provider = "cuda"
+    small = all((bundle.path / name).stat().st_size <= _SMALL for name in files.values())
     options = SessionOptions(
-        threads=settings.threads,
+        threads=1 if small else settings.threads,
         digests=bundle.manifest.files if settings.keep_optimised else {},
         search=settings.convolution_search,
         cuda_graph=False,

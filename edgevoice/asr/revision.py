@@ -9,6 +9,7 @@ transcription (openai/whisper, transcribe.py).
 from __future__ import annotations
 
 import math
+import re
 import threading
 import zlib
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ import numpy.typing as npt
 
 from edgevoice.asr.alignment import Alignment, TextAligner
 from edgevoice.asr.bundle import Manifest, ReaderSpec
-from edgevoice.asr.reader import Piece, Reading
+from edgevoice.asr.reader import Reading
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.events import Word
 from edgevoice.text import plain
@@ -31,12 +32,15 @@ SPEECH = 0.8
 """Below this, nobody spoke."""
 CLEAR_SPEECH = 0.95
 """From this on somebody did, whatever the reader makes of it."""
+DOUBTFUL_LOG_PROB = -0.5
+"""Where it is not clear that somebody spoke, a reading must be surer than this to count."""
 MINIMUM_LOG_PROB = -1.0
 """A reading is less sure than this only where the reader guesses."""
 LARGEST_COMPRESSION = 2.4
 """Text that zlib makes so many times smaller says the same again and again."""
-REPEATS = 4
-"""A phrase that comes so often in a row is a loop; people say "no" three times."""
+REPEATS = (5, 4, 3, 3, 3, 3)
+"""A phrase of one word, of two and so on that comes so often in a row is a loop; people say "no" three times, and four
+fours in a telephone number."""
 FASTEST = 7.0
 """Words a second; the fastest speakers say five or six."""
 FEW = 2
@@ -46,6 +50,8 @@ SURE = -0.1
 ROOMS = ((0.3, 0.3), (0.15, 0.5), (0.5, 0.5))
 """Seconds of silence before and after the audio. A reader of inputs of any length hears better with some, and what it
 is unsure of it hears differently with more: the surest of these readings has a tenth fewer wrong words."""
+POOR_FIT = 6.0
+"""A text that fits worse than this, for each of its tokens, has no place in what the captions' model heard."""
 LARGEST_MISFIT = 12.0
 """A word that fits worse than this does not fit at all."""
 _EDGE = 1e-6
@@ -133,7 +139,8 @@ class Reviser:
         self.name = reader.spec.name
         """Who reads."""
         self._reader, self._detector, self._prompt = reader, detector, prompt
-        self._language, self._frame_seconds = manifest.language, frame_seconds
+        self._language = manifest.language.replace("_", "-").split("-")[0].lower()
+        self._frame_seconds = frame_seconds
         self._aligner = TextAligner(manifest.vocabulary, manifest.blank)
         self._free = threading.Lock()
 
@@ -175,7 +182,7 @@ class Reviser:
             return _withdrawn(sentence)
         if reading is None:
             return None
-        if not any(letter.isalnum() for letter in reading.text):  # notes for music, marks for a pause
+        if not words_of(reading) or (speech < CLEAR_SPEECH and reading.log_prob < DOUBTFUL_LOG_PROB):
             return _withdrawn(sentence)
         if not is_plausible(reading, len(sentence.audio) / SAMPLE_RATE):
             return None if speech >= CLEAR_SPEECH else _withdrawn(sentence)
@@ -189,15 +196,15 @@ class Reviser:
         return self._evidence(sentence, reading)
 
     def _evidence(self, sentence: Sentence, reading: Reading) -> list[WordEvidence]:
-        texts = plain(reading.text).split()
-        log_probs = _by_word(reading.pieces, len(texts))
+        written = words_of(reading)
+        texts = [text for text, _ in written]
         heard = sentence.log_probs
         alignment = None if heard is None or not len(heard) else self._aligner.align(texts, heard)
         misfits = [each.misfit for each in alignment.words] if alignment else [0.0] * len(texts)
         times = self._times(sentence, texts, alignment)
         return [
             WordEvidence(text, start, end, log_prob, reading.log_prob, misfit)
-            for text, (start, end), log_prob, misfit in zip(texts, times, log_probs, misfits, strict=True)
+            for (text, log_prob), (start, end), misfit in zip(written, times, misfits, strict=True)
         ]
 
     def _revision(self, sentence: Sentence, reading: Reading) -> Revision:
@@ -211,7 +218,7 @@ class Reviser:
     def _times(
         self, sentence: Sentence, texts: Sequence[str], alignment: Alignment | None
     ) -> list[tuple[float, float]]:
-        if alignment is None:
+        if alignment is None or alignment.misfit > POOR_FIT:
             return _spread(texts, sentence.start_s, sentence.end_s)
         seconds = self._frame_seconds
         latest = sentence.end_s
@@ -248,7 +255,7 @@ def is_loop(text: str) -> bool:
     if len(data) > 40 and len(data) / len(zlib.compress(data)) > LARGEST_COMPRESSION:
         return True
     words = letters.split()
-    return any(_repeats(words, length) >= (REPEATS if length == 1 else REPEATS - 1) for length in range(1, 7))
+    return any(_repeats(words, length) >= often for length, often in enumerate(REPEATS, 1))
 
 
 def _repeats(words: Sequence[str], length: int) -> int:
@@ -287,21 +294,22 @@ def _together(words: Sequence[Word]) -> float:
     return math.exp(sum(math.log(max(word.confidence, _EDGE)) for word in words) / len(words))
 
 
-def _by_word(pieces: Sequence[Piece], count: int) -> list[float]:
-    """The mean log-probability of the tokens of each word, as white space divides what they write."""
-    groups: list[list[float]] = []
+def words_of(reading: Reading) -> list[tuple[str, float]]:
+    """The words of a reading, safe to show, and the mean log-probability of the tokens of each. What has no letter and
+    no digit, a note for music or the dash before somebody's words, is none."""
+    groups: list[tuple[str, list[float]]] = []
     begins = True
-    for piece in pieces:
-        for number, part in enumerate(piece.text.split(" ")):
+    for piece in reading.pieces:
+        for number, part in enumerate(re.split(r"\s", piece.text)):
             begins = begins or number > 0
-            if part.strip():
-                if begins or not groups:
-                    groups.append([])
-                groups[-1].append(piece.log_prob)
+            if part and begins:
+                groups.append((part, [piece.log_prob]))
                 begins = False
-    means = [sum(group) / len(group) for group in groups]
-    overall = sum(means) / len(means) if means else 0.0
-    return (means + [overall] * count)[:count]
+            elif part:
+                text, logs = groups[-1]
+                groups[-1] = text + part, [*logs, piece.log_prob]
+    written = [(plain(text).strip(), sum(logs) / len(logs)) for text, logs in groups]
+    return [(text, log_prob) for text, log_prob in written if any(letter.isalnum() for letter in text)]
 
 
 def _spread(texts: Sequence[str], start_s: float, end_s: float) -> list[tuple[float, float]]:

@@ -61,7 +61,7 @@ class TokenTable:
 
     def ids(self, text: str) -> list[int]:
         """Text as tokens; bytes that have none are left out."""
-        words = re.findall(r" ?[^\W\d_]+| ?\d+| ?[^\s\w]+|\s+", text)
+        words = re.findall(r" ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+", text)
         return [self._id_of[part] for word in words for part in self._merged(word.encode()) if part in self._id_of]
 
     def _merged(self, word: bytes) -> list[bytes]:
