@@ -134,7 +134,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "absolute name": (rename_to("/etc/passwd"), "outside its folder"),
     "name for Windows": (rename_to("..\\model.onnx"), "outside its folder"),
     "file without sha256": (lambda folder: edit(folder, lambda data: data["files"].clear()), "no sha256"),
-    "later format": (lambda folder: edit(folder, lambda data: data.update(format=3)), "bundle format 3"),
+    "later format": (lambda folder: edit(folder, lambda data: data.update(format=4)), "bundle format 4"),
     "earlier format": (lambda folder: edit(folder, lambda data: data.update(format=1)), "bundle format 1"),
     "no format": (lambda folder: edit(folder, lambda data: data.pop("format")), "bundle format None"),
     "unknown key": (lambda folder: edit(folder, lambda data: data.update(colour="red")), "unknown keys ['colour']"),
@@ -273,7 +273,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("later", [{"streaming": "telepathy"}, {"format": 3}])
+@pytest.mark.parametrize("later", [{"streaming": "telepathy"}, {"format": 4}])
 def test_what_a_later_version_made_names_that_version(tmp_path, later):
     tiny_bundle(tmp_path)
     edit(tmp_path, lambda data: data.update(later))

@@ -56,7 +56,7 @@ class TestTranscribe:
         opened = formats.open_recording
         monkeypatch.setattr(formats, "open_recording", break_for_one)
         settings = Settings(model=str(model))
-        transcriber = Transcriber(open_model(settings), settings)
+        transcriber = Transcriber(open_model(settings, reading=False), settings)
         done = dict(at_once(["odd.wav", str(recording)], transcriber, jobs=jobs, ahead=2))
         assert "'odd.wav' cannot be transcribed (ZeroDivisionError: odd)" in done[0].error
         assert [caption.text for caption in done[1].captions] == ["One one one", "Two three two"]
