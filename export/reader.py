@@ -95,14 +95,7 @@ def _convert(checkpoint: ReaderCheckpoint, folder: Path, clips: Clips, precision
     token_table.write(checkpoint.tokens, folder / spec.tokens)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".reader-") as scratch:
         logger.info("converting the reader %s", spec.name)
-        try:
-            graphs = reader_graphs.export(checkpoint.model, Path(scratch))
-            reader_graphs.write(graphs, checkpoint.model, folder / spec.encoder["fp32"], folder / spec.decoder["fp32"])
-        except (ValueError, RuntimeError, TypeError, KeyError) as error:  # of Optimum, for a shape it does not foresee
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise ModelError(
-                f"The reader '{spec.name}' cannot be converted: {reason}", "Report the checkpoint"
-            ) from error
+        graphs = _exact(checkpoint, spec, folder, Path(scratch))
         exact = reader_parity.prove(checkpoint, folder, spec, clips)
         logger.info("reader fp32: %s", exact.figures.as_dict())
         if not exact.figures.words:
@@ -120,11 +113,23 @@ def _convert(checkpoint: ReaderCheckpoint, folder: Path, clips: Clips, precision
                 onnx_files.remove(encoder)
                 onnx_files.remove(decoder)
                 continue
-            if kept:
-                logger.info("reader fp16: %d nodes stay in fp32, whose values fp16 cannot hold", kept)
             logger.info("reader %s: %s", name, found.as_dict())
+            if kept:
+                logger.info("%d of its nodes stay in fp32, whose values fp16 cannot hold", kept)
             spec, figures[name] = candidate, found
     return dataclasses.replace(spec, parity={name: each.as_dict() for name, each in figures.items()})
+
+
+def _exact(checkpoint: ReaderCheckpoint, spec: ReaderSpec, folder: Path, scratch: Path) -> reader_graphs.Graphs:
+    """Writes the files in fp32, and gives the graphs that they were made of."""
+    try:
+        graphs = reader_graphs.export(checkpoint.model, scratch)
+        reader_graphs.write(graphs, checkpoint.model, folder / spec.encoder["fp32"], folder / spec.decoder["fp32"])
+    except (ValueError, TypeError, KeyError) as error:  # of Optimum, for a shape that it does not foresee
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        what = f"The reader '{spec.name}' cannot be converted: {reason}"
+        raise ModelError(what, "Report the checkpoint") from error
+    return graphs
 
 
 def _with(spec: ReaderSpec, precision: Precision) -> ReaderSpec:
