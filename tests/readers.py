@@ -67,7 +67,7 @@ def whisper(folder: Path, languages: Sequence[str] = (), *, sure: bool = False, 
     _stir(model)
     with torch.no_grad():
         model.model.decoder.embed_tokens.weight[end].mul_(0.4)  # not at once
-        model.model.decoder.embed_positions.weight.mul_(20 if sure else 1)
+        model.model.decoder.embed_positions.weight.mul_(60 if sure else 1)
     many = {}
     if languages:
         tasks = {task: tokenizer.convert_tokens_to_ids(f"<|{task}|>") for task in ("transcribe", "translate")}
