@@ -21,6 +21,7 @@ from edgevoice.asr.bundle import (
     Graph,
     Manifest,
     Precision,
+    ReaderSpec,
     Role,
     Streaming,
     load_bundle,
@@ -32,7 +33,7 @@ from edgevoice.asr.graph_file import references
 from edgevoice.asr.steps import SIZE
 from edgevoice.errors import ModelError, UsageError
 from edgevoice.paths import known_models
-from export import convert, disk, front, onnx_files, parity, words
+from export import convert, disk, front, onnx_files, parity, reader, words
 from export.fuse import fuse
 from export.precision import halve, quantise
 from export.words import Words
@@ -65,53 +66,107 @@ class ExportOptions:
     """A folder whose files (card, sample call) go into the bundle as they are."""
     licence: str = ""
     language: str = ""
+    reader: str = ""
+    """Folder or hub id of a checkpoint of Moonshine or Whisper, or a bundle with a reader, that goes along; empty for
+    none, or for the one that a bundle has already."""
     words: Words | None = None
     """A language model that the bundle brings along; None for none, or for the one that a bundle has already."""
 
 
 def export(checkpoints: Sequence[str], output: Path, options: ExportOptions = ExportOptions()) -> Manifest:
     """Converts one checkpoint (CTC, intent or joint), or a CTC and an intent one, into the bundle `output`; or a bundle
-    into another, with the graphs and precisions that this version makes of its weights.
+    into another, with the graphs and precisions that this version makes of its weights. A reader may come along, or be
+    all there is.
 
     Raises:
-        ParityError: the graph does not do what the checkpoint does; nothing is left in `output`.
+        ParityError: a graph does not do what its checkpoint does; nothing is left in `output`.
         UsageError: the checkpoints do not go together, or `output` exists and may not be replaced.
     """
+    if not checkpoints and not options.reader:
+        raise UsageError("There is nothing to export", "Name a checkpoint, or a reader with --reader")
     check_output(output, replace=options.replace)
     if options.extras and not options.extras.is_dir():
         raise UsageError(f"There is no folder {options.extras}", "Choose another --extras")
     clips = parity.load_clips(options.clips)
-    before = _bundle(checkpoints)
+    before = _bundle(checkpoints) if checkpoints else None
     loaded = [] if before else [load_checkpoint(name) for name in checkpoints]
-    needs = _needs(output, loaded, before, options)
+    language = options.language or (before.manifest.language if before else "")
+    found = reader.find(find_here(options.reader), language) if options.reader else reader.of_bundle(before)
+    needs = _needs(output, loaded, before, found, options)
     with disk.room(needs), tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as scratch:
-        if before:
-            roles = before.manifest.graphs
-            unpacked = [unpack(before.path, Path(scratch) / role, role) for role in roles]  # type: ignore[arg-type]
-            loaded = [load_checkpoint(str(name)) for name in unpacked]
-        _check_pairing(loaded)
-        if options.words:
-            words.check(options.words, next((each.vocabulary for each in loaded if each.vocabulary), ()))
-        folder = Path(scratch) / "bundle"
+        folder, beside = Path(scratch) / "bundle", Path(scratch) / "reader"
         folder.mkdir()
+        beside.mkdir()
         _copy_extras(before, options.extras, folder)
         options = dataclasses.replace(options, name=options.name or ("" if before else output.resolve().name))
-        manifest = _build(loaded, folder, clips, options, before.manifest if before else None)
+        manifest = _heard(loaded, before, folder, clips, options) if checkpoints else None
+        spec = reader.put(found, beside, clips, options.precisions) if found else None
+        if spec:
+            _join(beside, folder)
+            whole = dataclasses.replace(manifest, reader=spec) if manifest else _read(spec, options)
+            manifest = seal(folder, whole)
+        assert manifest is not None
         move_bundle(folder, output)
     return manifest
 
 
+def _heard(
+    loaded: Sequence[Checkpoint], before: Bundle | None, folder: Path, clips: parity.Clips, options: ExportOptions
+) -> Manifest:
+    """Writes what captions and what knows intents."""
+    if before:
+        scratch = folder.parent
+        unpacked = [unpack(before.path, scratch / role, role) for role in before.manifest.graphs]  # type: ignore[arg-type]
+        loaded = [load_checkpoint(str(name)) for name in unpacked]
+    _check_pairing(loaded)
+    if options.words:
+        words.check(options.words, next((each.vocabulary for each in loaded if each.vocabulary), ()))
+    return _build(loaded, folder, clips, options, before.manifest if before else None)
+
+
+def _join(beside: Path, folder: Path) -> None:
+    """Moves the files of a reader to the others; raises UsageError where one of that name is there."""
+    for file in beside.iterdir():
+        if (folder / file.name).exists():
+            raise UsageError(f"There would be two files '{file.name}' in the bundle", "Choose another --reader")
+        file.replace(folder / file.name)
+
+
+def _read(spec: ReaderSpec, options: ExportOptions) -> Manifest:
+    """The manifest of a bundle that is a reader and nothing else."""
+    licence = options.licence or spec.licence
+    return Manifest(
+        name=options.name,
+        graphs={},
+        files={},
+        language=options.language or spec.language,
+        made_by=__version__,
+        reader=dataclasses.replace(spec, name=options.name, licence=licence),
+        licence=licence,
+    )
+
+
 def _bundle(checkpoints: Sequence[str]) -> Bundle | None:
-    """The bundle that is to be exported again, if it is one; raises UsageError for one beside something else."""
+    """The bundle that is to be exported again, if it is one; raises UsageError for one beside something else, or with
+    nothing to export."""
     places = [find_here(name) for name in checkpoints]
     bundles = [place for place in places if (place / MANIFEST_NAME).is_file()]
     if bundles and len(places) > 1:
         raise UsageError(f"{bundles[0]} is a bundle already", "Export it alone, or name the checkpoints themselves")
-    return load_bundle(bundles[0]) if bundles else None
+    if not bundles:
+        return None
+    bundle = load_bundle(bundles[0])
+    if not bundle.manifest.graphs:
+        raise UsageError(f"{bundles[0]} is a reader and nothing else", "Name it with --reader")
+    return bundle
 
 
 def _needs(
-    output: Path, loaded: Sequence[Checkpoint], before: Bundle | None, options: ExportOptions
+    output: Path,
+    loaded: Sequence[Checkpoint],
+    before: Bundle | None,
+    found: reader.Found | None,
+    options: ExportOptions,
 ) -> list[disk.Need]:
     """What an export has on disks at once, as multiples of the weights in fp32, counted from the steps: beside the
     bundle a copy or two, and in the folder of temporary files what optimiser and quantiser hand from step to step."""
@@ -120,13 +175,16 @@ def _needs(
         graphs = before.manifest.graphs.values()
         weights = sum(onnx_files.size(file) for graph in graphs for file in before.whole(graph, "fp32"))
     beside, temporary = (3.0, 3.0) if set(options.precisions) & set(REDUCED) else (2.0, 1.0)
+    read, copies, passing = reader.needs(found, options.precisions)
     return [
         disk.Need(
-            output.parent, round(weights * (beside + bool(before))), "Free some, or choose an --output on another disk"
+            output.parent,
+            round(weights * (beside + bool(before)) + read * copies),
+            "Free some, or choose an --output on another disk",
         ),
         disk.Need(
             Path(tempfile.gettempdir()),
-            round(weights * temporary),
+            round(max(weights * temporary, read * passing)),
             "Free some, or set TMPDIR to a folder on another disk",
         ),
     ]
@@ -138,10 +196,10 @@ def find_here(name: str) -> Path:
 
 
 def _copy_extras(before: Bundle | None, extras: Path | None, folder: Path) -> None:
-    """What of a bundle and of the user's folder goes along: all but graphs, their weights and the manifest."""
+    """What of a bundle and of the user's folder goes along: all but graphs, their weights, reader and manifest."""
     graphs = before.manifest.graphs.values() if before else ()
     files = [before.path / name for graph in graphs for name in graph.files] if before else []
-    made = {data for file in files for data in references(file).files}
+    made = {data for file in files for data in references(file).files} | {*(reader.files_of(before) if before else ())}
     for source in [*([before.path] if before else []), *([extras] if extras else [])]:
         for file in sorted(source.iterdir()):
             if file.is_file() and file.suffix != ".onnx" and file.name not in {MANIFEST_NAME, *made}:
@@ -335,6 +393,7 @@ def _renewed(before: Manifest, graphs: dict[str, Graph], options: ExportOptions)
         streaming=_streaming(graphs),
         made_by=__version__,
         files={},
+        reader=None,
         parity={},
         name=options.name or before.name,
         language=options.language or before.language,

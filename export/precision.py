@@ -162,9 +162,9 @@ def _join_kept(proto: Any) -> None:
             nodes.remove(node)
 
 
-def quantise(source: Path, target: Path) -> None:
-    """Writes an int8 copy for the CPU: MatMul only, signed, per channel. Convolutions stay in float, where integer
-    kernels gain nothing.
+def quantise(source: Path, target: Path, operators: Sequence[str] = ("MatMul",)) -> None:
+    """Writes an int8 copy for the CPU: signed, per channel, of MatMul only unless told otherwise. Convolutions stay in
+    float, where integer kernels gain nothing.
 
     Weights take seven bits of the eight: CPUs without VNNI add two products in 16 bits, and full ones overflow there
     without a word (ONNX Runtime's page on quantisation calls it saturation). A bundle has to be right on all of them.
@@ -172,6 +172,7 @@ def quantise(source: Path, target: Path) -> None:
     Args:
         source: a graph whose attention is not fused: the quantiser would leave what is inside in float.
         target: where the copy goes.
+        operators: those whose weights are quantised.
     """
     from onnxruntime.quantization import QuantType, quant_pre_process, quantize_dynamic
 
@@ -188,7 +189,7 @@ def quantise(source: Path, target: Path) -> None:
         quantize_dynamic(
             str(prepared),
             str(quantised),
-            op_types_to_quantize=["MatMul"],
+            op_types_to_quantize=list(operators),
             weight_type=QuantType.QInt8,
             per_channel=True,
             reduce_range=True,

@@ -140,8 +140,6 @@ def _whisper(name: str, model: Any, tokenizer: Any, compute: Features, language:
     return ReaderSpec(
         **_common(name, model, compute),
         start=(marks.need("startoftranscript"), *task, marks.need("notimestamps")),
-        suppressed=_ids(model.generation_config.suppress_tokens),
-        suppressed_first=_ids(model.generation_config.begin_suppress_tokens),
         languages={code: number for code, number in languages.items() if language in ("", code)},
         language="" if many else "en",
         prompt=-1 if (previous := marks.find("startofprev")) is None else previous,
@@ -164,6 +162,8 @@ def _common(name: str, model: Any, compute: Features) -> dict[str, Any]:
         "decoder": {},
         "tokens": token_table.NAME,
         "end": int(end[0] if isinstance(end, list) else end),
+        "suppressed": _ids(model.generation_config.suppress_tokens),
+        "suppressed_first": _ids(model.generation_config.begin_suppress_tokens),
         "source": called if Path(name).is_dir() else f"{name} of the Hugging Face hub",
     }
 

@@ -98,9 +98,13 @@ class Greedy:
                 if name.startswith(_PAST) and not (cached and ".encoder." in name)
             }
 
+    def spelt(self, ids: Sequence[int]) -> bytes:
+        """The bytes of token ids."""
+        return b"".join(self._tokens.get(number, b"") for number in ids)
+
     def text(self, ids: Sequence[int]) -> str:
         """The text of token ids."""
-        return b"".join(self._tokens.get(number, b"") for number in ids).decode("utf-8", "replace").strip()
+        return self.spelt(ids).decode("utf-8", "replace").strip()
 
     def _best(self, written: Written) -> int:
         logits = written.logits[-1].copy()

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgevoice.asr.bundle import ReaderSpec
 from edgevoice.config import SAMPLE_RATE
-from edgevoice.text import normalise
+from edgevoice.text import normalise, plain
 from export.parity import Clips, ParityError, loud_and_long
 from export.reader_checkpoint import ReaderCheckpoint
 from export.reader_greedy import Feeds, Greedy, Written
@@ -19,13 +19,13 @@ from training.metrics import error_rates
 
 LOGITS_TOLERANCE = 1e-3
 """Largest difference of logits allowed in fp32, over the first steps of a clip."""
-WER_TOLERANCE = 0.05
+WER_TOLERANCE = 0.1
 """For reduced precisions: word error rate against the fp32 text, in lower case without punctuation. Larger than that of
-captions: one token that comes out otherwise leads the following ones elsewhere."""
+captions: where a reader is unsure, rounding makes it write something else, and the words behind it follow. On 107 hard
+clips Whisper tiny.en in int8 differed from fp32 by 10.7 %, and had 36.5 % of the words wrong instead of 37.0 %."""
 _COMPARED_STEPS = 8
 _TRIED = 2
 """Of the loudest and of the longest clips: what a large decoder keeps of one takes half a gigabyte."""
-_REPLACEMENT = "\ufffd"
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,10 @@ def prove(checkpoint: ReaderCheckpoint, folder: Path, spec: ReaderSpec, clips: C
         limit = reader.limit(clip)
         expected, found = checkpoint.write(clip, limit, language), reader.read(clip, limit, language)
         largest = max(largest, _difference(checkpoint, found, clip, language))
-        said = checkpoint.text(found.ids).replace(_REPLACEMENT, "")
-        text = reader.text(found.ids)
-        if expected != found.ids or text.replace(_REPLACEMENT, "") != said:
+        text, said = reader.text(found.ids), checkpoint.text(expected)
+        if expected != found.ids or (_is_text(reader.spelt(found.ids)) and text != said):
             raise ParityError(
-                f"The reader's files write '{text}', and Transformers writes '{checkpoint.text(expected)}'",
+                f"The reader's files write '{plain(text)}', and Transformers writes '{plain(said)}'",
                 "Nothing was written; report the checkpoint",
             )
         texts.append(text)
@@ -117,6 +116,15 @@ def examples(folder: Path, spec: ReaderSpec, clips: Clips) -> list[list[Feeds]]:
 
 def _usable(clips: Clips, spec: ReaderSpec) -> Clips:
     return [clip[: int(spec.longest_s * SAMPLE_RATE)] for clip in clips if len(clip) >= spec.minimum_samples]
+
+
+def _is_text(spelt: bytes) -> bool:
+    """Whether bytes are text; what is none is not shown alike everywhere, and its tokens are compared anyway."""
+    try:
+        spelt.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _difference(checkpoint: ReaderCheckpoint, found: Written, clip: Any, language: str) -> float:

@@ -52,11 +52,12 @@ def of(tokenizer: Any) -> dict[int, bytes]:
     else:
         said = " and ".join(sorted(steps)) or "nothing"
         raise ModelError(f"The tokenizer decodes by {said}, which no reader does", "Use the one of the checkpoint")
-    special, added = set(tokenizer.all_special_ids), tokenizer.get_added_vocab()
-    silent = special | {number for token, number in added.items() if _MARK.fullmatch(token)}
+    added = tokenizer.added_tokens_decoder
+    silent = {number for number, token in added.items() if token.special or _MARK.fullmatch(token.content)}
+    silent |= set(tokenizer.all_special_ids)
     # what was added later is text as it stands
     return {
-        number: token.encode() if token in added else spell(token)
+        number: token.encode() if number in added else spell(token)
         for token, number in tokenizer.get_vocab().items()
         if number not in silent
     }
@@ -78,7 +79,7 @@ def _of_letters(token: str) -> bytes:
 
 
 def _letters() -> dict[str, int]:
-    """The letter that stands for each byte in a vocabulary of bytes: itself if it can be seen, else one that is free."""
+    """What each letter of a vocabulary of bytes stands for: the byte that looks so, or one that cannot be seen."""
     seen = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = [byte for byte in range(0x100) if byte not in seen]
     return {**{chr(byte): byte for byte in seen}, **{chr(0x100 + n): byte for n, byte in enumerate(hidden)}}

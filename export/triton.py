@@ -44,8 +44,10 @@ def write_repository(bundle: Bundle, folder: Path) -> list[str]:
     """Writes the repository into `folder` (made if missing); gives the models' names.
 
     Raises:
-        UsageError: there is something in `folder` already.
+        UsageError: there is something in `folder` already, or the bundle is a reader and nothing else.
     """
+    if not bundle.manifest.graphs:
+        raise UsageError(f"{bundle.path} is a reader, which is not served", "Name a bundle for captions or intents")
     check_folder(folder)
     check_apart(folder, bundle.path)
     remedy = "Free some, or choose a --triton on another disk"

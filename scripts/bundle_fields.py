@@ -11,6 +11,11 @@ from edgevoice.asr.graph_file import COMPILED
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "bundle.md"
+
+
+READ = " or ".join(map(str, bundle.READABLE))
+
+
 HEAD = f"""# The model bundle
 
 A folder that holds all that is needed to run a model, and nothing that executes:
@@ -18,6 +23,10 @@ A folder that holds all that is needed to run a model, and nothing that executes
     {bundle.MANIFEST_NAME}      the manifest, described below
     model.onnx          the graph; model.int8.onnx and the like beside it are the same graph in other precisions
     model.front.onnx    of models that hear raw audio: the convolutions, where they can be run apart
+    reader.encoder.onnx, reader.decoder.onnx
+                        what reads finished sentences once more, where one comes along: beside captions, or as a bundle
+                        of its own; also .int8.onnx and .fp16.onnx
+    reader.tiktoken     the bytes of each of its tokens
     README.md           what it is, what it was trained on, how good it is
 
 `edgevoice export` and `edgevoice models pull` write bundles, `edgevoice models verify` checks one. This page is made by
@@ -27,7 +36,7 @@ A folder that holds all that is needed to run a model, and nothing that executes
 
 Before any file reaches onnxruntime, in one sentence that says which and why:
 
-- a manifest of another format than {bundle.FORMAT}, with fields or values that are not described here, larger than
+- a manifest of another format than {READ}, with fields or values that are not described here, larger than
   {bundle.LARGEST_MANIFEST // 1_000_000} MB, or that is a link or no plain file;
 - a file that is missing, or does not match its sha256; a link, a folder or a pipe in its place, wherever it leads;
 - a file that lies in the folder and is not in the manifest; names with a path in them;
@@ -40,8 +49,9 @@ installed Transformers, and refuses a configuration that names code of the hub.
 
 ## Versions
 
-`format` grows with every field that comes, goes or changes its meaning, and a version of edgevoice reads one format:
-export the model again where it differs. What is optional has a default, which stands in the table.
+`format` grows with every field that comes, goes or changes its meaning. This version of edgevoice writes format {bundle.FORMAT}
+and reads {READ}; export a bundle of another again. What is optional has a default, which stands in the table. Format 3
+added `reader`, and nothing else changed.
 
 """
 TITLES = {
@@ -49,6 +59,7 @@ TITLES = {
     bundle.Graph: "A graph",
     bundle.FeatureSettings: "Features",
     bundle.Decoding: "Decoding",
+    bundle.ReaderSpec: "A reader",
 }
 
 
@@ -80,6 +91,8 @@ def _default(field: ast.AnnAssign) -> str:
     if isinstance(field.value, ast.Call):  # field(default_factory=...)
         return "{}"
     value = getattr(bundle, field.value.id) if isinstance(field.value, ast.Name) else ast.literal_eval(field.value)
+    if value is None:
+        return "none"
     return f"`{list(value) if isinstance(value, tuple) else value}`" if value != "" else "empty"
 
 
@@ -98,10 +111,12 @@ def _type(node: ast.expr) -> str:
         "Streaming": " or ".join(f"`{each}`" for each in typing.get_args(bundle.Streaming)),
         "dict[str, str]": "object of texts",
         "dict[str, float]": "object of numbers",
+        "dict[str, int]": "object of numbers",
         "dict[str, Any]": "object",
         "dict[str, Graph]": "object of graphs",
         "FeatureSettings": "features",
         "Decoding": "decoding",
+        "ReaderSpec | None": "reader",
     }
     return names[ast.unparse(node)]
 

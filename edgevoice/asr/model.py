@@ -280,4 +280,7 @@ def _plan(bundle: Bundle, intent_bundle: Bundle | None) -> Sequence[tuple[Bundle
         plan.append((bundle, ctc, ("ctc",)))
     if intent is not None:
         plan.append((source, intent, ("intent",)))
+    if not plan:
+        what = f"The model '{bundle.manifest.name}' is a reader, which hears neither captions nor intents by itself"
+        raise ModelError(what, "Choose another --model")
     return plan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,13 +18,21 @@ from edgevoice.paths import find_model, known_models
 from edgevoice.text import plain
 
 if TYPE_CHECKING:
-    from edgevoice.asr.bundle import Manifest
+    from edgevoice.asr.bundle import Manifest, ReaderSpec
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Show, check, fetch and remove models.",
 )
+
+
+class Purpose(StrEnum):
+    """What a checkpoint of the hub is fetched for."""
+
+    CAPTIONS = "captions"
+    READER = "reader"
+
 
 Name = Annotated[
     str,
@@ -46,7 +55,7 @@ def list_(as_json: options.Json = False) -> None:
         write_json(rows)
         return
     for row in rows:
-        detail = plain(row["error"]) or f"{row['kind']}, {row['language'] or 'any language'}, {row['labels']} intents"
+        detail = plain(row["error"]) or _detail(row)
         write_out(f"{row['name']:20}  {detail}\n{'':20}  {row['path']}\n")
     if not rows:
         say("There is no model yet. Fetch one with 'edgevoice models pull OWNER/NAME', or name a folder with --model.")
@@ -54,7 +63,7 @@ def list_(as_json: options.Json = False) -> None:
 
 @app.command(epilog=manual.epilog("models"))
 def info(bundle: Name = "", as_json: options.Json = False) -> None:
-    """Show what a model is: kind, vocabulary, intents, precisions, figures and licence.
+    """Show what a model is: kind, vocabulary, intents, reader, precisions, figures and licence.
 
     \b
     Examples:
@@ -70,23 +79,51 @@ def info(bundle: Name = "", as_json: options.Json = False) -> None:
     if as_json:
         write_json({"path": str(folder), "kind": manifest.kind, **dataclasses.asdict(manifest)})
         return
-    precisions = sorted({precision for graph in manifest.graphs.values() for precision in graph.variants})
-    lines = {
-        "name": manifest.name,
-        "folder": str(folder),
-        "kind": manifest.kind,
-        "encoder": ", ".join(sorted({graph.architecture for graph in manifest.graphs.values()})),
+    lines = {"name": manifest.name, "folder": str(folder), "kind": manifest.kind}
+    if manifest.graphs:
+        lines |= _heard(manifest)
+    if manifest.reader:
+        lines |= _read(manifest.reader)
+    lines |= {
+        "licence": manifest.licence or "not stated",
+        "files": ", ".join(sorted(manifest.files)),
+    }
+    if manifest.graphs:
+        lines["trained on"] = ", ".join(_data(manifest.training)) or "not stated"
+    text = "".join(f"{name + ':':16} {plain(value)}\n" for name, value in lines.items())
+    write_out(text + "".join(f"{'figures:':16} {plain(line)}\n" for line in _figures(manifest.training)))
+
+
+def _detail(row: Mapping[str, Any]) -> str:
+    """What a model is, on a line of the list."""
+    language = row["language"] or "any language"
+    return f"{row['kind']}, {language}" + ("" if row["kind"] == "reader" else f", {row['labels']} intents")
+
+
+def _heard(manifest: Manifest) -> dict[str, str]:
+    """What captions and knows intents."""
+    graphs = manifest.graphs.values()
+    return {
+        "encoder": ", ".join(sorted({graph.architecture for graph in graphs})),
         "language": manifest.language or "not stated",
-        "precisions": ", ".join(precisions),
+        "precisions": ", ".join(sorted({precision for graph in graphs for precision in graph.variants})),
         "vocabulary": f"{len(manifest.vocabulary)} tokens",
         "intents": ", ".join(manifest.labels) or "none",
         "live": _live(manifest),
-        "licence": manifest.licence or "not stated",
-        "files": ", ".join(sorted(manifest.files)),
-        "trained on": ", ".join(_data(manifest.training)) or "not stated",
     }
-    text = "".join(f"{name + ':':14} {plain(value)}\n" for name, value in lines.items())
-    write_out(text + "".join(f"{'figures:':14} {plain(line)}\n" for line in _figures(manifest.training)))
+
+
+def _read(reader: ReaderSpec) -> dict[str, str]:
+    """What reads finished sentences once more."""
+    return {
+        "reader": reader.name,
+        "  architecture": reader.architecture,
+        "  precisions": ", ".join(sorted(reader.encoder)),
+        "  languages": ", ".join(sorted(reader.languages)) or reader.language or "not stated",
+        "  at once": f"{reader.longest_s:g} s",
+        "  licence": reader.licence or "not stated",
+        "  source": reader.source or "not stated",
+    }
 
 
 def _live(manifest: Manifest) -> str:
@@ -140,6 +177,14 @@ def verify(bundle: Name = "", as_json: options.Json = False) -> None:
 @app.command(epilog=manual.epilog("models"))
 def pull(
     hub_id: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="A checkpoint of the Hugging Face hub.")],
+    purpose: Annotated[
+        Purpose,
+        typer.Option(
+            "--as",
+            metavar="captions|reader",
+            help="What it is for: live captions and intents, or reading finished sentences once more.",
+        ),
+    ] = Purpose.CAPTIONS,
     intent: Annotated[
         str | None, typer.Option("--intent", metavar="OWNER/NAME", help="A second one, for intents, beside a CTC one.")
     ] = None,
@@ -152,27 +197,32 @@ def pull(
     """Fetch a checkpoint of the hub, convert it, prove that it does the same, and keep it among your models.
 
     Weights are read as safetensors only, and nothing beside them is run. Afterwards no network is needed. It takes the
-    extra 'export'; a checkpoint without a CTC or intent head is refused.
+    extra 'export'; a checkpoint without a CTC or intent head is refused, and as a reader all but Moonshine and Whisper.
 
     \b
     Examples:
       edgevoice models pull facebook/wav2vec2-base-960h
       edgevoice models pull me/captions --intent me/intents --name desk
       edgevoice live --model desk
+      edgevoice models pull openai/whisper-small.en --as reader
     """  # noqa: D301 - \b is typer's mark for "keep these lines"
     from edgevoice.commands import extensions, own_models
 
+    if intent and purpose is Purpose.READER:
+        raise UsageError("A reader knows no intents", "Leave --intent out, or fetch what captions without --as reader")
     for each in (hub_id, intent):
         if each is not None:
             own_models.check_hub_id(each)
     name = name or hub_id.partition("/")[2]
     place = own_models.place_for(name, replace=force)
+    first = ["--reader", hub_id] if purpose is Purpose.READER else [hub_id]
     second = ["--intent", intent] if intent else []
     replacing = ["--force"] if force else []
-    arguments = [hub_id, *second, "--output", str(place), "--name", name, *replacing]
+    arguments = [*first, *second, "--output", str(place), "--name", name, *replacing]
     code = extensions.run("export", arguments, typed="models pull")
     if code == 0:
-        say(f"The model '{name}' is ready: edgevoice live --model {name}")
+        flag = "--reader" if purpose is Purpose.READER else "--model"
+        say(f"The model '{name}' is ready: edgevoice live {flag} {name}")
     raise typer.Exit(code)
 
 
@@ -218,4 +268,5 @@ def _row(name: str, path: Path) -> dict[str, Any]:
     problems = check_presence(Bundle(path, manifest))  # a list must not wait for gigabytes to be hashed
     if problems:
         row["error"] = f"It is damaged: {problems[0]}. Copy, pull or export it again."
-    return {**row, "kind": manifest.kind, "language": manifest.language, "labels": len(manifest.labels)}
+    language = manifest.language or (manifest.reader.language if manifest.reader and not manifest.graphs else "")
+    return {**row, "kind": manifest.kind, "language": language, "labels": len(manifest.labels)}

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from edgevoice.errors import EdgeVoiceError, ModelError, UsageError
-from edgevoice.paths import MANIFEST_NAME, bundled_model, known_models, models_folder
+from edgevoice.paths import MANIFEST_NAME, bundled_model, bundled_reader, known_models, models_folder
 from edgevoice.text import plain
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -57,8 +57,9 @@ def removable(name: str) -> Path:
     folder = models_folder()
     place = folder / name
     if name in ("", "..") or Path(name).name != name or not (place.exists() or place.is_symlink()):
-        if name in known_models() or Path(name).resolve() == bundled_model().resolve():
-            raise UsageError("The bundled model comes with edgevoice and is not removed", "Use another with --model")
+        bundled = (bundled_model().resolve(), bundled_reader().resolve())
+        if name in known_models() or Path(name).resolve() in bundled:
+            raise UsageError(f"{plain(Path(name).name)} comes with edgevoice and is not removed", "Use another one")
         raise ModelError(f"There is no model '{plain(name)}' in {folder}", "See 'edgevoice models list'")
     if not _is_bundle(place):
         raise UsageError(f"{place} is no bundle, and is left alone", "Remove it by hand if it is not needed")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.command_line import Cli
+from tests.command_line import Cli, one_sentence
 from tests.tiny import LABELS, tiny_bundle
 
 
@@ -23,6 +24,26 @@ class TestModels:
         assert cli("transcribe", recording, "--model", "mine").stdout.startswith(b"one")
         assert json.loads(cli("models", "info", "mine", "--json").stdout)["labels"] == list(LABELS)
         assert cli("models", "verify", "mine").returncode == 0
+
+    def test_the_bundled_reader_is_one_of_them(self, cli: Cli) -> None:
+        """Listed beside the model, shown as what it is, whole, and not run as what captions."""
+        listed = {row["name"]: row for row in json.loads(cli("models", "list", "--json").stdout)}
+        assert [row["kind"] for row in listed.values()] == ["shared", "reader"]
+        assert listed["moonshine-tiny"]["language"] == "en"
+        assert b"moonshine-tiny        reader, en\n" in cli("models", "list").stdout
+        shown = cli("models", "info", "moonshine-tiny").stdout.decode()
+        for line in ("kind: * reader", "architecture: * moonshine", "precisions: * int8", "licence: * MIT"):
+            assert re.search(line, shown), line
+        assert "vocabulary" not in shown
+        assert cli("models", "verify", "moonshine-tiny").returncode == 0
+        refused = cli("models", "rm", "moonshine-tiny", "--yes")
+        assert (refused.returncode, "comes with edgevoice" in one_sentence(refused)) == (2, True)
+
+    def test_a_reader_captions_nothing(self, cli: Cli, recording: Path) -> None:
+        """It is named as a reader, not as the model."""
+        result = cli("transcribe", recording, "--model", "moonshine-tiny")
+        assert (result.returncode, result.stdout) == (1, b"")
+        assert "is a reader" in one_sentence(result)
 
 
 class TestDoctor:

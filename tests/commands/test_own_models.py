@@ -72,7 +72,7 @@ class TestRemove:
 
     def test_the_bundled_model_stays(self, cli: Cli) -> None:
         """By name and by folder; one of the user's own that has its name may go."""
-        for name in ("banking-en", "models/banking-en"):
+        for name in ("banking-en", "models/banking-en", "moonshine-tiny", "models/moonshine-tiny"):
             result = cli("models", "rm", name, "--yes", cwd=Path(__file__).parents[2])
             assert result.returncode == 2
             assert "comes with edgevoice" in one_sentence(result)

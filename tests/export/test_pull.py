@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from edgevoice.asr.bundle import load_bundle
 from tests.checkpoints import LABELS, LETTERS, captions, intents
 from tests.command_line import Cli, one_sentence
 from tests.hub_server import HubServer, serving
+from tests.readers import whisper
 from tests.tiny import tiny_bundle
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -19,16 +21,19 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 @pytest.fixture(scope="module")
 def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint for captions, one for intents, and one whose weights are a pickle."""
+    """A checkpoint for captions, one for intents, a reader, and two whose weights are a pickle."""
     root = tmp_path_factory.mktemp("hub")
+    whisper(root / "me" / "reader", ("en", "de"))
     captions(root / "me" / "captions")
     intents(root / "me" / "intents")
-    for name in ("captions", "pickled"):
+    for name in ("captions", "pickled", "reader", "pickled-reader"):
         (root / "me" / name).mkdir(exist_ok=True)
         (root / "me" / name / "pytorch_model.bin").write_bytes(b"\x80\x04cposix\nsystem\n.")
         (root / "me" / name / "modeling.py").write_text("raise SystemExit('it ran')\n")
     for file in (root / "me" / "captions").glob("*.json"):
         (root / "me" / "pickled" / file.name).write_bytes(file.read_bytes())
+    for file in (root / "me" / "reader").glob("*.json"):
+        (root / "me" / "pickled-reader" / file.name).write_bytes(file.read_bytes())
     return root
 
 
@@ -77,6 +82,46 @@ def test_two_checkpoints_become_a_model_that_runs_offline(cli: Cli, repositories
     clip = next(Path("export/clips").glob("*.ogg")).resolve()
     heard = cli("classify", clip, "--model", "desk", "--json")
     assert {row["label"] for row in json.loads(heard.stdout)} == set(LABELS)
+
+
+def test_a_reader_is_fetched_as_one(cli: Cli, repositories: Path) -> None:
+    """Nothing but data, proved, and named as what it is."""
+    with serving(repositories) as hub:
+        online(cli, hub)
+        pulled = cli("models", "pull", "me/reader", "--as", "reader", timeout=350)
+        assert pulled.returncode == 0, pulled.stderr.decode()
+        assert {Path(name).suffix for name in hub.fetched} <= {".safetensors", ".json", ".txt"}
+        assert "me/reader/model.safetensors" in hub.fetched
+    assert "edgevoice live --reader reader" in pulled.stderr.decode()
+    manifest = load_bundle(cli.home / "data" / "edgevoice" / "models" / "reader").manifest
+    assert (manifest.kind, manifest.name, manifest.reader.name) == ("reader", "reader", "reader")
+    assert manifest.reader.source == "me/reader of the Hugging Face hub"
+    assert sorted(manifest.reader.languages) == ["de", "en"]
+    assert manifest.reader.parity["fp32"]["text_error"] == 0
+    listed = {row["name"]: row for row in json.loads(cli("models", "list", "--json").stdout)}
+    assert (listed["reader"]["kind"], listed["reader"]["error"]) == ("reader", "")
+    shown = cli("models", "info", "reader").stdout.decode()
+    for line in ("reader: * reader", "architecture: * whisper", "languages: * de, en", "source: * me/reader"):
+        assert re.search(line, shown), line
+    assert "vocabulary" not in shown
+
+
+@pytest.mark.parametrize(
+    ("repository", "said"),
+    [
+        ("me/captions", "is a wav2vec2, which is no reader"),
+        ("me/pickled-reader", "no weights (model.safetensors) of that name can be had"),
+    ],
+    ids=["captions", "pickle"],
+)
+def test_what_is_no_reader_is_not_fetched_as_one(cli: Cli, hub: HubServer, repository: str, said: str) -> None:
+    """One sentence, exit code 1, and nothing is kept; nothing that could run was fetched."""
+    online(cli, hub)
+    result = cli("models", "pull", repository, "--as", "reader", timeout=350)
+    assert result.returncode == 1
+    assert said in one_sentence(result)
+    assert not list((cli.home / "data" / "edgevoice" / "models").iterdir())
+    assert not [name for name in hub.fetched if name.endswith((".bin", ".py"))]
 
 
 @pytest.mark.parametrize(
