@@ -29,7 +29,15 @@ mkdir -p runs/extras
 $python -m training.language_model --sentences training/banking_en/sentences.csv --split train --output runs/words.arpa.gz
 $python -m training.sample_call --voice "$VOICE" --output runs/extras/sample_call.flac
 $edgevoice export runs/banking-en-streaming --output models/banking-en --extras runs/extras --language-model runs/words.arpa.gz --precision fp32 --licence Apache-2.0 --language en --force
-$python -m training.confidence models/banking-en --data corpus/banking-en/manifest.csv --write
+# how sure words are, by real people: made-up voices are heard too well
+$python -m training.confidence models/banking-en --write \
+  --data "$DATA/speechocean762/manifest.csv" --data "$DATA/librispeech-test-other/manifest.csv" \
+  --data "$DATA/commonvoice-deltas/manifest.csv" --data "$DATA/wuw-telephone/manifest.csv" \
+  --data "$DATA/vctk-p239/manifest.csv" --data "$DATA/precise-words/manifest.csv"
+$python -m training.reading_confidence models/moonshine-tiny --model models/banking-en --write \
+  --data "$DATA/commonvoice-deltas/manifest.csv" --data "$DATA/speechocean762/manifest.csv" \
+  --data "$DATA/wuw-telephone/manifest.csv" --data "$DATA/vctk-p239/manifest.csv" --data "$DATA/fsdd/manifest.csv" \
+  --data "$DATA/wake-words/manifest.csv" --data "$DATA/precise-words/manifest.csv"
 $edgevoice bench accuracy models/banking-en --live 400 --output runs/accuracy.json \
   --data corpus/banking-en/manifest.csv \
   --data "$DATA/speechocean762/manifest.csv" \
