@@ -170,12 +170,12 @@ def _harmonics(hertz: float, most: int) -> range:
     return range(1, max(2, min(most, int(_TOP_HZ / hertz)) + 1))
 
 
-def _partials(
-    hertz: float, count: int, of: Callable[[int], tuple[float, float, float]]
-) -> npt.NDArray[np.floating]:
+def _partials(hertz: float, count: int, of: Callable[[int], tuple[float, float, float]]) -> npt.NDArray[np.floating]:
     """The sum of harmonics; `of` gives the ratio, strength and seconds of decay of each."""
     found = (of(n) for n in _harmonics(hertz, 12))
-    parts = [tone(min(hertz * ratio, _TOP_HZ), count) * part * decay(count, last) for ratio, part, last in found if part]
+    parts = [
+        tone(min(hertz * ratio, _TOP_HZ), count) * part * decay(count, last) for ratio, part, last in found if part
+    ]
     return np.asarray(np.sum(parts, axis=0))
 
 
@@ -191,9 +191,7 @@ def _chord(style: Style, rng: Rng, sound: Samples, at: float, beat: float, notes
         add(sound, 0.35 * style.chords(rng, note, round(3.9 * beat * SAMPLE_RATE)), at)
 
 
-def _tune(
-    style: Style, rng: Rng, sound: Samples, at: float, beat: float, where: tuple[int, Sequence[int], int]
-) -> int:
+def _tune(style: Style, rng: Rng, sound: Samples, at: float, beat: float, where: tuple[int, Sequence[int], int]) -> int:
     """A bar of melody that walks up and down the scale; where it ends."""
     root, scale, place = where
     passed = 0.0

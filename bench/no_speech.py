@@ -55,6 +55,17 @@ class Minute:
     """How loud, root mean square of the whole minute."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of a recording in which nobody speaks, as its manifest says."""
+
+    start: float
+    """Seconds."""
+    end: float
+    kind: str
+    name: str
+
+
 def plan(data: Path = SHARED) -> list[Minute]:
     """The sixty minutes, those of a kind together."""
     levels = (_USUAL_DBFS, _LOUD_DBFS, _USUAL_DBFS)
@@ -88,10 +99,17 @@ def write(folder: Path, minutes: int = 60, seed: int = SEED, data: Path = SHARED
     return recording
 
 
-def read_kinds(folder: Path) -> list[tuple[str, str]]:
-    """Kind and name of each minute."""
-    with (folder / MANIFEST_NAME).open(encoding="utf-8", newline="") as table:
-        return [(row["kind"], row["name"]) for row in csv.DictReader(table)]
+def read_parts(folder: Path) -> list[Part]:
+    """What each part of a recording without speech is.
+
+    Raises:
+        UsageError: the folder has no such manifest.
+    """
+    file = folder / MANIFEST_NAME
+    if not file.is_file() or not (folder / HOUR_NAME).is_file():
+        raise UsageError(f"{folder} has no {HOUR_NAME} and {MANIFEST_NAME}", "Make one with python -m bench.no_speech")
+    with file.open(encoding="utf-8", newline="") as table:
+        return [Part(float(row["start"]), float(row["end"]), row["kind"], row["name"]) for row in csv.DictReader(table)]
 
 
 def _noises() -> list[Minute]:

@@ -1,26 +1,24 @@
 """Moonshine's own tool on recordings, as its users run it; a script for the environment that it is installed in.
 
 `bench.peers` makes that environment and starts this file there by its path, so it imports the standard library, numpy
-and moonshine_voice, and nothing of edgevoice. Recordings are files of raw 16-bit samples at 16 kHz, one a line of
-standard input:
+and moonshine_voice, and nothing of edgevoice. Recordings are 16-bit mono WAV at 16 kHz, one a line of standard input:
 
-    python bench/peer_moonshine.py fast < list    each one a stream of its own, fed as fast as it takes it
-    python bench/peer_moonshine.py live < list    the same through its microphone transcriber, at the pace of the audio
+    python bench/peer_moonshine.py files < list     whole recordings, as fast as it can, without updates
+    python bench/peer_moonshine.py stream < list    each one a stream of its own, fed as fast as it takes it
+    python bench/peer_moonshine.py live < list      through its microphone transcriber, at the pace of the audio
 
 Out comes one JSON object a line: what it said, with `moment`, seconds since the audio began, and for each recording
-`{"event": "done", ...}` with what it took. Updates come every 0.5 s and segments are those of its own detector, as it is
-set when it is installed.
+`{"event": "done", ...}`. Updates come every 0.5 s and segments are those of its own detector of speech: everything is
+as it is when it is installed.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import resource
 import sys
 import threading
 import time
-from pathlib import Path
+import wave
 
 import numpy as np
 from moonshine_voice import MicTranscriber, ModelArch, Transcriber
@@ -59,38 +57,39 @@ class Told:
 
     def __init__(self) -> None:
         self.began = time.monotonic()
-        self.updates = 0
 
     def __call__(self, event: object) -> None:
         """A listener of Moonshine's."""
-        moment = round(time.monotonic() - self.began, 4)
         line = getattr(event, "line", None)
-        name = type(event).__name__
         if line is None:
-            said = {"event": "error", "moment": moment, "text": str(getattr(event, "error", event))}
-        else:
-            what = {"LineCompleted": "completed", "LineTextChanged": "changed"}.get(name)
-            if not what:
-                return
-            end = line.start_time + line.duration
-            said = {"event": what, "moment": moment, "line": line.line_id, "text": line.text}
-            said |= {"start": round(line.start_time, 3), "end": round(end, 3)}
-        print(json.dumps(said), flush=True)
+            tell(event="error", text=str(getattr(event, "error", event)))
+            return
+        what = {"LineCompleted": "completed", "LineTextChanged": "changed"}.get(type(event).__name__)
+        if what == "completed" or (what == "changed" and not line.is_complete):
+            moment = round(time.monotonic() - self.began, 4)
+            place = {"start": round(line.start_time, 3), "end": round(line.start_time + line.duration, 3)}
+            tell(event=what, moment=moment, line=line.line_id, **place, text=line.text)
 
 
-def fast(samples: np.ndarray, transcriber: Transcriber) -> None:
-    """One recording through a stream of its own."""
-    stream = transcriber.create_stream()
-    stream.add_listener(Told())
-    stream.start()
+def files(samples: np.ndarray, transcriber: Transcriber) -> str:
+    """A whole recording at once; its text."""
+    lines = transcriber.transcribe_without_streaming(samples.tolist(), RATE).lines
+    return " ".join(line.text for line in lines)
+
+
+def stream(samples: np.ndarray, transcriber: Transcriber) -> None:
+    """A recording through a stream of its own."""
+    listened = transcriber.create_stream()
+    listened.add_listener(Told())
+    listened.start()
     for start in range(0, len(samples), CHUNK):
-        stream.add_audio(samples[start : start + CHUNK], RATE)
-    stream.stop()
-    stream.close()
+        listened.add_audio(samples[start : start + CHUNK], RATE)
+    listened.stop()
+    listened.close()
 
 
 def live(samples: np.ndarray, microphone: Paced) -> None:
-    """One recording in real time."""
+    """A recording in real time."""
     told = Told()
     microphone.samples = samples
     microphone.add_listener(told)
@@ -100,28 +99,26 @@ def live(samples: np.ndarray, microphone: Paced) -> None:
     microphone.stop()
 
 
-def cpu_s() -> float:
-    """Seconds of CPU time of this process, all threads."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+def read(name: str) -> np.ndarray:
+    """The samples of a recording."""
+    with wave.open(name, "rb") as file:
+        return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.float32) / 32768
+
+
+def tell(**said: object) -> None:
+    """One line."""
+    print(json.dumps(said), flush=True)
 
 
 def main() -> None:
     """Runs what the first argument says over the recordings of standard input."""
-    paced = sys.argv[1] == "live"
+    how = sys.argv[1]
     path = str(get_model_path(MODEL))
-    microphone = Paced(path, ModelArch.TINY) if paced else None
-    transcriber = None if paced else Transcriber(path, ModelArch.TINY)
-    print(json.dumps({"event": "ready", "cpu_s": round(cpu_s(), 3), "pid": os.getpid()}), flush=True)
+    tool = Paced(path, ModelArch.TINY) if how == "live" else Transcriber(path, ModelArch.TINY)
+    tell(event="ready")
     for name in sys.stdin.read().splitlines():
-        samples = np.frombuffer(Path(name).read_bytes(), dtype="<i2").astype(np.float32) / 32768
-        before, began = cpu_s(), time.monotonic()
-        if microphone:
-            live(samples, microphone)
-        else:
-            fast(samples, transcriber)
-        took = {"cpu_s": round(cpu_s() - before, 3), "wall_s": round(time.monotonic() - began, 3)}
-        print(json.dumps({"event": "done", "file": name, **took}), flush=True)
+        text = {"files": files, "stream": stream, "live": live}[how](read(name), tool)
+        tell(event="done", file=name, text=text or "")
 
 
 if __name__ == "__main__":
