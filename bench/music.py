@@ -66,12 +66,12 @@ def music(style: Style) -> Maker:
     return make
 
 
-def piano(rng: Rng, hertz: float, count: int) -> npt.NDArray[np.floating]:
+def piano(_rng: Rng, hertz: float, count: int) -> npt.NDArray[np.floating]:
     """Struck strings: harmonics a little too high, the higher the sooner gone."""
     return _partials(hertz, count, lambda n: (n * (1 + 0.0004 * n * n), 0.8**n, 1.2 / n)) * fade(count, 0.003, 0.05)
 
 
-def organ(rng: Rng, hertz: float, count: int) -> npt.NDArray[np.floating]:
+def organ(_rng: Rng, hertz: float, count: int) -> npt.NDArray[np.floating]:
     """Pipes: octaves and fifths that stay."""
     pipes = [tone(hertz * ratio, count) * part for ratio, part in ((0.5, 0.6), (1, 1), (2, 0.7), (3, 0.4), (4, 0.4))]
     return np.asarray(np.sum(pipes, axis=0) * fade(count, 0.03, 0.06))
@@ -98,7 +98,7 @@ def plucked(rng: Rng, hertz: float, count: int) -> npt.NDArray[np.floating]:
     return np.concatenate(rounds)[:count] * fade(count, 0.001, 0.02)
 
 
-def bells(rng: Rng, hertz: float, count: int) -> npt.NDArray[np.floating]:
+def bells(_rng: Rng, hertz: float, count: int) -> npt.NDArray[np.floating]:
     """A music box."""
     high = min(4 * hertz, 2500.0)
     return np.asarray(
@@ -114,7 +114,7 @@ def flute(rng: Rng, hertz: float, count: int) -> npt.NDArray[np.floating]:
     return (tone(pitch, count) + 0.25 * tone(2 * pitch, count) + 0.1 * breath) * fade(count, 0.06, 0.08)
 
 
-def brass(rng: Rng, hertz: float, count: int) -> npt.NDArray[np.floating]:
+def brass(_rng: Rng, hertz: float, count: int) -> npt.NDArray[np.floating]:
     """Grows brighter as it grows louder."""
     swell = fade(count, 0.07, 0.1)
     return np.asarray(
@@ -122,7 +122,7 @@ def brass(rng: Rng, hertz: float, count: int) -> npt.NDArray[np.floating]:
     )
 
 
-def synthesiser(rng: Rng, hertz: float, count: int) -> npt.NDArray[np.floating]:
+def synthesiser(_rng: Rng, hertz: float, count: int) -> npt.NDArray[np.floating]:
     """A square wave that closes."""
     return _partials(hertz, count, lambda n: (n, (n % 2) / n, 2.5 / n)) * fade(count, 0.002, 0.02)
 

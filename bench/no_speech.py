@@ -70,7 +70,7 @@ def plan(data: Path = SHARED) -> list[Minute]:
     """The sixty minutes, those of a kind together."""
     levels = (_USUAL_DBFS, _LOUD_DBFS, _USUAL_DBFS)
     tunes = [Minute("music", name, music(style), levels[i % 3]) for i, (name, style) in enumerate(STYLES.items())]
-    return [*tunes, *_noises(), *_recorded(data), *_silences(data), *_signals(), *_hands(), *_machines()]
+    return [*tunes, *_noises(), *_recorded(data), *_silences(), *_signals(), *_hands(), *_machines()]
 
 
 def hour(minutes: int = 60, seed: int = SEED, data: Path = SHARED) -> Iterator[tuple[Minute, Samples]]:
@@ -145,7 +145,7 @@ def _recorded(data: Path) -> list[Minute]:
     ]
 
 
-def _silences(data: Path) -> list[Minute]:
+def _silences() -> list[Minute]:
     hum = sounds.noise_of(1.0)
     table: list[tuple[str, Maker, float]] = [
         ("digital", sounds.silence, -120.0),

@@ -24,27 +24,28 @@ _RATES = {"fair": "WER", "as_written": "the same as written: capitals, punctuati
 _DEFINITIONS = """## What the figures are
 
 - **Tools**: edgevoice as `edgevoice live` and `edgevoice transcribe` run it with its bundled model; Moonshine tiny
-  (English) as {moonshine} brings it, through its own API, detector and settings, updates every 0.5 s: nothing of
-  either is tuned for this page. Each is a process of its own, one after the other, with as many threads as it takes by
-  itself.
+  (English) as {moonshine} brings it, through its own API, with its own
+  detector and settings, updates every 0.5 s: nothing of either is tuned for this page. Each is a process of its own,
+  one after the other, with as many threads as it takes by itself.
 - **WER, fair**: lower case, no punctuation, numbers written out and read the way that is nearest to what was said,
   one spelling for mister and okay, hesitations left out, for reference and tool alike (`bench/peer_scores.py`).
   **Plain**: only lower case without punctuation, as on the other pages. **As written**: tokens between spaces must be
   the same, capitals and punctuation included, where the reference is written English. **Phrases**: share of the phrases
   that must occur in a coffee order and do; there is no transcript of them.
-- Whole sets are written down as fast as the tool can, one process for all clips: `edgevoice transcribe`, and Moonshine's
-  call for whole recordings, whose detector and model are those of its stream. Half a second of faint noise is around
-  each clip.
-- **Live**: {seconds:.0f} s of read speech with pauses in real time, edgevoice as `edgevoice live --input FILE`, Moonshine
-  through its microphone transcriber with blocks of 64 ms in place of a microphone. **CPU**: seconds of all threads, user
-  and system, per second of audio, pauses included. **Memory**: resident, files mapped into memory included; steady is
-  the median of the second half. **Updates**: changes of the text on the screen before it is final, per second of speech.
-  **Final**: from the end of speech in the clip (30 dB below its loudest, `bench/peer_figures.py`) to the text of the
-  sentence; **revision**: from there to the text that stands in the end. p50 / p95.
+- Whole sets are written down as fast as the tool can, one process for all clips: `edgevoice transcribe`, and
+  Moonshine's call for whole recordings, whose detector and model are those of its stream. Half a second of faint noise
+  is around each clip.
+- **Live**: {seconds:.0f} s of read speech with pauses in real time, edgevoice as `edgevoice live --input FILE`,
+  Moonshine through its microphone transcriber with blocks of 64 ms in place of a microphone. **CPU**: seconds of all
+  threads, user and system, per second of audio, pauses included. **Memory**: resident, files mapped into memory
+  included; steady is the median of the second half. **Updates**: changes of the text on the screen before it is final,
+  per second of speech. **Final**: from the end of speech in the clip (30 dB below its loudest,
+  `bench/peer_figures.py`) to the text of the sentence; **revision**: from there to the text that stands in the end.
+  p50 / p95.
 - **Invented**: sentences with any text in audio in which nobody speaks: the hour that `bench/no_speech.py` makes, 60
-  minutes of music, noises, signals, typing, coughs, machines and silence, fed as fast as a tool takes it. With a reader,
-  what stands in the end. **Reader alone**: Moonshine's model on what edgevoice's detector takes for speech, greedy and
-  without any check (`bench/plain_reader.py`)."""
+  minutes of music, noises, signals, typing, coughs, machines and silence, fed as fast as a tool takes it. With a
+  reader, what stands in the end. **Reader alone**: Moonshine's model on what edgevoice's detector takes for speech,
+  greedy and without any check (`bench/plain_reader.py`)."""
 
 
 def page(report: Report) -> str:
@@ -57,10 +58,7 @@ def page(report: Report) -> str:
 
 def compact(report: Report) -> list[str]:
     """What matters most, a column for each tool."""
-    rows: list[tuple[str, Cell]] = [
-        (_title(name, rate), lambda tool, name=name, rate=rate: percent(_rate(report, tool, name, rate)))  # type: ignore[misc]
-        for name, rate in README_SETS
-    ]
+    rows: list[tuple[str, Cell]] = [(_title(name, rate), _error(report, name, rate)) for name, rate in README_SETS]
     rows += [
         ("CPU seconds per second of audio", lambda tool: _number(report, tool, "cpu_per_s", "{:.3f}")),
         ("memory, steady", lambda tool: _number(report, tool, "steady_mb", "{:.0f} MB")),
@@ -76,11 +74,10 @@ def _conditions(report: Report) -> list[str]:
     machine = report["machine"]
     others = report["busy"]
     quiet = "nothing else ran" if others < 0.05 else f"not quiet: others kept {others:.2f} cores busy"
-    lines = [
-        f"`{report['command']}` on {report['date']}: edgevoice {report['edgevoice']} with {report['model']} "
-        f"(onnxruntime {machine['packages'].get('onnxruntime', '-')}) and {report['moonshine']}, "
-        f"{machine['cores']} cores ({machine['processor']}), {quiet}.",
-    ]
+    packages = machine["packages"]
+    ours = f"edgevoice {report['edgevoice']} with {report['model']} (onnxruntime {packages.get('onnxruntime', '-')})"
+    where = f"{machine['cores']} cores ({machine['processor']}), {quiet}"
+    lines = [f"`{report['command']}` on {report['date']}: {ours} and {report['moonshine']}, {where}."]
     return [*lines, "", *report["notes"]] if report["notes"] else lines
 
 
@@ -102,10 +99,7 @@ def _written(report: Report) -> list[str]:
         for name in report["sets"]
         if any(_rate(report, tool, name, "as_written") is not None for tool in report["tools"])
     ]
-    rows: list[tuple[str, Cell]] = [
-        (name, lambda tool, name=name: percent(_rate(report, tool, name, "as_written")))  # type: ignore[misc]
-        for name in names
-    ]
+    rows: list[tuple[str, Cell]] = [(name, _error(report, name, "as_written")) for name in names]
     return ["WER as written, capitals and punctuation included:", "", *_table(report, rows), ""] if rows else []
 
 
@@ -133,18 +127,20 @@ def _live(report: Report) -> list[str]:
 
 
 def _hours(report: Report) -> list[str]:
-    lines: list[str] = []
-    for name, found in report["hours"].items():
-        kinds = sorted({kind for each in found.values() for kind in each["minutes_by_kind"]})
-        columns = {**report["tools"], "reader-alone": "reader alone"}
-        columns = {key: title for key, title in columns.items() if key in found}
-        rows: list[tuple[str, Cell]] = [
-            (f"{kind}, {_minutes(found, kind)} min", lambda tool, kind=kind: str(found[tool]["by_kind"].get(kind, 0)))  # type: ignore[misc]
-            for kind in kinds
-        ]
-        rows.append(("all", lambda tool: str(found[tool]["invented"])))
-        lines += [f"## Sentences invented: {name}", "", *_table(report, rows, columns), ""]
-    return lines
+    return [line for name, found in report["hours"].items() for line in _hour(report, name, found)]
+
+
+def _hour(report: Report, name: str, found: Mapping[str, Any]) -> list[str]:
+    kinds = sorted({kind for each in found.values() for kind in each["minutes_by_kind"]})
+    titles = {**report["tools"], "reader-alone": "reader alone"}
+    columns = {key: title for key, title in titles.items() if key in found}
+    rows = [(f"{kind}, {_minutes(found, kind)} min", _each(found, "by_kind", kind)) for kind in kinds]
+    rows += [("all", _each(found, "invented")), ("taken for speech", _each(found, "segments"))]
+    return [f"## Sentences invented: {name}", "", *_table(report, rows, columns), ""]
+
+
+def _each(found: Mapping[str, Any], field: str, kind: str = "") -> Cell:
+    return lambda tool: str(found[tool][field].get(kind, 0) if kind else found[tool][field])
 
 
 def _table(report: Report, rows: Sequence[tuple[str, Cell]], columns: Mapping[str, str] | None = None) -> list[str]:
@@ -156,6 +152,10 @@ def _table(report: Report, rows: Sequence[tuple[str, Cell]], columns: Mapping[st
 def _rate(report: Report, tool: str, name: str, rate: str) -> float | None:
     found: float | None = report["words"].get(tool, {}).get(name, {}).get(rate)
     return found
+
+
+def _error(report: Report, name: str, rate: str) -> Cell:
+    return lambda tool: percent(_rate(report, tool, name, rate))
 
 
 def _title(name: str, rate: str) -> str:

@@ -21,6 +21,18 @@ _LOOK_S = 0.1
 """Between two looks at its memory."""
 
 
+Line = Mapping[str, Any]
+"""One that a tool printed."""
+
+
+def _always(_line: Line) -> bool:
+    return True
+
+
+def _never(_line: Line) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Measured:
     """What a process did, from its start to its end."""
@@ -54,8 +66,8 @@ def measured(
     command: Sequence[str],
     *,
     given: str = "",
-    ready: Callable[[Mapping[str, Any]], bool] = lambda line: True,
-    left_out: Callable[[Mapping[str, Any]], bool] = lambda line: False,
+    ready: Callable[[Line], bool] = _always,
+    left_out: Callable[[Line], bool] = _never,
 ) -> Measured:
     """Runs a program that prints JSON objects, one a line, to its end.
 

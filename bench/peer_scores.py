@@ -2,8 +2,8 @@
 
 Three counts of the same words. **Plain**: both sides through `edgevoice.text.normalise` (lower case, no punctuation)
 and nothing else, the count of all other pages. **Fair**: besides, what is only another spelling does not count: numbers
-are written out (`training.spoken`), "Mr." is mister, hesitations (uh, um, hm) are left out, and where digits can be said
-in several ways (2021, 0351, 105) the way that is nearest to the reference is taken. **As written**: tokens between
+are written out (`training.spoken`), "Mr." is mister, hesitations (uh, um, hm) are left out, and where digits can be
+said in several ways (2021, 0351, 105) the way that is nearest to the reference is taken. **As written**: tokens between
 spaces must be the same, capitals and punctuation included; only the shape of apostrophes and quotation marks is not
 looked at.
 """

@@ -26,6 +26,10 @@ PADDING_S = 0.5
 Row = Mapping[str, str]
 
 
+def _all(_row: Row) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class PeerSet:
     """Clips of one kind."""
@@ -35,7 +39,7 @@ class PeerSet:
     splits: tuple[str, ...] = ("dev",)
     written: bool = False
     """Whether its texts have the capitals and punctuation of written English."""
-    takes: Callable[[Row], bool] = lambda row: True
+    takes: Callable[[Row], bool] = _all
     """Which rows of the manifest belong to it."""
     note: str = ""
 

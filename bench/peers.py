@@ -11,7 +11,8 @@ the same options goes on where the last one stopped. What is named with --only i
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
+import hashlib
 import json
 import logging
 import sys
@@ -19,6 +20,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,7 @@ from bench.script import script
 from edgevoice.asr.bundle import read_manifest
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import UsageError
-from edgevoice.paths import bundled_model
+from edgevoice.paths import MANIFEST_NAME, bundled_model
 from edgevoice.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -75,19 +77,18 @@ class Pieces:
         self._folder, self._options, self._again = folder, dict(options), again
         folder.mkdir(parents=True, exist_ok=True)
 
-    def wanted(self, part: str, tool: str) -> bool:
-        """Whether it was named, or nothing was."""
-        if self._again is None:
-            return True
-        parts = [each for each in self._again if each in PARTS] or PARTS
-        named = [each for each in self._again if each in TOOLS] or TOOLS
-        return part in parts and tool.partition("-")[0] in (*named, READER_ALONE.partition("-")[0])
+    def wants(self, part: str, tool: str) -> bool:
+        """Whether both were named, or nothing was; a reader alone goes with everything."""
+        again = self._again or ()
+        parts = [each for each in again if each in PARTS] or PARTS
+        named = [each for each in again if each in TOOLS] or TOOLS
+        return part in parts and (tool == READER_ALONE or tool.partition("-")[0] in named)
 
     def get(self, part: str, tool: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
         """A piece: measured now, or kept from before; None of what is neither there nor wanted."""
         file = self._folder / f"{part}-{tool}.json"
         kept = self._read(file)
-        if not self.wanted(part.partition(" ")[0], tool) or (kept is not None and self._again is None):
+        if not self.wants(part.partition(" ")[0], tool) or (kept is not None and self._again is None):
             return kept
         logger.info("%s: %s", tool, part)
         made = {**make(), "options": self._options}
@@ -101,9 +102,9 @@ class Pieces:
         return kept if kept["options"] == self._options else None
 
 
-def words(tool: Tool, data: Path, at_most: int) -> dict[str, Any]:
+def words(tool: Tool, data: Path, at_most: int, sets: Sequence[PeerSet] = SETS) -> dict[str, Any]:
     """Every set written down by a tool: the scores, and the texts."""
-    clips = {which.name: clips_of(which, data, at_most) for which in SETS}
+    clips = {which.name: clips_of(which, data, at_most) for which in sets}
     with tempfile.TemporaryDirectory() as scratch:
         files = {name: prepare(found, Path(scratch) / name) for name, found in clips.items()}
         texts, ran = tool.write_down([file for found in files.values() for file in found])
@@ -167,10 +168,10 @@ def run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     _check(options)
-    install_moonshine(options.moonshine)
     found = tools(options.moonshine)
-    chosen = {"at_most": options.at_most, "minutes": options.minutes, "hour": options.hour, "moonshine": MOONSHINE}
-    pieces = Pieces(options.work, chosen, options.only)
+    pieces = Pieces(options.work, _depends(options), options.only)
+    if any(pieces.wants(part, found[0].key) for part in PARTS):
+        install_moonshine(options.moonshine)
     report = {
         **_conditions(),
         "tools": {tool.key: tool.name for tool in found},
@@ -189,38 +190,41 @@ def run(arguments: Sequence[str]) -> int:
 
 def _words(pieces: Pieces, found: Sequence[Tool], options: argparse.Namespace) -> dict[str, Any]:
     made = {
-        tool.key: pieces.get("words", tool.key, lambda tool=tool: words(tool, options.data, options.at_most))
-        for tool in found
-    }  # type: ignore[misc]
-    return {key: each["sets"] for key, each in made.items() if each}
+        each.key: pieces.get("words", each.key, partial(words, each, options.data, options.at_most)) for each in found
+    }
+    return {key: piece["sets"] for key, piece in made.items() if piece}
 
 
 def _live(pieces: Pieces, found: Sequence[Tool], options: argparse.Namespace) -> dict[str, Any]:
     audio = make_audio([options.data / name / "manifest.csv" for name in LIVE_SETS], options.minutes)
-    made = {tool.key: pieces.get("live", tool.key, lambda tool=tool: live(tool, audio)) for tool in found}  # type: ignore[misc]
-    return {key: _without(each, "said", "options") for key, each in made.items() if each}
+    made = {each.key: pieces.get("live", each.key, partial(live, each, audio)) for each in found}
+    return {key: _without(piece, "said", "options") for key, piece in made.items() if piece}
 
 
 def _hours(pieces: Pieces, found: Sequence[Tool], options: argparse.Namespace) -> dict[str, Any]:
     made_hour = options.work / f"no-speech-{options.hour}"
     if not (made_hour / no_speech.MANIFEST_NAME).is_file():
         no_speech.write(made_hour, options.hour, data=options.data)
-    hours = {}
-    for name, folder in {HOUR: made_hour, **{each.name: each for each in options.also}}.items():
-        part = "alarms" if name == HOUR else f"alarms in {name}"
-        made = {
-            tool.key: pieces.get(part, tool.key, lambda tool=tool, folder=folder: alarms(tool, folder))
-            for tool in found
-        }  # type: ignore[misc]
-        if segments := made.get("edgevoice-live"):
-            model = moonshine_model(options.moonshine)
-            made[READER_ALONE] = pieces.get(
-                part,
-                READER_ALONE,
-                lambda folder=folder, segments=segments, model=model: reader_alone(model, folder, segments["all"]),  # type: ignore[misc]
-            )
-        hours[name] = {key: _without(each, "all", "options") for key, each in made.items() if each}
-    return hours
+    hours = {HOUR: made_hour, **{each.name: each for each in options.also}}
+    return {name: _hour(pieces, found, options, name, folder) for name, folder in hours.items()}
+
+
+def _hour(
+    pieces: Pieces, found: Sequence[Tool], options: argparse.Namespace, name: str, folder: Path
+) -> dict[str, Any]:
+    part = "alarms" if name == HOUR else f"alarms in {name}"
+    made = {each.key: pieces.get(part, each.key, partial(alarms, each, folder)) for each in found}
+    heard, model = made.get("edgevoice-live"), moonshine_model(options.moonshine)
+    if heard and model:
+        made[READER_ALONE] = pieces.get(part, READER_ALONE, partial(reader_alone, model, folder, heard["all"]))
+    return {key: _without(piece, "all", "options") for key, piece in made.items() if piece}
+
+
+def _depends(options: argparse.Namespace) -> dict[str, Any]:
+    """What another piece would come out of."""
+    model = hashlib.sha256((bundled_model() / MANIFEST_NAME).read_bytes()).hexdigest()
+    chosen = {name: getattr(options, name) for name in ("at_most", "minutes", "hour")}
+    return {**chosen, "moonshine": MOONSHINE, "edgevoice": __version__, "model": model}
 
 
 def _conditions() -> dict[str, Any]:
@@ -228,7 +232,7 @@ def _conditions() -> dict[str, Any]:
     trained = json.dumps(manifest.training)
     return {
         "command": "python -m bench.peers",
-        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
         "machine": machine(),
         "edgevoice": __version__,
         "model": manifest.name,
@@ -250,15 +254,15 @@ def _count(found: Sequence[Invented], parts: Sequence[Part]) -> dict[str, Any]:
     for each in found:
         if each.text.strip():
             kinds[_part_at((each.start + each.end) / 2, parts).kind] += 1
-    minutes: Counter[str] = Counter()
+    seconds = dict.fromkeys((part.kind for part in parts), 0.0)
     for part in parts:
-        minutes[part.kind] += part.end - part.start  # type: ignore[assignment]
+        seconds[part.kind] += part.end - part.start
     return {
         "minutes": round(parts[-1].end / 60, 2),
         "segments": len(found),
         "invented": kinds.total(),
         "by_kind": dict(kinds),
-        "minutes_by_kind": {kind: round(seconds / 60, 1) for kind, seconds in minutes.items()},
+        "minutes_by_kind": {kind: round(each / 60, 1) for kind, each in seconds.items()},
         "all": [[round(each.start, 3), round(each.end, 3), each.text] for each in found],
     }
 

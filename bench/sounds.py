@@ -28,7 +28,7 @@ def tone(hertz: float | npt.NDArray[np.float64], count: int) -> npt.NDArray[np.f
 
 def shaped(sound: npt.NDArray[np.floating], gain: Callable[[npt.NDArray[np.float64]], npt.ArrayLike]) -> Samples:
     """Sound whose spectrum is multiplied by the gain at each frequency in Hz."""
-    spectrum = np.fft.rfft(sound)
+    spectrum = np.fft.rfft(sound.astype(np.float64))
     hertz = np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE)
     return np.fft.irfft(spectrum * np.asarray(gain(hertz)), len(sound)).astype(np.float32)
 
@@ -45,7 +45,11 @@ def band(low: float, high: float, steep: float = 4.0) -> Callable[[npt.NDArray[n
 
 def peaks(*places: tuple[float, float, float]) -> Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]:
     """The gain of resonances, each (Hz, width in Hz, height)."""
-    return lambda hertz: np.sum([height / (1 + ((hertz - at) / width) ** 2) for at, width, height in places], axis=0)
+
+    def gain(hertz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray(np.sum([height / (1 + ((hertz - at) / width) ** 2) for at, width, height in places], axis=0))
+
+    return gain
 
 
 def fade(count: int, rise_s: float, fall_s: float) -> npt.NDArray[np.float64]:
@@ -93,7 +97,7 @@ def rain(rng: Rng, count: int) -> Samples:
     return sound
 
 
-def silence(rng: Rng, count: int) -> Samples:
+def silence(_rng: Rng, count: int) -> Samples:
     """Digital silence."""
     return np.zeros(count, dtype=np.float32)
 
@@ -104,7 +108,7 @@ def silence(rng: Rng, count: int) -> Samples:
 def cadence(hertz: Sequence[float], on_s: float, off_s: float) -> Maker:
     """Tones together, on and off, as exchanges send them."""
 
-    def make(rng: Rng, count: int) -> Samples:
+    def make(_rng: Rng, count: int) -> Samples:
         moment = np.arange(count) / SAMPLE_RATE
         sounding = (moment % (on_s + off_s)) < on_s
         return (sounding * np.sum([tone(each, count) for each in hertz], axis=0)).astype(np.float32)
@@ -130,7 +134,7 @@ def modem(rng: Rng, count: int) -> Samples:
     """An answer tone, then bits in two tones, then a scrambled carrier, over and over."""
     pieces, length = [], 0
     while length < count:
-        bits = np.repeat(rng.integers(0, 2, round(3 * 300)), SAMPLE_RATE // 300)
+        bits = np.repeat(rng.integers(0, 2, 3 * 300), SAMPLE_RATE // 300)
         carrier = shaped(rng.normal(size=6 * SAMPLE_RATE), band(600, 3000, 8))
         answer = tone(2100, 2 * SAMPLE_RATE)
         pieces += [answer, tone(np.where(bits, 1270.0, 1070.0), len(bits)), carrier / carrier.std()]
