@@ -20,6 +20,8 @@ README_SETS = (
     ("single digits", "fair"),
 )
 """Sets of the table that the README shows, and which of their error rates."""
+_QUIET = 0.1
+"""Cores that others may keep busy."""
 _RATES = {"fair": "WER", "as_written": "the same as written: capitals, punctuation"}
 _DEFINITIONS = """## What the figures are
 
@@ -44,8 +46,10 @@ _DEFINITIONS = """## What the figures are
   p50 / p95.
 - **Invented**: sentences with any text in audio in which nobody speaks: the hour that `bench/no_speech.py` makes, 60
   minutes of music, noises, signals, typing, coughs, machines and silence, fed as fast as a tool takes it. With a
-  reader, what stands in the end. **Reader alone**: Moonshine's model on what edgevoice's detector takes for speech,
-  greedy and without any check (`bench/plain_reader.py`)."""
+  reader, what stands in the end.
+- **Reader alone**: Moonshine's model, greedy and without any check (`bench/plain_reader.py`): each clip read whole,
+  which spares it the cuts that Moonshine's detector makes in slow speech; of the hour, what edgevoice's detector takes
+  for speech."""
 
 
 def page(report: Report) -> str:
@@ -72,35 +76,36 @@ def compact(report: Report) -> list[str]:
 
 def _conditions(report: Report) -> list[str]:
     machine = report["machine"]
-    others = report["busy"]
-    quiet = "nothing else ran" if others < 0.05 else f"not quiet: others kept {others:.2f} cores busy"
+    others = report["others"]
+    quiet = "quiet" if others < _QUIET else f"not quiet: others kept {others:.2f} cores busy"
     packages = machine["packages"]
     ours = f"edgevoice {report['edgevoice']} with {report['model']} (onnxruntime {packages.get('onnxruntime', '-')})"
     where = f"{machine['cores']} cores ({machine['processor']}), {quiet}"
-    lines = [f"`{report['command']}` on {report['date']}: {ours} and {report['moonshine']}, {where}."]
-    return [*lines, "", *report["notes"]] if report["notes"] else lines
+    return [f"`{report['command']}` on {report['date']}: {ours} and {report['moonshine']}, {where}."]
 
 
 def _words(report: Report) -> list[str]:
     names = {name: each for found in report["words"].values() for name, each in found.items()}
-    head = [f"{tool} " for tool in report["tools"].values()]
+    columns = _columns(report, report["words"])
     lines = ["## Words, set by set", "", "WER, fair (plain):", ""]
-    lines += ["| set | what | clips | minutes | " + " | ".join(head) + "|", "|---" * (4 + len(head)) + "|"]
+    lines += [
+        "| set | what | clips | minutes | " + " | ".join(columns.values()) + " |",
+        "|---" * (4 + len(columns)) + "|",
+    ]
     for name, each in names.items():
-        cells = [_both(report["words"].get(tool, {}).get(name)) for tool in report["tools"]]
+        cells = [_both(report["words"].get(tool, {}).get(name)) for tool in columns]
         what = report["sets"][name]
         lines.append(f"| {name} | {what} | {each['clips']} | {each['minutes']:.1f} | " + " | ".join(cells) + " |")
     return [*lines, ""]
 
 
 def _written(report: Report) -> list[str]:
-    names = [
-        name
-        for name in report["sets"]
-        if any(_rate(report, tool, name, "as_written") is not None for tool in report["tools"])
-    ]
-    rows: list[tuple[str, Cell]] = [(name, _error(report, name, "as_written")) for name in names]
-    return ["WER as written, capitals and punctuation included:", "", *_table(report, rows), ""] if rows else []
+    columns = _columns(report, report["words"])
+    named = [name for name in report["sets"] if any(_rate(report, tool, name, "as_written") for tool in columns)]
+    rows = [(name, _error(report, name, "as_written")) for name in named]
+    if not rows:
+        return []
+    return ["WER as written, capitals and punctuation included:", "", *_table(report, rows, columns), ""]
 
 
 def _live(report: Report) -> list[str]:
@@ -132,8 +137,7 @@ def _hours(report: Report) -> list[str]:
 
 def _hour(report: Report, name: str, found: Mapping[str, Any]) -> list[str]:
     kinds = sorted({kind for each in found.values() for kind in each["minutes_by_kind"]})
-    titles = {**report["tools"], "reader-alone": "reader alone"}
-    columns = {key: title for key, title in titles.items() if key in found}
+    columns = _columns(report, found)
     rows = [(f"{kind}, {_minutes(found, kind)} min", _each(found, "by_kind", kind)) for kind in kinds]
     rows += [("all", _each(found, "invented")), ("taken for speech", _each(found, "segments"))]
     return [f"## Sentences invented: {name}", "", *_table(report, rows, columns), ""]
@@ -141,6 +145,12 @@ def _hour(report: Report, name: str, found: Mapping[str, Any]) -> list[str]:
 
 def _each(found: Mapping[str, Any], field: str, kind: str = "") -> Cell:
     return lambda tool: str(found[tool][field].get(kind, 0) if kind else found[tool][field])
+
+
+def _columns(report: Report, found: Mapping[str, Any]) -> dict[str, str]:
+    """Those tools of which there is something, and the reader alone, which is no tool."""
+    titles = {**report["tools"], "reader-alone": "reader alone"}
+    return {key: title for key, title in titles.items() if key in found}
 
 
 def _table(report: Report, rows: Sequence[tuple[str, Cell]], columns: Mapping[str, str] | None = None) -> list[str]:

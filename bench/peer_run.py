@@ -49,6 +49,8 @@ class Measured:
     """The most that it and its children held at once; files mapped into memory count."""
     steady_mb: float
     """The median of what they held in the second half of the time."""
+    others: float
+    """Cores that everything else on the machine kept busy meanwhile."""
 
     def cost(self, seconds: float) -> dict[str, float]:
         """What a recording that lasts so long took."""
@@ -59,6 +61,7 @@ class Measured:
             "wall_s": round(self.wall_s, 1),
             "peak_mb": round(self.peak_mb, 1),
             "steady_mb": round(self.steady_mb, 1),
+            "others": round(self.others, 2),
         }
 
 
@@ -81,7 +84,7 @@ def measured(
         EdgeVoiceError: it cannot be run, or failed.
     """
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
-        began = time.monotonic()
+        began, worked = time.monotonic(), _worked_s()
         try:
             process = subprocess.Popen(
                 command,
@@ -116,22 +119,17 @@ def measured(
             said = errors.read().strip().splitlines()
             raise EdgeVoiceError(f"{Path(command[0]).name} failed: {said[-1] if said else process.returncode}")
     start = start or (0.0, 0.0)
+    wall_s, cpu_s = time.monotonic() - began, used.ru_utime + used.ru_stime
     return Measured(
         lines=lines,
-        cpu_s=used.ru_utime + used.ru_stime,
+        cpu_s=cpu_s,
         start_cpu_s=start[1],
-        wall_s=time.monotonic() - began,
+        wall_s=wall_s,
         start_s=start[0],
         peak_mb=max(memory.held, default=0.0),
         steady_mb=median(memory.held[len(memory.held) // 2 :] or [0.0]),
+        others=max(0.0, _worked_s() - worked - cpu_s) / wall_s,
     )
-
-
-def busy(seconds: float = 2.0) -> float:
-    """How many cores others keep busy, looked at for so long."""
-    before = _spent()
-    time.sleep(seconds)
-    return round(max(0.0, _spent() - before) / seconds, 2)
 
 
 class _Memory:
@@ -183,8 +181,8 @@ def _cpu_s(process: int) -> float:
     return 0.0
 
 
-def _spent() -> float:
-    """Seconds that all cores have worked, this process left out."""
+def _worked_s() -> float:
+    """Seconds that all cores have worked since the machine began, this process left out."""
     own = sum(os.times()[:2])
     fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:]
     worked = sum(map(int, fields[:3])) + sum(map(int, fields[5:8]))

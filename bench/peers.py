@@ -33,9 +33,8 @@ from bench.model import machine
 from bench.no_speech import HOUR_NAME, Part, read_parts
 from bench.peer_figures import live_figures
 from bench.peer_page import page
-from bench.peer_run import busy
 from bench.peer_scores import score
-from bench.peer_sets import SETS, PeerSet, clips_of, prepare, write_wave
+from bench.peer_sets import SETS, Clip, PeerSet, clips_of, prepare, write_wave
 from bench.peer_tools import MOONSHINE, Tool, install_moonshine, moonshine_folder, moonshine_model, tools
 from bench.plain_reader import PlainReader
 from bench.script import script
@@ -44,6 +43,7 @@ from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import UsageError
 from edgevoice.paths import MANIFEST_NAME, bundled_model
 from edgevoice.version import __version__
+from training.decoded import load_audio
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,8 @@ PARTS = ("words", "live", "alarms")
 TOOLS = ("moonshine", "edgevoice")
 HOUR = "an hour without speech"
 READER_ALONE = "reader-alone"
+Clips = Mapping[str, Sequence[Clip]]
+"""Those of each set."""
 _TRAINED = "edgevoice's bundled model was trained on these clips"
 
 
@@ -106,33 +108,28 @@ def words(tool: Tool, data: Path, at_most: int, sets: Sequence[PeerSet] = SETS) 
     """Every set written down by a tool: the scores, and the texts."""
     clips = {which.name: clips_of(which, data, at_most) for which in sets}
     with tempfile.TemporaryDirectory() as scratch:
-        files = {name: prepare(found, Path(scratch) / name) for name, found in clips.items()}
-        texts, ran = tool.write_down([file for found in files.values() for file in found])
-    waiting = iter(texts)
-    heard = {name: [next(waiting) for _ in found] for name, found in clips.items()}
+        texts, ran = tool.write_down(_prepared(clips, Path(scratch)))
     seconds = sum(clip.seconds for found in clips.values() for clip in found)
-    return {
-        "sets": {name: score(found, heard[name]).as_dict() for name, found in clips.items()},
-        "cost": ran.cost(seconds),
-        "texts": {
-            name: [
-                [str(clip.path.relative_to(data)), clip.plain, text]
-                for clip, text in zip(found, heard[name], strict=True)
-            ]
-            for name, found in clips.items()
-        },
-    }
+    return {**_scored(clips, texts, data), "cost": ran.cost(seconds)}
+
+
+def words_of_reader(model: Path, data: Path, at_most: int, sets: Sequence[PeerSet] = SETS) -> dict[str, Any]:
+    """The same of a reader alone, which reads each clip whole."""
+    clips = {which.name: clips_of(which, data, at_most) for which in sets}
+    reader = PlainReader(model)
+    with tempfile.TemporaryDirectory() as scratch:
+        texts = [reader.read(load_audio(file))[0] for file in _prepared(clips, Path(scratch))]
+    return _scored(clips, texts, data)
 
 
 def live(tool: Tool, audio: Audio) -> dict[str, Any]:
     """A tool in real time: figures, what it took, and what it said when."""
-    others = busy()
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "speech.wav"
         write_wave(file, audio.samples)
         heard, ran = tool.caption(file, paced=True)
     said = [[round(each.start, 3), round(each.end, 3), round(each.moment, 3), each.text] for each in heard.finals]
-    return {**live_figures(heard, audio).as_dict(), **ran.cost(audio.seconds), "busy": others, "said": said}
+    return {**live_figures(heard, audio).as_dict(), **ran.cost(audio.seconds), "said": said}
 
 
 def alarms(tool: Tool, folder: Path) -> dict[str, Any]:
@@ -179,13 +176,31 @@ def run(arguments: Sequence[str]) -> int:
         "live": _live(pieces, found, options),
         "hours": _hours(pieces, found, options),
     }
-    report["busy"] = max((each["busy"] for each in report["live"].values()), default=0.0)
+    report["others"] = max((each["others"] for each in report["live"].values()), default=0.0)
     text = page(report)
     print(json.dumps(report) if options.json else text)
     if options.output:
         options.output.write_text(text + "\n", encoding="utf-8")
         options.output.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def _prepared(clips: Clips, scratch: Path) -> list[Path]:
+    return [file for name, found in clips.items() for file in prepare(found, scratch / name)]
+
+
+def _scored(clips: Clips, texts: Sequence[str], data: Path) -> dict[str, Any]:
+    """The scores of each set, and each of its texts beside what was said."""
+    waiting = iter(texts)
+    heard = {name: [next(waiting) for _ in found] for name, found in clips.items()}
+    pairs = {name: zip(found, heard[name], strict=True) for name, found in clips.items()}
+    return {
+        "sets": {name: score(found, heard[name]).as_dict() for name, found in clips.items()},
+        "texts": {
+            name: [[str(clip.path.relative_to(data)), clip.plain or list(clip.phrases), text] for clip, text in found]
+            for name, found in pairs.items()
+        },
+    }
 
 
 def _words(pieces: Pieces, found: Sequence[Tool], options: argparse.Namespace) -> dict[str, Any]:
@@ -239,7 +254,6 @@ def _conditions() -> dict[str, Any]:
         "moonshine": MOONSHINE,
         "hour": HOUR,
         "sets": {which.name: _what(which, trained) for which in SETS},
-        "notes": [],
     }
 
 

@@ -29,7 +29,7 @@ def tone(hertz: float | npt.NDArray[np.float64], count: int) -> npt.NDArray[np.f
 def shaped(sound: npt.NDArray[np.floating], gain: Callable[[npt.NDArray[np.float64]], npt.ArrayLike]) -> Samples:
     """Sound whose spectrum is multiplied by the gain at each frequency in Hz."""
     spectrum = np.fft.rfft(sound.astype(np.float64))
-    hertz = np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE)
+    hertz = np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE).astype(np.float64)
     return np.fft.irfft(spectrum * np.asarray(gain(hertz)), len(sound)).astype(np.float32)
 
 

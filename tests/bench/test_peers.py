@@ -300,8 +300,7 @@ def test_a_page_of_what_there_is(tmp_path: Path, tones: Path, capsys: pytest.Cap
     report = {
         "command": "x",
         "date": "2026-01-01",
-        "busy": 0.3,
-        "notes": [],
+        "others": 0.3,
         "edgevoice": "1",
         "model": "tiny",
         "moonshine": "moonshine-voice==0.0.73",
