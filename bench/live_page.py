@@ -119,9 +119,9 @@ def _costs(report: Report) -> list[str]:
             f"{row['offline_cpu_per_s']:.3f}" if decodes else "-",
             "yes" if row["wall_per_s"] < 1 else f"no, {row['wall_per_s']:.1f} s a second",
             f"{row['updates_per_s']:.2f}" if decodes else "-",
-            _spread(row["update"]) if row["updates_per_s"] else "-",
-            _spread(row["final"]),
-            _spread(row["over_hangover"]),
+            spread(row["update"]) if row["updates_per_s"] else "-",
+            spread(row["final"]),
+            spread(row["over_hangover"]),
             f"{row['resident_mb']:.0f} MB",
         ]
         lines.append(f"| {row['mark']} | {row['name']} | " + " | ".join(cells) + " |")
@@ -136,8 +136,8 @@ def _words(report: Report) -> list[str]:
     lines.append("|---" * 8 + "|")
     for row in rows:
         cells = [
-            _spread(row["first"]),
-            _spread(row["stable"]),
+            spread(row["first"]),
+            spread(row["stable"]),
             f"{row['upwr']:.1%} ({row['upwr_without_growth']:.1%})" if row["updates_per_s"] else "-",
             f"{row['stable_upwr']:.1%}" if row["mode"] in ("window", "cached") else "-",
             percent(row["wer"]),
@@ -190,13 +190,13 @@ def _streams(report: Report) -> list[str]:
         f"Over one model, each in real time for {streams['seconds']:.0f} s, begun at different places of the audio: "
     )
     cost = f"{streams['cpu_per_s']:.2f} CPU seconds per second for all of them together"
-    updates, finals = _spread(streams["update"]), _spread(streams["over_hangover"])
+    updates, finals = spread(streams["update"]), spread(streams["over_hangover"])
     took = f"updates {updates}, finals over the hangover {finals} (p50 / p95)"
     behind = f"{streams['fell_behind']} fell behind, and the last ended {streams['late_s']:.1f} s after its audio"
     return [*lines, f"{heard}{cost}; {took}; {behind}; {streams['resident_mb']:.0f} MB of memory in all."]
 
 
-def _spread(value: Mapping[str, float] | None) -> str:
+def spread(value: Mapping[str, float] | None) -> str:
     """p50 / p95 of seconds, as milliseconds where they are few."""
     if not value:
         return "-"
