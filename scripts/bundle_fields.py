@@ -50,8 +50,8 @@ installed Transformers, and refuses a configuration that names code of the hub.
 ## Versions
 
 `format` grows with every field that comes, goes or changes its meaning. This version of edgevoice writes
-format {bundle.FORMAT} and reads {READ}; export a bundle of another again. What is optional has a default, which stands in
-the table. Format 3 added `reader`, and nothing else changed.
+format {bundle.FORMAT} and reads {READ}; export a bundle of another again. What is optional has a default, which stands
+in the table. Format 3 added `reader`, and nothing else changed.
 
 """
 TITLES = {
