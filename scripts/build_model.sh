@@ -14,6 +14,7 @@ if [[ ! -f $DATA/speechocean762/manifest.csv ]]; then
 fi
 
 # what reads finished sentences comes from its makers, by name, version and sha256
+$python scripts/silero.py
 $python -m export.moonshine --output models/moonshine-tiny --force
 
 $edgevoice train synthesise --sentences training/banking_en/sentences.csv --output corpus/banking-en --hours 20 --seed 1

@@ -1,7 +1,7 @@
 """Whether somebody speaks in a stretch of audio: Silero VAD over all of it at once.
 
 The graph is `silero_vad_16k_sequence.onnx` of silero-vad 6.2.3 (MIT, https://github.com/snakers4/silero-vad), as it is.
-It takes any number of frames of 32 ms, each with the last 4 ms of the one before it.
+It takes any number of frames of 32 ms, each with the last 4 ms of the one before it. `scripts/silero.py` fetches it.
 """
 
 from __future__ import annotations
