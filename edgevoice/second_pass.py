@@ -7,9 +7,7 @@ reader cannot keep up, sentences stay as they were first heard until it has time
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
-import sys
 import threading
 import time
 from collections import deque
@@ -26,8 +24,6 @@ BATCH = 8
 """Sentences that are read at once, where the reader reads several."""
 LATEST_S = 6.0
 """A reading that would come later than this is not begun: by then people look elsewhere."""
-_NICE = 5
-"""Added to the niceness of the reader's thread, where threads have one of their own: live words go first."""
 _FAST = 0.1
 """Seconds for a second of speech, before any was read."""
 
@@ -119,9 +115,6 @@ class SecondPass:
         self._queue.put(None)
 
     def _read_all(self) -> None:
-        if sys.platform == "linux":  # elsewhere this is the whole process
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         while (job := self._queue.get()) is not None:
             jobs, over = self._joined(job)
             self._read(jobs)

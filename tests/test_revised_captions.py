@@ -264,11 +264,13 @@ def test_why_nobody_reads_is_said_at_the_start(model: AcousticModel) -> None:
 
 
 def test_a_model_of_intents_alone_has_nothing_to_read(tmp_path_factory: pytest.TempPathFactory) -> None:
-    from edgevoice.commands.readers import add_reader
+    from edgevoice.commands.readers import give_reader, open_reader
 
     bundle = tiny_bundle(tmp_path_factory.mktemp("intents"), "intent")
     intents = load_model(bundle, None, SETTINGS.asr)
-    add_reader(intents, bundle, SETTINGS.asr)
+    found = open_reader(bundle, SETTINGS.asr)
+    assert (found.reader, found.note) == (None, "")
+    give_reader(intents, found)
     assert intents.reviser is None
     settings = dataclasses.replace(SETTINGS, intent=IntentSettings())
     assert not of(run(intents, blocks(talk("two two two")), settings), CaptionRevised)

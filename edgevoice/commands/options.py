@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -229,15 +230,18 @@ def open_model(settings: Settings, *, reading: bool = True) -> AcousticModel:
     """
     from edgevoice.asr.bundle import load_bundle
     from edgevoice.asr.model import load_model
-    from edgevoice.commands.readers import add_reader
+    from edgevoice.commands.readers import give_reader, open_reader
 
     for name in ("asr.hotwords", "asr.language_model"):
         _check_readable(name, value_of(settings, name))
     bundle = load_bundle(find_model(settings.model))
     intents = load_bundle(find_model(settings.intent_model)) if settings.intent_model else None
-    model = load_model(bundle, intents, settings.asr)
-    if reading:
-        add_reader(model, bundle, settings.asr)
+    if not reading:
+        return load_model(bundle, intents, settings.asr)
+    with ThreadPoolExecutor(1) as beside:  # it takes as long as the model, on another core
+        reader = beside.submit(open_reader, bundle, settings.asr)
+        model = load_model(bundle, intents, settings.asr)
+    give_reader(model, reader.result())
     return model
 
 

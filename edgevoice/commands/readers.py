@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from edgevoice.text import plain
 if TYPE_CHECKING:
     from edgevoice.asr.bundle import Bundle
     from edgevoice.asr.model import AcousticModel
+    from edgevoice.asr.reader import Reader
 
 OFF, AUTO = "off", "auto"
 SLOWEST = 0.5
@@ -21,12 +23,23 @@ SLOWEST = 0.5
 the machine."""
 
 
-def add_reader(model: AcousticModel, bundle: Bundle, settings: AsrSettings) -> None:
-    """Gives a model the reader that the settings name.
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenReader:
+    """What was found of a reader."""
+
+    reader: Reader | None = None
+    """The one that reads, if any does."""
+    note: str = ""
+    """Why none does, where one might expect it."""
+    prompt: str = ""
+    """Words for it to expect."""
+
+
+def open_reader(bundle: Bundle, settings: AsrSettings) -> OpenReader:
+    """The reader that the settings name, tried out if it was not named.
 
     Args:
-        model: of the captions, without a reader.
-        bundle: the model's.
+        bundle: of the captions.
         settings: `reader` of them, and where it runs.
 
     Raises:
@@ -34,24 +47,29 @@ def add_reader(model: AcousticModel, bundle: Bundle, settings: AsrSettings) -> N
         ModelError: it is missing, damaged, or cannot run here.
         ProviderError: the provider asked for cannot be used.
     """
-    chosen = _chosen(bundle, settings.reader) if "ctc" in model.heads else None
+    chosen = _chosen(bundle, settings.reader) if bundle.manifest.graph_for("ctc") else None
     if chosen is None:
-        return
+        return OpenReader()
     from edgevoice.asr.reader import Reader
+
+    reader = Reader(chosen, settings)
+    seconds = reader.trial() if settings.reader == AUTO else 0.0
+    if seconds > SLOWEST:
+        return OpenReader(
+            note=f"This machine takes {seconds:.1f} s to read a second of speech once more, so sentences stay as they "
+            f"were first heard; --reader {chosen.manifest.name} reads them all the same."
+        )
+    return OpenReader(reader, prompt=_prompt(settings.hotwords) if reader.spec.prompt >= 0 else "")
+
+
+def give_reader(model: AcousticModel, found: OpenReader) -> None:
+    """Lets a model's sentences be read once more."""
     from edgevoice.asr.revision import Reviser
     from edgevoice.asr.speech import SpeechDetector
 
-    reader = Reader(chosen, settings)
-    if settings.reader == AUTO:
-        seconds = reader.trial()
-        if seconds > SLOWEST:
-            model.reader_note = (
-                f"This machine takes {seconds:.1f} s to read a second of speech once more, so sentences stay as they "
-                f"were first heard; --reader {chosen.manifest.name} reads them all the same."
-            )
-            return
-    prompt = _prompt(settings.hotwords) if reader.spec.prompt >= 0 else ""
-    model.reviser = Reviser(reader, SpeechDetector(), model.manifest, model.frame_seconds, prompt)
+    model.reader_note = found.note
+    if found.reader:
+        model.reviser = Reviser(found.reader, SpeechDetector(), model.manifest, model.frame_seconds, found.prompt)
 
 
 def _chosen(bundle: Bundle, name: str) -> Bundle | None:
