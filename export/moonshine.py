@@ -27,8 +27,8 @@ from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import ModelError
 from export import build, token_table
 from export.parity import ParityError, load_clips
-from export.reader_greedy import Greedy
-from export.reader_parity import Reading
+from export.reader_parity import Figures
+from export.reader_runs import WatchedReader
 from training.wheels import Published, take
 
 NAME = "moonshine-tiny"
@@ -108,14 +108,14 @@ def _proven(spec: ReaderSpec, folder: Path, encoder: Path, decoder: Path) -> Rea
     published = dataclasses.replace(
         spec, encoder={"int8": str(encoder.resolve())}, decoder={"int8": str(decoder.resolve())}
     )
-    before, after = Greedy(folder, published, "int8"), Greedy(folder, spec, "int8")
+    before, after = WatchedReader(folder, published, "int8"), WatchedReader(folder, spec, "int8")
     clips = load_clips()
-    pairs = [tuple(each.read(clip, each.limit(clip), "") for each in (before, after)) for clip in clips]
+    pairs = [(before.watch(clip), after.watch(clip)) for clip in clips]
     if any(one.ids != other.ids for one, other in pairs):
         raise ParityError("The graphs read something else than those of the package", "Nothing was written")
-    words = sum(len(after.text(found.ids).split()) for _, found in pairs)
+    words = sum(len(found.text.split()) for _, found in pairs)
     largest = max(float(np.abs(np.array(one.logits) - np.array(other.logits)).max()) for one, other in pairs)
-    figures = Reading(len(clips), sum(map(len, clips)) / SAMPLE_RATE, largest, 0.0, words)
+    figures = Figures(len(clips), sum(map(len, clips)) / SAMPLE_RATE, largest, 0.0, words)
     return dataclasses.replace(spec, parity={"int8": figures.as_dict()})
 
 

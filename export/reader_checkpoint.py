@@ -69,8 +69,9 @@ class ReaderCheckpoint:
         return found
 
     def text(self, ids: Sequence[int]) -> str:
-        """What the tokenizer makes of token ids."""
-        return str(self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
+        """What the tokenizer makes of token ids, white space joined."""
+        decoded = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return " ".join(decoded.split())
 
     def _inputs(self, samples: Array) -> dict[str, torch.Tensor]:
         values = torch.from_numpy(self.compute(samples))[None]

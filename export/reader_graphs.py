@@ -21,7 +21,7 @@ from export import onnx_files
 from export.onnx_configs import OPSET
 from export.precision import halve, quantise
 from export.quiet import quiet
-from export.reader_greedy import Feeds
+from export.reader_runs import Feeds
 
 _TASK = "automatic-speech-recognition-with-past"
 _QUANTISED = ("MatMul", "Gather")

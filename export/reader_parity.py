@@ -1,4 +1,7 @@
-"""Proof that a reader's files write what its checkpoint does: both read real clips, and every difference counts."""
+"""Proof that a reader's files write what its checkpoint does: both read real clips, and every difference counts.
+
+What is proven is what runs: the runtime's `Reader` reads the files.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from edgevoice.asr.bundle import ReaderSpec
+from edgevoice.asr.bundle import Precision, ReaderSpec
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.text import normalise, plain
 from export.parity import Clips, ParityError, loud_and_long
 from export.reader_checkpoint import ReaderCheckpoint
-from export.reader_greedy import Feeds, Greedy, Written
+from export.reader_runs import FIRST_RUNS, Array, Feeds, Watched, WatchedReader
 from training.metrics import error_rates
 
 LOGITS_TOLERANCE = 1e-3
@@ -24,12 +27,13 @@ WER_TOLERANCE = 0.1
 captions: where a reader is unsure, rounding makes it write something else, and the words behind it follow. On 107 hard
 clips Whisper tiny.en in int8 differed from fp32 by 10.7 %, and had 36.5 % of the words wrong instead of 37.0 %."""
 _COMPARED_STEPS = 8
+_NO_CHARACTER = "\ufffd"
 _TRIED = 2
 """Of the loudest and of the longest clips: what a large decoder keeps of one takes half a gigabyte."""
 
 
 @dataclass(frozen=True)
-class Reading:
+class Figures:
     """What was compared, and how far apart it was."""
 
     clips: int
@@ -50,7 +54,7 @@ class Reading:
 class Exact:
     """What a reader writes in fp32."""
 
-    figures: Reading
+    figures: Figures
     texts: Sequence[str]
 
 
@@ -65,20 +69,21 @@ def prove(checkpoint: ReaderCheckpoint, folder: Path, spec: ReaderSpec, clips: C
     Raises:
         ParityError: a token, a text or a logit differs.
     """
-    reader, language = Greedy(folder, spec, "fp32"), language_of(spec)
+    reader, language = WatchedReader(folder, spec, "fp32"), language_of(spec)
     compared = _usable(clips, spec)
     texts, largest = [], 0.0
     for clip in compared:
-        limit = reader.limit(clip)
-        expected, found = checkpoint.write(clip, limit, language), reader.read(clip, limit, language)
+        found = reader.watch(clip, language)
+        expected = checkpoint.write(clip, reader.limit(len(clip)), language)
         largest = max(largest, _difference(checkpoint, found, clip, language))
-        text, said = reader.text(found.ids), checkpoint.text(expected)
-        if expected != found.ids or (_is_text(reader.spelt(found.ids)) and text != said):
+        said = checkpoint.text(expected)
+        # bytes that are no text are not shown alike everywhere, and their tokens are compared anyway
+        if expected != found.ids or (_NO_CHARACTER not in said and said != found.text):
             raise ParityError(
-                f"The reader's files write '{plain(text)}', and Transformers writes '{plain(said)}'",
+                f"The reader's files write '{plain(found.text)}', and Transformers writes '{plain(said)}'",
                 "Nothing was written; report the checkpoint",
             )
-        texts.append(text)
+        texts.append(found.text)
     if not largest <= LOGITS_TOLERANCE:
         raise ParityError(
             f"The reader's graphs differ from PyTorch on {len(compared)} clips: logits by up to {largest:.2g} "
@@ -88,16 +93,16 @@ def prove(checkpoint: ReaderCheckpoint, folder: Path, spec: ReaderSpec, clips: C
     return Exact(_figures(texts, texts, compared, largest), texts)
 
 
-def compare(folder: Path, spec: ReaderSpec, precision: str, clips: Clips, exact: Exact) -> Reading:
+def compare(folder: Path, spec: ReaderSpec, precision: Precision, clips: Clips, exact: Exact) -> Figures:
     """Reads every clip in a reduced precision, on the CPU.
 
     Raises:
         ModelError: it does not run.
         ParityError: its text is too far from that in fp32.
     """
-    reader, language = Greedy(folder, spec, precision), language_of(spec)
+    reader, language = WatchedReader(folder, spec, precision), language_of(spec)
     compared = _usable(clips, spec)
-    texts = [reader.text(reader.read(clip, reader.limit(clip), language).ids) for clip in compared]
+    texts = [reader.watch(clip, language).text for clip in compared]
     found = _figures(exact.texts, texts, compared, 0.0)
     if not found.text_error <= WER_TOLERANCE:
         raise ParityError(f"its text differs from that in fp32 by {found.text_error:.1%} (allowed {WER_TOLERANCE:.0%})")
@@ -106,36 +111,24 @@ def compare(folder: Path, spec: ReaderSpec, precision: str, clips: Clips, exact:
 
 def examples(folder: Path, spec: ReaderSpec, clips: Clips) -> list[list[Feeds]]:
     """What goes into the fp32 graphs for a few clips: into the encoder, the decoder's first step, and its second."""
-    reader, language = Greedy(folder, spec, "fp32"), language_of(spec)
-    logs: list[list[Feeds]] = []
-    for clip in loud_and_long(_usable(clips, spec), count=_TRIED):
-        logs.append([])
-        reader.read(clip, 1, language, logs[-1])
-    return [[log[step] for log in logs if step < len(log)] for step in range(3)]
+    reader, language = WatchedReader(folder, spec, "fp32"), language_of(spec)
+    runs = [reader.watch(clip, language) for clip in loud_and_long(_usable(clips, spec), count=_TRIED)]
+    return [[run.feeds[number] for run in runs if number < len(run.feeds)] for number in range(FIRST_RUNS)]
 
 
 def _usable(clips: Clips, spec: ReaderSpec) -> Clips:
     return [clip[: int(spec.longest_s * SAMPLE_RATE)] for clip in clips if len(clip) >= spec.minimum_samples]
 
 
-def _is_text(spelt: bytes) -> bool:
-    """Whether bytes are text; what is none is not shown alike everywhere, and its tokens are compared anyway."""
-    try:
-        spelt.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _difference(checkpoint: ReaderCheckpoint, found: Written, clip: Any, language: str) -> float:
+def _difference(checkpoint: ReaderCheckpoint, found: Watched, clip: Array, language: str) -> float:
     ids, logits = found.ids[:_COMPARED_STEPS], found.logits[: _COMPARED_STEPS + 1]
     expected = checkpoint.logits(clip, ids, language)[: len(logits)]
     return float(np.abs(expected - np.array(logits)).max())
 
 
-def _figures(expected: Sequence[str], found: Sequence[str], clips: Clips, largest: float) -> Reading:
+def _figures(expected: Sequence[str], found: Sequence[str], clips: Clips, largest: float) -> Figures:
     pairs = [[normalise(text) or "-" for text in texts] for texts in (expected, found)]
-    return Reading(
+    return Figures(
         clips=len(clips),
         seconds=sum(map(len, clips)) / SAMPLE_RATE,
         largest_difference=largest,

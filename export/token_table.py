@@ -29,12 +29,6 @@ def write(tokens: Mapping[int, bytes], file: Path) -> None:
     file.write_text("".join(lines), encoding="ascii")
 
 
-def read(file: Path) -> dict[int, bytes]:
-    """The table of token id -> bytes."""
-    pairs = (line.split() for line in file.read_text(encoding="ascii").splitlines())
-    return {int(number): base64.b64decode(text) for text, number in pairs}
-
-
 def of(tokenizer: Any) -> dict[int, bytes]:
     """The bytes of each token that writes some, by id.
 

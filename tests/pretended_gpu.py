@@ -97,6 +97,18 @@ class Runtime:
         return _Session(self, file, real, self.grants) if on_cuda else real
 
 
+class _IOBinding:
+    def __init__(self, real: Any) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def bind_output(self, name: str, *_: Any) -> None:
+        """On the CPU."""
+        self._real.bind_output(name, "cpu")
+
+
 class _Session:
     def __init__(self, runtime: Runtime, file: str, real: Any, providers: list[str]) -> None:
         self._runtime, self._file, self._real, self._providers = runtime, file, real, providers
@@ -110,6 +122,10 @@ class _Session:
     def get_providers(self) -> list[str]:
         """As it was told."""
         return self._providers
+
+    def io_binding(self) -> Any:
+        """One whose outputs lie on the CPU, wherever they are asked for."""
+        return _IOBinding(self._real.io_binding())
 
     def run(self, outputs: list[str], feed: dict[str, np.ndarray], options: Any = None) -> Any:
         """Unless the GPU is lost."""

@@ -6,8 +6,10 @@ special, layers of different sizes, norms that are not 1 and 0. Whisper writes w
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -24,6 +26,7 @@ from transformers import (
     WhisperTokenizerFast,
 )
 
+from export.parity import CLIPS
 from export.token_table import SPACE
 
 WORDS = "I need to pay the rent, block my card. What is Ibrahim's balance? Größe naïve 日本".split()
@@ -153,6 +156,20 @@ def _moonshine_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
     fast.save_pretrained(folder)
     return fast
+
+
+def clips(folder: Path, names: Collection[str]) -> Path:
+    """Some of the recordings that every export is proven on, as a manifest of their own."""
+    with CLIPS.open(encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["path"] in names]
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    for row in rows:
+        shutil.copy(CLIPS.parent / row["path"], folder)
+    return folder / "manifest.csv"
 
 
 def without(file: Path, *keys: str) -> None:

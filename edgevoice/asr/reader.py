@@ -1,15 +1,15 @@
 """`Reader`: an encoder-decoder that reads speech whole and writes it as a person would, with capitals and punctuation.
 
 Greedy decoding with cached keys on two graphs of Optimum's layout: an encoder, and a merged decoder with past
-(https://huggingface.co/docs/optimum-onnx, "decoder_model_merged"). Moonshine hears raw audio of any length, several
-clips padded to the longest under a mask; Whisper hears its window of 30 s, filled up with silence.
+(https://huggingface.co/docs/optimum-onnx, "decoder_model_merged"). Moonshine hears raw audio of any length; Whisper
+hears its window of 30 s, filled up with silence. `edgevoice export --reader` proves this class against Transformers.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgevoice.asr.bundle import Bundle
-from edgevoice.asr.session import DeviceLostError, Session, SessionOptions, Value, open_session
+from edgevoice.asr.session import DeviceLostError, KeptValue, Session, SessionOptions, Value, open_session
 from edgevoice.asr.tokens import TokenTable
 from edgevoice.asr.whisper_features import whisper_log_mel
 from edgevoice.config import SAMPLE_RATE, AsrSettings
@@ -42,6 +42,8 @@ class Piece:
     """What it writes; a leading space begins a word."""
     log_prob: float
     """Natural logarithm of its probability."""
+    id: int
+    """Its number in the vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +102,9 @@ class Reader:
 
     @property
     def batches(self) -> bool:
-        """Whether several clips are read at once. Not in int8, which scales what it hears by the loudest value of a
-        whole batch, so that a reading would depend on its company; nor where inputs of several lengths need a mask."""
-        if self._encoder.file.name == self.spec.encoder.get("int8"):
-            return False
-        return bool(self.spec.window_s) or "attention_mask" in self._encoder.inputs
+        """Whether several clips are read at once. Not where a reading would depend on its company: int8 scales what it
+        hears by the loudest value of a whole batch, and Moonshine levels a clip over all that it is filled up to."""
+        return bool(self.spec.window_s) and self._encoder.file.name != self.spec.encoder.get("int8")
 
     def trial(self) -> float:
         """How long it takes for a second of speech, in seconds: a short stretch is read, with as many words as it may
@@ -118,6 +118,11 @@ class Reader:
         for _ in range(count):
             logits, past = self._step(context, logits.argmax(axis=-1)[:, None].astype(np.int64), past)
         return (time.perf_counter() - began) / _TRIAL_S
+
+    def limit(self, samples: int) -> int:
+        """Tokens that may be written for so many samples, the one that ends it included."""
+        room = self.spec.longest_tokens - len(self.spec.start) - 1
+        return max(1, min(room, 3 + round(samples / SAMPLE_RATE * self.spec.tokens_per_s)))
 
     def read(self, clips: Sequence[Array], *, language: str = "", prompt: str = "") -> list[Reading]:
         """What is said in clips of 16 kHz samples in -1..1, each as if it were alone.
@@ -145,15 +150,10 @@ class Reader:
             return self.read(heard, language=language, prompt=prompt)
 
     def _read_at_once(self, heard: Sequence[Array], language: str, prompt: str) -> list[Reading]:
-        limits = [self._limit(len(clip)) for clip in heard]
+        limits = [self.limit(len(clip)) for clip in heard]
         context = self._encode(heard)
         starts = np.stack([self._start(each, prompt) for each in self._languages(context, len(heard), language)])
         return self._decode(context, starts, limits)
-
-    def _limit(self, samples: int) -> int:
-        """Tokens that may be written for so many samples."""
-        room = self.spec.longest_tokens - len(self.spec.start) - 1
-        return max(1, min(room, 3 + round(samples / SAMPLE_RATE * self.spec.tokens_per_s)))
 
     def _encode(self, clips: Sequence[Array]) -> dict[str, Value]:
         """What the decoder is given of clips."""
@@ -164,15 +164,11 @@ class Reader:
             inputs: dict[str, Value] = {"input_features": mel}
         else:
             length = max(spec.minimum_samples, *map(len, clips))
-            samples = np.zeros((len(clips), length), dtype=np.float32)
-            mask = np.zeros((len(clips), length), dtype=np.int64)
-            for row, clip in enumerate(clips):
-                samples[row, : len(clip)] = clip
-                mask[row, : max(spec.minimum_samples, len(clip))] = 1
-            inputs = {"input_values": samples, "attention_mask": mask}
-        hidden = self._encoder.run_kept({k: v for k, v in inputs.items() if k in self._encoder.inputs})
+            samples = np.stack([np.pad(clip, (0, length - len(clip))) for clip in clips])
+            inputs = {"input_values": samples, "attention_mask": np.ones(samples.shape, dtype=np.int64)}
+        hidden = self.run_graph(self._encoder, inputs)
         context: dict[str, Value] = {"encoder_hidden_states": hidden["last_hidden_state"]}
-        if "encoder_attention_mask" in self._decoder.inputs and "attention_mask" in inputs:
+        if "attention_mask" in inputs:
             context["encoder_attention_mask"] = inputs["attention_mask"]
         return context
 
@@ -203,7 +199,7 @@ class Reader:
         ends: list[float | None] = [None] * count
         past: dict[str, Value] | None = None
         ids = starts
-        room = self.spec.longest_tokens - starts.shape[1]
+        limits = [min(limit, self.spec.longest_tokens - starts.shape[1]) for limit in limits]
         while any(end is None and len(row) < limit for end, row, limit in zip(ends, written, limits, strict=True)):
             logits, past = self._step(context, ids, past)
             self._suppress(logits, first=ids is starts)
@@ -211,15 +207,13 @@ class Reader:
             peaks = logits[np.arange(count), best]
             surest = -np.log(np.exp(logits - peaks[:, None]).sum(axis=-1))  # of the best ones, after the softmax
             for row in range(count):
-                if ends[row] is not None or len(written[row]) >= min(limits[row], room):
+                if ends[row] is not None or len(written[row]) >= limits[row]:
                     continue
                 if best[row] == self.spec.end:
                     ends[row] = float(surest[row])
                 else:
                     written[row].append((int(best[row]), float(surest[row])))
             ids = best[:, None].astype(np.int64)
-            if max(map(len, written)) >= room:
-                break
         return [self._reading(row, end) for row, end in zip(written, ends, strict=True)]
 
     def _step(
@@ -232,13 +226,18 @@ class Reader:
         cached = past is not None
         before = past or {name: self._decoder.empty(name, len(ids)) for name in self._past}
         inputs = {**context, **before, "input_ids": ids, "use_cache_branch": np.array([cached])}
-        outputs = self._decoder.run_kept({k: v for k, v in inputs.items() if k in self._decoder.inputs})
+        outputs = self.run_graph(self._decoder, inputs)
         # the encoder's keys do not change, and later steps do not give them again
         after = {
             name: before[name] if cached and ".encoder." in name else outputs[present]
             for name, present in self._past.items()
         }
         return np.asarray(outputs["logits"].numpy()[:, -1], dtype=np.float32), after
+
+    def run_graph(self, session: Session, values: Mapping[str, Value]) -> dict[str, KeptValue]:
+        """The outputs of the encoder or the decoder for those of the values that it takes. All that either hears and
+        says passes here."""
+        return session.run_kept({name: value for name, value in values.items() if name in session.inputs})
 
     def _suppress(self, logits: Array, *, first: bool) -> None:
         logits[:, list(self.spec.suppressed)] = -np.inf
@@ -247,7 +246,7 @@ class Reader:
 
     def _reading(self, written: Sequence[tuple[int, float]], end: float | None) -> Reading:
         texts = self._tokens.texts([number for number, _ in written])
-        pieces = tuple(Piece(text, log_prob) for text, (_, log_prob) in zip(texts, written, strict=True))
+        pieces = tuple(Piece(text, log_prob, number) for text, (number, log_prob) in zip(texts, written, strict=True))
         text = re.sub(r"\s+", " ", "".join(texts)).strip()
         return Reading(text, pieces, ended=end is not None, end_log_prob=end or 0.0)
 

@@ -85,7 +85,7 @@ class KeptValue(Protocol):
     """An output that stayed where the graph runs, and can be an input of the next run there."""
 
     def numpy(self) -> npt.NDArray[Any]:
-        """A copy of it in this process."""
+        """It in this process; on the CPU in the same memory."""
         ...
 
 

@@ -34,7 +34,7 @@ def spec(**fields: object) -> ReaderSpec:
 
 
 def reading(text: str, log_prob: float = -0.05, *, ended: bool = True) -> Reading:
-    pieces = tuple(Piece(f" {word}" if at else word, log_prob) for at, word in enumerate(text.split(" ")))
+    pieces = tuple(Piece(f" {word}" if at else word, log_prob, at) for at, word in enumerate(text.split(" ")))
     return Reading(text, pieces if text else (), ended=ended, end_log_prob=log_prob if ended else 0.0)
 
 
@@ -224,13 +224,14 @@ def test_several_at_once_are_each_as_if_alone() -> None:
     ],
 )
 def test_the_words_of_a_reading(pieces: tuple[str, ...], expected: list[str]) -> None:
-    given = Reading("".join(pieces), tuple(Piece(piece, -0.1) for piece in pieces), ended=True)
+    given = Reading("".join(pieces), tuple(Piece(piece, -0.1, at) for at, piece in enumerate(pieces)), ended=True)
     assert [text for text, _ in words_of(given)] == expected
 
 
 @given(st.lists(st.text(max_size=6), max_size=8))
 def test_no_text_breaks_it(texts: list[str]) -> None:
-    read = Reading("".join(texts), tuple(Piece(text, -0.1) for text in texts), ended=True, end_log_prob=-0.1)
+    pieces = tuple(Piece(text, -0.1, at) for at, text in enumerate(texts))
+    read = Reading("".join(texts), pieces, ended=True, end_log_prob=-0.1)
     found = revise(read, sentence(word("a"), word("b"), word("c"), heard="abc"))
     for each in found.words if found else ():
         assert each.word.strip() == each.word

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import shutil
 from pathlib import Path
@@ -17,14 +16,15 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast, WhisperConfig, 
 
 from edgevoice.asr.bundle import load_bundle
 from edgevoice.asr.model import load_model
+from edgevoice.asr.reader import Reader
+from edgevoice.asr.tokens import TokenTable
 from edgevoice.config import AsrSettings
 from edgevoice.errors import EdgeVoiceError, ModelError, UsageError
 from export import moonshine, onnx_files, reader_graphs, reader_parity, token_table
 from export.build import ExportOptions, export
 from export.cli import main
-from export.parity import CLIPS, ParityError, load_clips
+from export.parity import ParityError, load_clips
 from export.reader_checkpoint import load_reader
-from export.reader_greedy import Greedy
 from export.triton import write_repository
 from tests import readers
 from tests.checkpoints import captions
@@ -36,16 +36,7 @@ READ = ("fsdd-01.ogg", "wake-02.ogg", "speechocean762-05.ogg", "librispeech-10.o
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory) -> Path:
     """A few of the clips: these models hear two seconds of each."""
-    folder = tmp_path_factory.mktemp("clips")
-    with CLIPS.open(encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["path"] in READ]
-    with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    for row in rows:
-        shutil.copy(CLIPS.parent / row["path"], folder)
-    return folder / "manifest.csv"
+    return readers.clips(tmp_path_factory.mktemp("clips"), READ)
 
 
 @pytest.fixture(scope="module")
@@ -72,17 +63,18 @@ def test_a_reader_writes_what_its_checkpoint_does(tmp_path, made, only, kind):
     """Token for token on real clips, and something else for each of them; the manifest says all that it takes."""
     manifest = export([], tmp_path / "desk", dataclasses.replace(only, reader=str(made[kind])))
     spec = manifest.reader
-    assert load_bundle(tmp_path / "desk").manifest == manifest
+    bundle = load_bundle(tmp_path / "desk")
+    assert bundle.manifest == manifest
     assert (manifest.kind, manifest.name, spec.name) == ("reader", "desk", "desk")
     assert (set(spec.encoder), set(spec.decoder)) == ({"fp32"}, {"fp32"})
     assert sorted(manifest.files) == ["reader.decoder.onnx", "reader.encoder.onnx", "reader.tiktoken"]
     assert spec.parity["fp32"]["largest_difference"] <= reader_parity.LOGITS_TOLERANCE
     assert (spec.parity["fp32"]["clips"], spec.parity["fp32"]["text_error"]) == (len(READ), 0.0)
-    checkpoint, found = load_reader(str(made[kind])), Greedy(tmp_path / "desk", spec, "fp32")
+    checkpoint, found = load_reader(str(made[kind])), Reader(bundle, AsrSettings(provider="cpu"))
     language = reader_parity.language_of(spec)
     heard = [clip[: int(spec.longest_s * 16_000)] for clip in load_clips(only.clips)]
-    texts = [found.text(found.read(clip, found.limit(clip), language).ids) for clip in heard]
-    assert texts == [checkpoint.text(checkpoint.write(clip, found.limit(clip), language)) for clip in heard]
+    texts = [reading.text for reading in found.read(heard, language=language)]
+    assert texts == [checkpoint.text(checkpoint.write(clip, found.limit(len(clip)), language)) for clip in heard]
     assert len(set(texts)) > 2
 
 
@@ -319,19 +311,19 @@ def test_tokens_spell_what_the_tokenizer_decodes(tmp_path, made, kind):
     """Through the file, letters of several tokens and spaces among them."""
     tokenizer = AutoTokenizer.from_pretrained(made[kind])
     token_table.write(token_table.of(tokenizer), tmp_path / "table")
-    table = token_table.read(tmp_path / "table")
+    table = TokenTable.load(tmp_path / "table")
     known = tokenizer.get_vocab()
     words = [number for token, number in known.items() if "pay" in token or "Größe" in token or "Gr" in token]
     several = [known.get(token) for token in ("<0xE6>", "<0x97>", "<0xA5>")]
     if kind == "english":
         several = [known[letter] for letter in "æĹ¥"]
     for ids in (words, several, [*words, *several, *words]):
-        spelt = b"".join(table.get(number, b"") for number in ids).decode()
+        spelt = "".join(table.texts(ids))
         decoded = tokenizer.decode(ids, clean_up_tokenization_spaces=False)
         assert spelt.strip() == decoded.strip() != ""
-    assert not [number for number in tokenizer.all_special_ids if number in table]
-    assert not [token for token, number in known.items() if token.startswith(("<|", "<<")) and number in table]
-    assert any(text.startswith(b" ") for text in table.values())
+    marks = [number for token, number in known.items() if token.startswith(("<|", "<<"))]
+    assert not "".join(table.texts([*tokenizer.all_special_ids, *marks]))
+    assert any(table.texts([number])[0].startswith(" ") for number in known.values())
 
 
 def test_a_tokenizer_of_another_kind_is_refused():
