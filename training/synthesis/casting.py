@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from training.kokoro.speakers import SPEEDS
 from training.voices import Utterance, Voice
 
+NATURAL_SHARE = 0.6
+"""Of natural voices, where there are any; the shares below are of the rest."""
 RECORDED_SHARE = 0.4
 FEMALE_SHARE_RECORDED = 0.4
 FEMALE_SHARE_ESPEAK = 0.45
@@ -18,6 +21,7 @@ FEMALE_SHARE_ESPEAK = 0.45
 ENGINE_WEIGHTS: Mapping[str, float] = {"flite": 5.0, "rhvoice": 0.8, "festival": 0.5}
 
 VOCAL_TRACT_RANGE = (0.85, 1.18)
+NATURAL_VOCAL_TRACT_RANGE = (0.92, 1.09)  # there are many of them, and they are to stay natural
 PITCH_RANGE = (0.78, 1.25)
 TEST_PITCH_RANGE = (0.95, 1.05)
 TEMPO_MEAN, TEMPO_DEVIATION, TEMPO_RANGE = 14.5, 2.2, (9.5, 19.0)  # characters per second of speech
@@ -39,7 +43,10 @@ class Delivery:
 def cast(text: str, usable: Sequence[Voice], output: Path, rng: np.random.Generator, *, varied: bool) -> Delivery:
     """Draw a voice and how it speaks; unless `varied` it speaks as it is, but for tempo and a little pitch."""
     voice = pick_voice(usable, rng)
-    vocal_tract = _log_uniform(rng, VOCAL_TRACT_RANGE) if varied else 1.0
+    vocal_tracts = NATURAL_VOCAL_TRACT_RANGE if voice.natural else VOCAL_TRACT_RANGE
+    vocal_tract = _log_uniform(rng, vocal_tracts) if varied else 1.0
+    if voice.natural:  # at the pitch and about the tempo that are the speaker's
+        return Delivery(Utterance(voice, text, _log_uniform(rng, SPEEDS), 1.0, output), vocal_tract)
     pitch = _log_uniform(rng, PITCH_RANGE if varied else TEST_PITCH_RANGE)
     tempo = float(np.clip(rng.normal(TEMPO_MEAN, TEMPO_DEVIATION), *TEMPO_RANGE))
     rate = tempo / (voice.tempo * vocal_tract)  # resampling by the vocal tract factor speeds up or slows down
@@ -48,7 +55,11 @@ def cast(text: str, usable: Sequence[Voice], output: Path, rng: np.random.Genera
 
 def pick_voice(usable: Sequence[Voice], rng: np.random.Generator) -> Voice:
     """Draw a kind, a gender, a speaker and one of the speaker's voices, so that a rich engine cannot drown the rest."""
-    kinds = {kind: [voice for voice in usable if voice.recorded == kind] for kind in (True, False)}
+    natural = [voice for voice in usable if voice.natural]
+    others = [voice for voice in usable if not voice.natural]
+    if natural and (not others or rng.random() < NATURAL_SHARE):
+        return natural[int(rng.integers(len(natural)))]
+    kinds = {kind: [voice for voice in others if voice.recorded == kind] for kind in (True, False)}
     recorded = rng.random() < RECORDED_SHARE
     kind = recorded if kinds[recorded] else not recorded
     pool = kinds[kind]

@@ -15,13 +15,15 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_NICE = 10
+
 
 def process_pool(jobs: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
     """Start the processes, or none where one is enough."""
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     if jobs == 1:
         return nullcontext()
-    return ProcessPoolExecutor(jobs, mp_context=context, initializer=_die_with_parent)
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
 
 
 def in_order(
@@ -39,6 +41,12 @@ def in_order(
                 yield ahead.popleft().result()
     finally:
         wait([future for future in ahead if not future.cancel()])
+
+
+def _begin() -> None:
+    """What a process does first: it works for hours, and makes way for whatever else there is to do."""
+    os.nice(_NICE)
+    _die_with_parent()
 
 
 def _die_with_parent() -> None:

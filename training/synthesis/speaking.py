@@ -14,8 +14,10 @@ import soundfile
 import soxr
 
 from edgevoice.config import SAMPLE_RATE
+from edgevoice.errors import ModelError
 from training import voices
 from training.augment import Audio
+from training.kokoro.speakers import speakers
 from training.synthesis.casting import Delivery, cast
 from training.synthesis.plan import Sentence, Shard
 from training.voices import SPLITS, Voice
@@ -119,10 +121,13 @@ def _run(command: voices.Command, timeout_s: float) -> None:
         LOG.warning("%s failed: %s", command.argv[0], error)
 
 
-def _speech(draft: Draft) -> Audio | None:
-    """Get the trimmed speech at 16 kHz and unit peak, or None where the engine gave nothing usable."""
-    assert draft.delivery is not None
-    utterance = draft.delivery.utterance
+def say(utterance: voices.Utterance) -> tuple[Audio, int] | None:
+    """What the engine says, mono, and its sample rate; None where it gives nothing.
+
+    Of festival, which speaks from a script of many utterances, it is what lies there already.
+    """
+    if utterance.voice.natural:
+        return _say_natural(utterance)
     if utterance.voice.engine != "festival":
         _run(voices.command(utterance), ENGINE_TIMEOUT_S)
     try:
@@ -131,7 +136,27 @@ def _speech(draft: Draft) -> Audio | None:
         return None
     finally:
         utterance.output.unlink(missing_ok=True)
-    mono = np.ascontiguousarray(samples[:, 0])
+    return np.ascontiguousarray(samples[:, 0]), rate
+
+
+def _say_natural(utterance: voices.Utterance) -> tuple[Audio, int] | None:
+    """In this process, where the network is loaded once."""
+    from training.kokoro.speech import RATE, kokoro
+
+    try:
+        return kokoro().say(utterance.text, speakers()[utterance.voice.selector], utterance.rate), RATE
+    except ModelError as error:
+        LOG.warning("%s", error)
+        return None
+
+
+def _speech(draft: Draft) -> Audio | None:
+    """Get the trimmed speech at 16 kHz and unit peak, or None where the engine gave nothing usable."""
+    assert draft.delivery is not None
+    spoken = say(draft.delivery.utterance)
+    if spoken is None:
+        return None
+    mono, rate = spoken
     if mono.size < rate // 10 or not np.isfinite(mono).all() or np.sqrt(np.mean(np.square(mono))) < 1e-3:
         return None
     # Claiming another sample rate stretches the spectrum: formants, pitch and tempo all go up by the factor.
