@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 DATA=../shared/data # named by training/configs/banking-en.toml too
-VOICE=${VOICE:-rhvoice-bdl}
+VOICE=${VOICE:-kokoro-bf_emma}
 edgevoice=.venv/bin/edgevoice
 python=.venv/bin/python
 
