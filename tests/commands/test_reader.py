@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from edgevoice.events import CaptionFinished, CaptionRevised, StreamEnded, StreamStarted
 from edgevoice.paths import bundled_model, bundled_reader, sample_call
+from edgevoice.text import normalise
 from tests.command_line import Cli, events, one_sentence
 
 SENTENCES = Path(__file__).parents[2] / "training" / "banking_en" / "sample_call.csv"
@@ -41,6 +43,15 @@ class TestTheRecordedCall:
         ended = said[-1]
         assert isinstance(ended, StreamEnded)
         assert ended.words == sum(len(event.words) for event in revised)
+
+    def test_it_is_read_without_a_wrong_word(self, cli: Cli) -> None:
+        """Every sentence begins with a capital and ends as sentences do."""
+        with SENTENCES.open(newline="", encoding="utf-8") as stream:
+            said = [normalise(row["text"]) for row in csv.DictReader(stream) if row["side"] == "caller"]
+        told = json.loads(cli("transcribe", sample_call(), "--format", "json").stdout)
+        texts = [segment["text"] for segment in told["segments"]]
+        assert [normalise(text) for text in texts] == said
+        assert all(text[0].isupper() and text[-1] in ".!?" for text in texts), texts
 
     def test_off_leaves_it_out(self, cli: Cli) -> None:
         said = events(cli("live", "--input", sample_call(), "--fast", "--json", "--reader", "off").stdout)
