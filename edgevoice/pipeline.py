@@ -44,7 +44,7 @@ KEPT_S = 600.0
 PATIENCE_S = 30.0
 """How long a stream that is over, or a recording of which no more can be kept, waits for a model that is away."""
 _SLICE_S = 0.5
-_LEAVING_S = 2.0
+_LEAVING_S = 1.0
 """How long who stops a stream waits for sentences that are being read."""
 _HEARD = {"ctc": "captions", "intent": "intents"}
 _RETRY_SAMPLES = SAMPLE_RATE

@@ -106,8 +106,9 @@ class SecondPass:
         Args:
             patience_s: how long the first of them may take.
         """
-        while self._jobs and (self._jobs[0].done.is_set() or self._jobs[0].done.wait(patience_s)):
+        while self._jobs and self._jobs[0].done.wait(patience_s):
             yield self._jobs.popleft()
+            patience_s = 0.0
 
     def close(self) -> None:
         """Nothing more is read; what waits is forgotten."""

@@ -55,7 +55,9 @@ def test_results_come_in_the_order_of_the_sentences(reviser: Scripted) -> None:
         passing.add(number, sentence(text))
     assert list(passing.results()) == []
     reviser.free.set()
-    jobs = list(passing.results(patience_s=10))
+    jobs = []
+    while passing.waiting:
+        jobs += passing.results(patience_s=10)
     assert [job.segment for job in jobs] == [0, 1, 2]
     assert [job.revision for job in jobs] == [NOTHING_SAID, None, NOTHING_SAID]
     assert passing.waiting == 0
