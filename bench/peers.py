@@ -48,7 +48,7 @@ from training.decoded import load_audio
 logger = logging.getLogger(__name__)
 
 PARTS = ("words", "live", "alarms")
-TOOLS = ("moonshine", "edgevoice")
+TOOLS = ("moonshine", "edgevoice", "reader")
 HOUR = "an hour without speech"
 READER_ALONE = "reader-alone"
 Clips = Mapping[str, Sequence[Clip]]
@@ -80,11 +80,12 @@ class Pieces:
         folder.mkdir(parents=True, exist_ok=True)
 
     def wants(self, part: str, tool: str) -> bool:
-        """Whether both were named, or nothing was; a reader alone goes with everything."""
+        """Whether both were named, or nothing was. The reader alone hears what edgevoice's detector found."""
         again = self._again or ()
         parts = [each for each in again if each in PARTS] or PARTS
         named = [each for each in again if each in TOOLS] or TOOLS
-        return part in parts and (tool == READER_ALONE or tool.partition("-")[0] in named)
+        also = "edgevoice" if tool == READER_ALONE and part == "alarms" else ""
+        return part in parts and not {tool.partition("-")[0], also}.isdisjoint(named)
 
     def get(self, part: str, tool: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
         """A piece: measured now, or kept from before; None of what is neither there nor wanted."""
@@ -133,20 +134,15 @@ def live(tool: Tool, audio: Audio) -> dict[str, Any]:
 
 
 def alarms(tool: Tool, folder: Path) -> dict[str, Any]:
-    """What a tool invents in a recording without speech. Moonshine begins anew with each of its parts, for its Python
-    interface hands over the audio of all lines so far at every update, which an hour makes long."""
+    """What a tool invents in a recording without speech, which it hears as one stream."""
     parts = read_parts(folder)
     with tempfile.TemporaryDirectory() as scratch:
-        if not tool.python:
-            heard, ran = tool.caption(folder / HOUR_NAME, paced=False)
-            found = [Invented(each.start, each.end, each.text) for each in heard.finals]
-            first = sum(bool(text.strip()) for text in heard.first_finals)
-            return {**_count(found, parts), "invented_at_first": first, "cost": ran.cost(parts[-1].end)}
-        found = []
-        for part, file in _cut(folder, parts, Path(scratch)):
-            heard, _ = tool.caption(file, paced=False)
-            found += [Invented(part.start + each.start, part.start + each.end, each.text) for each in heard.finals]
-        return _count(found, parts)
+        file = Path(scratch) / "hour.wav"  # which every tool reads
+        write_wave(file, soundfile.read(folder / HOUR_NAME, dtype="float32")[0])
+        heard, ran = tool.caption(file, paced=False)
+    found = [Invented(each.start, each.end, each.text) for each in heard.finals]
+    first = sum(bool(text.strip()) for text in heard.first_finals)
+    return {**_count(found, parts), "invented_at_first": first, "cost": ran.cost(parts[-1].end)}
 
 
 def reader_alone(model: Path, folder: Path, segments: Iterable[Sequence[Any]]) -> dict[str, Any]:
@@ -204,9 +200,10 @@ def _scored(clips: Clips, texts: Sequence[str], data: Path) -> dict[str, Any]:
 
 
 def _words(pieces: Pieces, found: Sequence[Tool], options: argparse.Namespace) -> dict[str, Any]:
-    made = {
-        each.key: pieces.get("words", each.key, partial(words, each, options.data, options.at_most)) for each in found
-    }
+    what = (options.data, options.at_most)
+    made = {each.key: pieces.get("words", each.key, partial(words, each, *what)) for each in found}
+    if model := moonshine_model(options.moonshine):
+        made[READER_ALONE] = pieces.get("words", READER_ALONE, partial(words_of_reader, model, *what))
     return {key: piece["sets"] for key, piece in made.items() if piece}
 
 
@@ -283,15 +280,6 @@ def _count(found: Sequence[Invented], parts: Sequence[Part]) -> dict[str, Any]:
 
 def _part_at(second: float, parts: Sequence[Part]) -> Part:
     return next((part for part in parts if part.start <= second < part.end), parts[-1])
-
-
-def _cut(folder: Path, parts: Sequence[Part], scratch: Path) -> Iterable[tuple[Part, Path]]:
-    """Each part as a recording of its own."""
-    with soundfile.SoundFile(folder / HOUR_NAME) as whole:
-        for number, part in enumerate(parts):
-            file = scratch / f"{number:03d}.wav"
-            write_wave(file, whole.read(round((part.end - part.start) * whole.samplerate), dtype="float32"))
-            yield part, file
 
 
 def _without(piece: Mapping[str, Any], *names: str) -> dict[str, Any]:

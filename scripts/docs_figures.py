@@ -8,7 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "docs" / "benchmarks"
 TABLES = {
-    "README.md": {"live-cost": ("live-banking-en.md", 0), "live-base-size": ("live-base-size.md", 1)},
+    "README.md": {
+        "live-cost": ("live-banking-en.md", 0),
+        "live-base-size": ("live-base-size.md", 1),
+        "peers": ("peers.md", 0),
+    },
     "docs/training.md": {
         "from-phrases": ("from-phrases.md", 0),
         "recipes": ("recipes.md", 0),

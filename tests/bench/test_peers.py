@@ -267,6 +267,9 @@ def test_pieces_are_kept_until_they_depend_on_something_else(tmp_path: Path) -> 
     assert value({"at_most": 2}, ["live"], 5) is None
     assert value({"at_most": 2}, None, 6) == 6
     assert value({"at_most": 2}, ["live"], 7, tool="moonshine") is None
+    named = peers.Pieces(tmp_path, {}, ["edgevoice"])
+    assert [named.wants(part, peers.READER_ALONE) for part in peers.PARTS] == [False, False, True]
+    assert not peers.Pieces(tmp_path, {}, ["moonshine"]).wants("alarms", peers.READER_ALONE)
 
 
 def test_a_page_of_what_there_is(tmp_path: Path, tones: Path, capsys: pytest.CaptureFixture[str]) -> None:
