@@ -41,6 +41,8 @@ LARGEST_COMPRESSION = 2.4
 REPEATS = (5, 4, 3, 3, 3, 3)
 """A phrase of one word, of two and so on that comes so often in a row is a loop; people say "no" three times, and four
 fours in a telephone number."""
+SLOWEST = 0.4
+"""Words a second; who speaks at all says more, but a reader says "you" to ten seconds of a flute."""
 FASTEST = 7.0
 """Words a second; the fastest speakers say five or six."""
 FEW = 2
@@ -182,9 +184,10 @@ class Reviser:
             return _withdrawn(sentence)
         if reading is None:
             return None
-        if not words_of(reading) or (speech < CLEAR_SPEECH and reading.log_prob < DOUBTFUL_LOG_PROB):
+        seconds = len(sentence.audio) / SAMPLE_RATE
+        if not words_of(reading) or (speech < CLEAR_SPEECH and is_doubtful(reading, seconds)):
             return _withdrawn(sentence)
-        if not is_plausible(reading, len(sentence.audio) / SAMPLE_RATE):
+        if not is_plausible(reading, seconds):
             return None if speech >= CLEAR_SPEECH else _withdrawn(sentence)
         revision = self._revision(sentence, reading)
         return None if _first_is_surer(sentence.words, revision) else revision
@@ -235,6 +238,11 @@ class Reviser:
             + spec.confidence_offset
         )
         return 1 / (1 + math.exp(-min(max(exponent, -60.0), 60.0)))
+
+
+def is_doubtful(reading: Reading, seconds: float) -> bool:
+    """Whether a reading says too little, or too unsurely, to make speech of what may be none."""
+    return reading.log_prob < DOUBTFUL_LOG_PROB or len(words_of(reading)) < SLOWEST * seconds
 
 
 def is_plausible(reading: Reading, seconds: float) -> bool:

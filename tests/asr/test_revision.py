@@ -119,13 +119,23 @@ def test_what_the_captions_heard_otherwise_is_less_sure() -> None:
         (reading("..."), 1.0),
         (reading(""), 1.0),
         (reading("Who's next?", -0.8), 0.85),
+        (reading("You"), 0.9),
         (reading("a b " * 30, ended=False), 0.85),
     ],
-    ids=["noise", "nearly speech", "music", "a pause", "nothing", "unsure over a noise", "a loop over a noise"],
+    ids=[
+        "noise",
+        "nearly speech",
+        "music",
+        "a pause",
+        "nothing",
+        "unsure over a noise",
+        "a word for a long noise",
+        "a loop over a noise",
+    ],
 )
 def test_nothing_was_said(read: Reading, speech: float) -> None:
-    assert revise(read, sentence(word("code")), speech) == NOTHING_SAID
-    assert revise(read, sentence(), speech) is None  # which is no news
+    assert revise(read, sentence(word("code"), seconds=5.0), speech) == NOTHING_SAID
+    assert revise(read, sentence(seconds=5.0), speech) is None  # which is no news
 
 
 @pytest.mark.parametrize(
