@@ -297,6 +297,14 @@ class TestSearched:
             assert "3 of 4" in await tell(pilot, revised(1, "guard", 1.0))
             assert found.current.caption.text == "card 2"
 
+    async def test_the_next_one_is_looked_at_where_it_is_no_longer_said(self) -> None:
+        async with open_app() as (app, pilot, _run):
+            await tell(pilot, *[final(n, f"card {n}", float(n)) for n in range(3)])
+            await self.search(pilot, "card")
+            await tell(pilot, revised(2, "guard", 2.0))
+            looked_at = [row for row, text, style in looks(app) if style.underline and style.bold and text == "card"]
+            assert looked_at == [row_of("card 1", screen_text(app))]
+
     async def test_with_nothing_left_it_says_so(self) -> None:
         async with open_app() as (_, pilot, _run):
             await tell(pilot, final(0, "my car"))

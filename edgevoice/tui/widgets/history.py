@@ -158,14 +158,13 @@ class History(ScrollView, can_focus=True):
         if revised is None:
             _revise(self._cleared, caption)
             return
-        if self._search:
-            self._search.revise(revised.before, revised.after, revised.below)
         self._mark(revised)
         if revised.grown:
             self._forget_strips(revised.first)
             self._keep_in_place(top + (revised.grown * self.shape.pitch if kept > revised.first else 0))
         else:
             self._redraw_rows(revised.first, revised.rows)
+        self._find_again(revised)
         if revised.before is self._picked:
             self._pick(revised.after)
         if revised.after is None and len(revised.below) < self._unseen:
@@ -307,6 +306,14 @@ class History(ScrollView, can_focus=True):
             self.hold()
             self._bring_into_sight(match.caption, match.start)
         self._redraw()
+
+    def _find_again(self, revised: Revised) -> None:
+        """In a caption that was put right. Goes nowhere, also where what was looked at is no longer said."""
+        if self._search:
+            before = self._search.current
+            self._search.revise(revised.before, revised.after, revised.below)
+            if before is not self._search.current:
+                self._redraw()
 
     def _redraw(self) -> None:
         self._strips.clear()
