@@ -147,11 +147,6 @@ def moonshine_folder() -> Path:
     return cache_folder() / "bench" / MOONSHINE.replace("==", "-")
 
 
-def moonshine_model(folder: Path) -> Path | None:
-    """The folder of its model; None if it is not installed."""
-    return next(iter(folder.glob("lib/python*/site-packages/moonshine_voice/assets/tiny-en")), None)
-
-
 def heard_of_edgevoice(lines: Iterable[tuple[float, Mapping[str, Any]]]) -> Heard:
     """What the events say. The audio began when the earliest of the levels says, which come ten times a second."""
     lines = list(lines)

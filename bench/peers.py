@@ -35,13 +35,13 @@ from bench.peer_figures import live_figures
 from bench.peer_page import page
 from bench.peer_scores import score
 from bench.peer_sets import SETS, Clip, PeerSet, clips_of, prepare, write_wave
-from bench.peer_tools import MOONSHINE, Tool, install_moonshine, moonshine_folder, moonshine_model, tools
-from bench.plain_reader import PlainReader
+from bench.peer_tools import MOONSHINE, Tool, install_moonshine, moonshine_folder, tools
 from bench.script import script
-from edgevoice.asr.bundle import read_manifest
-from edgevoice.config import SAMPLE_RATE
+from edgevoice.asr.bundle import load_bundle, read_manifest
+from edgevoice.asr.reader import Reader
+from edgevoice.config import SAMPLE_RATE, AsrSettings
 from edgevoice.errors import UsageError
-from edgevoice.paths import MANIFEST_NAME, bundled_model
+from edgevoice.paths import MANIFEST_NAME, bundled_model, bundled_reader
 from edgevoice.version import __version__
 from training.decoded import load_audio
 
@@ -114,12 +114,12 @@ def words(tool: Tool, data: Path, at_most: int, sets: Sequence[PeerSet] = SETS) 
     return {**_scored(clips, texts, data), "cost": ran.cost(seconds)}
 
 
-def words_of_reader(model: Path, data: Path, at_most: int, sets: Sequence[PeerSet] = SETS) -> dict[str, Any]:
+def words_of_reader(data: Path, at_most: int, sets: Sequence[PeerSet] = SETS) -> dict[str, Any]:
     """The same of a reader alone, which reads each clip whole."""
     clips = {which.name: clips_of(which, data, at_most) for which in sets}
-    reader = PlainReader(model)
+    reader = _reader()
     with tempfile.TemporaryDirectory() as scratch:
-        texts = [reader.read(load_audio(file))[0] for file in _prepared(clips, Path(scratch))]
+        texts = [reader.read([load_audio(file)])[0].text for file in _prepared(clips, Path(scratch))]
     return _scored(clips, texts, data)
 
 
@@ -145,15 +145,20 @@ def alarms(tool: Tool, folder: Path) -> dict[str, Any]:
     return {**_count(found, parts), "invented_at_first": first, "cost": ran.cost(parts[-1].end)}
 
 
-def reader_alone(model: Path, folder: Path, segments: Iterable[Sequence[Any]]) -> dict[str, Any]:
+def reader_alone(folder: Path, segments: Iterable[Sequence[Any]]) -> dict[str, Any]:
     """What a reader that nothing holds back makes of segments, each start, end and text."""
-    reader = PlainReader(model)
+    reader = _reader()
     samples, _ = soundfile.read(folder / HOUR_NAME, dtype="float32")
     found = []
     for start, end, _ in segments:
-        text, _ = reader.read(samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)])
-        found.append(Invented(start, end, text))
+        reading = reader.read([samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]])[0]
+        found.append(Invented(start, end, reading.text))
     return _count(found, read_parts(folder))
+
+
+def _reader() -> Reader:
+    """The bundled one, with nothing to hold it back."""
+    return Reader(load_bundle(bundled_reader()), AsrSettings(provider="cpu"))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -202,8 +207,7 @@ def _scored(clips: Clips, texts: Sequence[str], data: Path) -> dict[str, Any]:
 def _words(pieces: Pieces, found: Sequence[Tool], options: argparse.Namespace) -> dict[str, Any]:
     what = (options.data, options.at_most)
     made = {each.key: pieces.get("words", each.key, partial(words, each, *what)) for each in found}
-    if model := moonshine_model(options.moonshine):
-        made[READER_ALONE] = pieces.get("words", READER_ALONE, partial(words_of_reader, model, *what))
+    made[READER_ALONE] = pieces.get("words", READER_ALONE, partial(words_of_reader, *what))
     return {key: piece["sets"] for key, piece in made.items() if piece}
 
 
@@ -226,9 +230,8 @@ def _hour(
 ) -> dict[str, Any]:
     part = "alarms" if name == HOUR else f"alarms in {name}"
     made = {each.key: pieces.get(part, each.key, partial(alarms, each, folder)) for each in found}
-    heard, model = made.get("edgevoice-live"), moonshine_model(options.moonshine)
-    if heard and model:
-        made[READER_ALONE] = pieces.get(part, READER_ALONE, partial(reader_alone, model, folder, heard["all"]))
+    if heard := made.get("edgevoice-live"):
+        made[READER_ALONE] = pieces.get(part, READER_ALONE, partial(reader_alone, folder, heard["all"]))
     return {key: _without(piece, "all", "options") for key, piece in made.items() if piece}
 
 

@@ -18,7 +18,6 @@ from bench.peer_run import measured
 from bench.peer_scores import fairly, nearest, score
 from bench.peer_sets import Clip, PeerSet, clips_of, write_wave
 from bench.peer_tools import Final, Heard, Tool, heard_of_edgevoice, heard_of_moonshine
-from bench.plain_reader import text_of, tokens_of
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.errors import EdgeVoiceError, UsageError
 from tests.tiny import silence, speak, tiny_bundle
@@ -335,11 +334,3 @@ def test_a_page_of_what_there_is(tmp_path: Path, tones: Path, capsys: pytest.Cap
     assert len(clips_of(SMALL[0], tones, at_most=1)) == 1
     write_wave(tmp_path / "x.wav", speak("one"))
     assert soundfile.info(tmp_path / "x.wav").samplerate == SAMPLE_RATE
-
-
-def test_tokens_of_the_plain_reader() -> None:
-    """Lengths of one byte and of two, marks left out."""
-    long = b"a" * 200
-    packed = bytes([3]) + b"<s>" + bytes([7]) + "▁cat".encode() + b"s" + bytes([200 - 128 + 128, 1]) + long
-    assert tokens_of(packed) == [b"<s>", "▁cats".encode(), long]
-    assert text_of([b"<s>", "▁cats".encode(), b"!", b"</s>"]) == "cats!"
