@@ -47,8 +47,8 @@ _DEFINITIONS = """## What the figures are
 - **Invented**: sentences with any text in audio in which nobody speaks: the hour that `bench/no_speech.py` makes, 60
   minutes of music, noises, signals, typing, coughs, machines and silence, fed as fast as a tool takes it. With a
   reader, what stands in the end.
-- **Reader alone**: the bundled reader, greedy and without any check: each clip read whole, which spares it the cuts that Moonshine's detector makes in slow speech; of the hour, what edgevoice's detector takes
-  for speech."""
+- **Reader alone**: the bundled reader, greedy and without any check: each clip read whole, which spares it the cuts
+  that Moonshine's detector makes in slow speech; of the hour, what edgevoice's detector takes for speech."""
 
 
 def page(report: Report) -> str:

@@ -222,12 +222,10 @@ def _hours(pieces: Pieces, found: Sequence[Tool], options: argparse.Namespace) -
     if not (made_hour / no_speech.MANIFEST_NAME).is_file():
         no_speech.write(made_hour, options.hour, data=options.data)
     hours = {HOUR: made_hour, **{each.name: each for each in options.also}}
-    return {name: _hour(pieces, found, options, name, folder) for name, folder in hours.items()}
+    return {name: _hour(pieces, found, name, folder) for name, folder in hours.items()}
 
 
-def _hour(
-    pieces: Pieces, found: Sequence[Tool], options: argparse.Namespace, name: str, folder: Path
-) -> dict[str, Any]:
+def _hour(pieces: Pieces, found: Sequence[Tool], name: str, folder: Path) -> dict[str, Any]:
     part = "alarms" if name == HOUR else f"alarms in {name}"
     made = {each.key: pieces.get(part, each.key, partial(alarms, each, folder)) for each in found}
     if heard := made.get("edgevoice-live"):
