@@ -129,7 +129,8 @@ def _same(event: Event) -> dict[str, object]:
 
 
 def alone(environment: Mapping[str, str], home: Path) -> dict[str, str]:
-    """An environment without the settings of the person who runs the tests."""
+    """An environment without the settings of the person who runs the tests, and without a reader: tones are no
+    speech."""
     kept = {key: value for key, value in environment.items() if not key.startswith("EDGEVOICE_")}
     folders = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
-    return kept | folders | {"HOME": str(home)}
+    return kept | folders | {"HOME": str(home), "EDGEVOICE_ASR_READER": "off"}

@@ -39,6 +39,7 @@ class Thinker:
     """Gives the logits of a script, one for each look at the audio; in windows or in chunks."""
 
     frame_seconds, provider, note, heads, running, manifest = 0.02, "cpu", "", ("intent",), (), MANIFEST
+    reviser, reader_note = None, ""
 
     def __init__(self, script: list[list[float]], *, chunks: bool) -> None:
         self.script, self.chunks, self.decoder = script, chunks, greedy_decoder(MANIFEST)
