@@ -131,7 +131,7 @@ def _live(report: Report) -> list[str]:
 
 
 def _hours(report: Report) -> list[str]:
-    return [line for name, found in report["hours"].items() for line in _hour(report, name, found)]
+    return [line for name, found in report["hours"].items() if found for line in _hour(report, name, found)]
 
 
 def _hour(report: Report, name: str, found: Mapping[str, Any]) -> list[str]:

@@ -105,7 +105,7 @@ PICTURES = (
 
 def recorded() -> list[Event]:
     """The demo, as the command itself tells it on this machine."""
-    command = [sys.executable, "-m", "edgevoice", "demo", "--fast", "--json"]
+    command = [sys.executable, "-m", "edgevoice", "demo", "--json"]
     lines = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout.decode().splitlines()
     return [from_json(line) for line in lines]
 
@@ -152,7 +152,7 @@ def saved_pictures() -> dict[str, str]:
     """The demo, saved a few times: the list with a search in all of them, and one of them with a search in it."""
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "calls"
-        command = [sys.executable, "-m", "edgevoice", "demo", "--fast", "--json", "--save", str(folder), "--record"]
+        command = [sys.executable, "-m", "edgevoice", "demo", "--json", "--save", str(folder), "--record"]
         subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
         (session,) = session_files(folder)
         one = SessionsApp(replace(transcript_of(session), name=DATES[-1]))
