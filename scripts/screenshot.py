@@ -71,7 +71,7 @@ async def picture(events: list[Event], size: tuple[int, int], theme: str, keys: 
     async with app.run_test(size=size) as pilot:
         app.theme = theme
         await asyncio.to_thread(run.delivered.wait)
-        await pilot.pause()
+        await pilot.pause(2 * MARKED_S)  # in a run that takes its time, only what was just put right is marked
         if keys:
             await pilot.press(*keys)
         await pilot.pause()

@@ -216,7 +216,7 @@ def test_a_graph_there_gives_what_it_gives_here(bundles, server, names):
 def test_a_call_says_the_same_there(bundles, server):
     """Words and intents of real speech, with the bundled model. It hears in chunks here, and in windows there, whose
     stable words may be a little different ones."""
-    samples, _ = soundfile.read(sample_call(), dtype="float32", frames=12 * 16_000)
+    samples, _ = soundfile.read(sample_call(), dtype="float32", frames=30 * 16_000)
     here, there = (
         heard(load_model(bundles["banking-en"], None, asr), cut(samples, silence(1)))
         for asr in (HERE, AsrSettings(remote=server.url))
