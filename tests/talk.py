@@ -47,8 +47,8 @@ def bundled_talk(folder: Path) -> Talk:
     samples, rate = soundfile.read(sample_call(), dtype="float32")
     assert rate == SAMPLE_RATE
     recording = _write(folder / "call.wav", _to_a_pause(samples[: round(_LONGEST_S * rate)]))
-    # the model is not trained on natural voices yet, and unsure of their intents; those of tones are compared exactly
-    return Talk(recording, bundled_model(), spare=0.15, doubt=0.99)
+    # the model is not trained on natural voices yet, and unsure of their words; those of tones are compared exactly
+    return Talk(recording, bundled_model(), spare=0.3, doubt=0.99)
 
 
 def _to_a_pause(samples: Samples) -> Samples:
