@@ -44,10 +44,14 @@ KEPT_S = 600.0
 PATIENCE_S = 30.0
 """How long a stream that is over, or a recording of which no more can be kept, waits for a model that is away."""
 _SLICE_S = 0.5
+_LONGEST_S = 600.0
+"""How long a sentence of a recording may take to be read; a reader that takes longer hangs."""
 _LEAVING_S = 1.0
 """How long who stops a stream waits for sentences that are being read."""
 _HEARD = {"ctc": "captions", "intent": "intents"}
 _RETRY_SAMPLES = SAMPLE_RATE
+_FAILURES = 3
+"""Failures of a reader after which it is left out."""
 
 
 class _Place(TypedDict):
@@ -64,6 +68,7 @@ class Pipeline:
         source: where the audio comes from.
         model: an `AcousticModel`.
         settings: `vad`, `asr` and `intent` are used here.
+        waits: whether the source is a recording that waits for us, so that no sentence is left unread.
         detector: tells speech from silence; the one of the settings when not given.
         clock: seconds, comparable with `Block.arrived`; only for latencies and for being late.
     """
@@ -74,12 +79,14 @@ class Pipeline:
         model: Model,
         settings: Settings,
         *,
+        waits: bool = False,
         detector: Detector | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.failed: AudioError | None = None
         """What ended the stream, if it did not simply end."""
         self._source, self._model, self._settings, self._clock = source, model, settings, clock
+        self._waits = waits
         self._detector = detector or make_detector(settings.vad)
         self._channel = plain(source.channel)
         self._segmenter = Segmenter(settings.vad, self._detector.frame_samples)
@@ -89,6 +96,7 @@ class Pipeline:
         self._style = _style(model.manifest, settings)
         self._reader = model.reviser.name if model.reviser else ""
         self._second_pass = SecondPass(model.reviser, clock) if model.reviser else None
+        self._reader_failures = 0
         self._too_slow: events.Failed | None = None  # what was said of a reader that cannot keep up
         self._before: LastPass | None = None  # of the last segment in which something was said
         self._level = Level(_LEVEL_SAMPLES)
@@ -407,10 +415,11 @@ class Pipeline:
         second_pass = self._second_pass
         if second_pass is None:
             return
-        since = (0.0, self._clock() if self._began is None else self._began)
-        while second_pass.full and self._source_waits(since):
+        # what is piped in may be a recording too, as long as it comes faster than anybody speaks
+        waits = self._waits or self._source_waits((0.0, self._clock() if self._began is None else self._began))
+        while waits and second_pass.full and not self._stopped:
             yield from self._revised(patience_s=_SLICE_S)
-        if second_pass.behind and not self._source_waits(since):
+        if not waits and second_pass.behind:
             yield from self._too_slow_now()
             return
         if self._too_slow:
@@ -443,22 +452,41 @@ class Pipeline:
             return
         for job in self._second_pass.results(patience_s=patience_s):
             if job.error:
-                self._second_pass.close()
-                self._second_pass = None
-                yield self._failure(job.error, f"The reader '{plain(self._reader)}' failed")
-                return
-            if job.revision:
+                yield from self._reader_failed(job.error)
+            elif job.revision:
                 yield self._revision(job, job.revision)
+
+    def _reader_failed(self, error: Exception) -> Iterator[Event]:
+        """Says it once; what fails again and again is left out."""
+        self._reader_failures += 1
+        if self._reader_failures == 1:
+            yield self._failure(error, f"The reader '{plain(self._reader)}' failed")
+        if self._reader_failures >= _FAILURES and self._second_pass:
+            self._second_pass.close()
+            self._second_pass = None
 
     def _last_revised(self) -> Iterator[Event]:
         """Those that are still being read; not for long where somebody wants to leave."""
-        began = self._clock()
-        waiting = self._waiting()
-        while waiting and self._clock() - began < (_LEAVING_S if self._stopped else PATIENCE_S):
+        began, waiting = self._clock(), self._waiting()
+        while waiting and self._clock() - began < self._patience:
             yield from self._revised(patience_s=_SLICE_S)
-            if self._waiting() < waiting and not self._stopped:  # PATIENCE_S is for each
+            if self._waiting() < waiting and not self._stopped:  # it is patient with each
                 began = self._clock()
             waiting = self._waiting()
+        if waiting and not self._stopped:
+            yield events.Failed(
+                **self._place(),
+                what=f"'{plain(self._reader)}' has not read {waiting} of the last sentences once more",
+                recoverable=True,
+                remedy="They stay as they were first heard; choose a smaller --reader, or off",
+            )
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that a sentence may take at the end: a recording is read to its end, whatever it takes."""
+        if self._stopped:
+            return _LEAVING_S
+        return _LONGEST_S if self._waits else PATIENCE_S
 
     def _waiting(self) -> int:
         """Sentences that are being read, or wait for it."""

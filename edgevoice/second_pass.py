@@ -31,6 +31,11 @@ _FAST = 0.1
 class Reads(Protocol):
     """What is needed of `edgevoice.asr.revision.Reviser`."""
 
+    @property
+    def batches(self) -> bool:
+        """Whether it reads several sentences at once."""
+        ...
+
     def revise(self, sentences: Sequence[Sentence]) -> list[Revision | None]:
         """The sentences as they are read; None for one that stays as it was first heard.
 
@@ -71,6 +76,7 @@ class SecondPass:
         self._jobs: deque[Job] = deque()
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._closed = False
         self._pace = _FAST
         """Seconds that the reader takes for a second of speech."""
 
@@ -112,12 +118,15 @@ class SecondPass:
 
     def close(self) -> None:
         """Nothing more is read; what waits is forgotten."""
+        self._closed = True
         self._jobs.clear()
         self._queue.put(None)
 
     def _read_all(self) -> None:
         while (job := self._queue.get()) is not None:
             jobs, over = self._joined(job)
+            if self._closed:
+                return
             self._read(jobs)
             if over:
                 return
@@ -125,8 +134,9 @@ class SecondPass:
     def _joined(self, first: Job) -> tuple[list[Job], bool]:
         """The job and those that wait behind it; whether there is nothing to come after them."""
         jobs: list[Job] = [first]
+        most = BATCH if self._reviser.batches else 1  # a sentence does not wait for those behind it
         with contextlib.suppress(queue.Empty):
-            while len(jobs) < BATCH:
+            while len(jobs) < most:
                 job = self._queue.get_nowait()
                 if job is None:
                     return jobs, True

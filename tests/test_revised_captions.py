@@ -28,6 +28,7 @@ from edgevoice.events import (
     Word,
 )
 from edgevoice.pipeline import Pipeline
+from edgevoice.second_pass import SecondPass
 from edgevoice.streams import Streams
 from tests.tiny import silence, speak, tiny_bundle
 
@@ -39,6 +40,7 @@ class Reviser:
     """Makes of every sentence what a rule says, when it is let."""
 
     name = "scripted"
+    batches = False
 
     def __init__(self, rule: Rule, *, waits: bool = False) -> None:
         self.rule, self.seen = rule, []
@@ -218,6 +220,34 @@ def test_a_recording_waits_for_the_reader(model: AcousticModel) -> None:
     events = run(model, blocks(talk(*["one two"] * 50)))
     assert len(of(events, CaptionRevised)) == 50
     assert not of(events, Failed)
+
+
+def test_a_recording_is_read_to_its_end_by_the_slowest_reader(
+    model: AcousticModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Far behind, and longer at the last sentences than somebody who listens would wait."""
+    monkeypatch.setattr(pipelines, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(SecondPass, "behind", property(lambda _: True))
+
+    def slow(each: Sentence) -> Revision:
+        time.sleep(0.3)
+        return shouted(each)
+
+    model.reviser = Reviser(slow)  # type: ignore[assignment]
+    source = Source(blocks(talk(*["one two"] * 8)))
+    events = list(Pipeline(source, model, SETTINGS, waits=True).run())
+    assert len(of(events, CaptionRevised)) == 8
+    assert not of(events, Failed)
+
+
+def test_what_was_not_read_in_time_is_said(model: AcousticModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelines, "PATIENCE_S", 0.3)
+    reviser = model.reviser = Reviser(shouted, waits=True)  # type: ignore[assignment]
+    events = run(model, blocks(talk("one two", "three four")))
+    (failed,) = of(events, Failed)
+    assert failed.what == "'scripted' has not read 2 of the last sentences once more"
+    assert failed.recoverable
+    reviser.free.set()
 
 
 def test_a_reader_that_fails_is_left_out_and_captions_go_on(model: AcousticModel) -> None:

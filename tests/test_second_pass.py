@@ -29,6 +29,8 @@ class Clock:
 class Scripted:
     """Reads when it is let."""
 
+    batches = True
+
     def __init__(self, *failures: str) -> None:
         self.failures, self.batches = failures, []
         self.free = threading.Event()

@@ -30,8 +30,10 @@ Array = npt.NDArray[np.float32]
 
 SPEECH = 0.8
 """Below this, nobody spoke."""
-CLEAR_SPEECH = 0.95
-"""From this on somebody did, whatever the reader makes of it."""
+CLEAR_SPEECH = 0.99
+"""From this on somebody did, whatever the reader makes of it; single digits on a telephone, and flutes, are below."""
+LIKELY_SPEECH = 0.95
+"""From this on a reader may be unsure of it."""
 DOUBTFUL_LOG_PROB = -0.5
 """Where it is not clear that somebody spoke, a reading must be surer than this to count."""
 MINIMUM_LOG_PROB = -1.0
@@ -41,8 +43,12 @@ LARGEST_COMPRESSION = 2.4
 REPEATS = (5, 4, 3, 3, 3, 3)
 """A phrase of one word, of two and so on that comes so often in a row is a loop; people say "no" three times, and four
 fours in a telephone number."""
-SLOWEST = 0.4
+SLOWEST = 0.5
 """Words a second; who speaks at all says more, but a reader says "you" to ten seconds of a flute."""
+ODDEST, ODD_FROM_S = 2.5, 1.3
+"""The misfit of a text, for each of its tokens, above which it is not what the captions' model heard, and the seconds
+of audio from which on that counts: sentences have 0 to 2, what is read in music 2.6 to 5; single digits that model does
+not hear at all."""
 FASTEST = 7.0
 """Words a second; the fastest speakers say five or six."""
 FEW = 2
@@ -63,6 +69,11 @@ class Reads(Protocol):
     """What is needed of `edgevoice.asr.reader.Reader`."""
 
     spec: ReaderSpec
+
+    @property
+    def batches(self) -> bool:
+        """Whether several clips are read at once."""
+        ...
 
     def read(self, clips: Sequence[Array], *, language: str = "", prompt: str = "") -> list[Reading]:
         """What is said in clips."""
@@ -146,6 +157,11 @@ class Reviser:
         self._aligner = TextAligner(manifest.vocabulary, manifest.blank)
         self._free = threading.Lock()
 
+    @property
+    def batches(self) -> bool:
+        """Whether several sentences are read at once."""
+        return self._reader.batches
+
     def revise(self, sentences: Sequence[Sentence]) -> list[Revision | None]:
         """The sentences as they are read; None for one that stays as it was first heard.
 
@@ -157,7 +173,9 @@ class Reviser:
 
     def _revise(self, sentences: Sequence[Sentence]) -> list[Revision | None]:
         speech = [self._detector.speech(each.audio) for each in sentences]
-        longest = self._reader.spec.longest_s * SAMPLE_RATE
+        spec = self._reader.spec
+        room = 0.0 if spec.window_s else max(map(sum, ROOMS))
+        longest = (spec.longest_s - room) * SAMPLE_RATE
         wanted = [
             number for number, each in enumerate(sentences) if speech[number] >= SPEECH and len(each.audio) <= longest
         ]
@@ -185,12 +203,26 @@ class Reviser:
         if reading is None:
             return None
         seconds = len(sentence.audio) / SAMPLE_RATE
-        if not words_of(reading) or (speech < CLEAR_SPEECH and is_doubtful(reading, seconds)):
+        if not words_of(reading) or (speech < CLEAR_SPEECH and self._is_doubtful(sentence, speech, reading)):
             return _withdrawn(sentence)
         if not is_plausible(reading, seconds):
             return None if speech >= CLEAR_SPEECH else _withdrawn(sentence)
         revision = self._revision(sentence, reading)
         return None if _first_is_surer(sentence.words, revision) else revision
+
+    def _is_doubtful(self, sentence: Sentence, speech: float, reading: Reading) -> bool:
+        """Whether a reading says too little, too unsurely, or something too far from what was first heard, to make
+        speech of what may be none."""
+        seconds = len(sentence.audio) / SAMPLE_RATE
+        if len(words_of(reading)) < SLOWEST * seconds:
+            return True
+        if speech < LIKELY_SPEECH and reading.log_prob < DOUBTFUL_LOG_PROB:
+            return True
+        heard = sentence.log_probs
+        if heard is None or seconds < ODD_FROM_S:
+            return False
+        alignment = self._aligner.align([text for text, _ in words_of(reading)], heard)
+        return alignment is None or alignment.misfit > ODDEST
 
     def evidence(self, sentence: Sentence) -> list[WordEvidence]:
         """The words of a sentence as it is read, whatever they are worth."""
@@ -238,11 +270,6 @@ class Reviser:
             + spec.confidence_offset
         )
         return 1 / (1 + math.exp(-min(max(exponent, -60.0), 60.0)))
-
-
-def is_doubtful(reading: Reading, seconds: float) -> bool:
-    """Whether a reading says too little, or too unsurely, to make speech of what may be none."""
-    return reading.log_prob < DOUBTFUL_LOG_PROB or len(words_of(reading)) < SLOWEST * seconds
 
 
 def is_plausible(reading: Reading, seconds: float) -> bool:

@@ -56,4 +56,4 @@ def demo(
     settings = dataclasses.replace(settings, actions=())
     recording: Source = FileSource(sample_call())
     source = recording if fast else PacedSource(recording)
-    raise typer.Exit(show([source], settings, as_json=as_json, sinks=open_sinks(settings)))
+    raise typer.Exit(show([source], settings, as_json=as_json, waits=fast, sinks=open_sinks(settings)))

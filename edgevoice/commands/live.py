@@ -111,7 +111,8 @@ def live(
     if no_actions:
         settings = dataclasses.replace(settings, actions=())
     sides = _sides(input_, settings, call=call, fast=fast)
-    raise typer.Exit(show(sides.sources, settings, as_json=as_json, sinks=open_sinks(settings), inputs=sides.inputs))
+    sinks = open_sinks(settings)
+    raise typer.Exit(show(sides.sources, settings, as_json=as_json, waits=fast, sinks=sinks, inputs=sides.inputs))
 
 
 def _sides(input_: str | None, settings: Settings, *, call: bool, fast: bool) -> Sides:

@@ -261,8 +261,14 @@ def _check_readable(name: str, value: str) -> None:
         raise ConfigError(what, "Name a file that can be, or leave it empty")
 
 
-def open_pipeline(source: Source, model: AcousticModel, settings: Settings) -> Pipeline:
+def open_pipeline(source: Source, model: AcousticModel, settings: Settings, *, waits: bool = False) -> Pipeline:
     """A pipeline with the detector that the settings name.
+
+    Args:
+        source: where the audio comes from.
+        model: what hears it.
+        settings: of all of it.
+        waits: whether the source is a recording that waits for us.
 
     Raises:
         ConfigError: the detector's package is not installed.
@@ -270,7 +276,7 @@ def open_pipeline(source: Source, model: AcousticModel, settings: Settings) -> P
     from edgevoice.pipeline import Pipeline
     from edgevoice.vad.detector import make_detector
 
-    return Pipeline(source, model, settings, detector=make_detector(settings.vad))
+    return Pipeline(source, model, settings, waits=waits, detector=make_detector(settings.vad))
 
 
 def open_recording(name: str) -> Source:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgevoice.config import AsrSettings
-from edgevoice.errors import ConfigError
+from edgevoice.errors import ConfigError, ModelError, ProviderError
 from edgevoice.formatting import is_english
 from edgevoice.paths import MANIFEST_NAME, bundled_reader, find_model
-from edgevoice.text import plain
+from edgevoice.text import plain, sentence
 
 if TYPE_CHECKING:
     from edgevoice.asr.bundle import Bundle
@@ -47,6 +47,15 @@ def open_reader(bundle: Bundle, settings: AsrSettings) -> OpenReader:
         ModelError: it is missing, damaged, or cannot run here.
         ProviderError: the provider asked for cannot be used.
     """
+    if settings.reader != AUTO:
+        return _opened(bundle, settings)
+    try:
+        return _opened(bundle, settings)
+    except (ModelError, ProviderError) as error:  # captions do not need it
+        return OpenReader(note=f"{sentence(error.what)} Sentences stay as they were first heard.")
+
+
+def _opened(bundle: Bundle, settings: AsrSettings) -> OpenReader:
     chosen = _chosen(bundle, settings.reader) if bundle.manifest.graph_for("ctc") else None
     if chosen is None:
         return OpenReader()
@@ -89,7 +98,7 @@ def _chosen(bundle: Bundle, name: str) -> Bundle | None:
         raise ConfigError(
             f"asr.reader is '{plain(name)}', a model without a reader", "Name another one, auto, or off (--reader)"
         )
-    language = bundle.manifest.language.split("-")[0].lower()
+    language = bundle.manifest.language.replace("_", "-").split("-")[0].lower()
     if not chosen.manifest.reader.reads(language):
         raise ConfigError(
             f"The reader '{plain(name)}' does not read '{plain(language)}', which the captions are in",
@@ -105,4 +114,4 @@ def _prompt(hotwords: str) -> str:
         return ""
     from edgevoice.asr.hotwords import phrases_in
 
-    return ", ".join(phrases_in(file))
+    return f"{', '.join(phrases_in(file))}."  # a sentence, so that what follows is written as sentences are

@@ -59,6 +59,7 @@ def show(
     settings: Settings,
     *,
     as_json: bool,
+    waits: bool = False,
     sinks: Sequence[Sink] = (),
     inputs: Sequence[Input] = (),
 ) -> int:
@@ -68,19 +69,20 @@ def show(
         sources: streams that run at once, each with a channel of its own.
         settings: of all of them.
         as_json: events on stdout in any case.
+        waits: whether the sources are recordings that wait for us.
         sinks: who else gets the events.
         inputs: the devices behind the sources, which can be changed on the screen.
     """
     if as_json or not has_screen():
         with files_said(sinks):
-            return write_events(_Delivered(_run(_heard(sources, sinks), settings), sinks))
+            return write_events(_Delivered(_run(_heard(sources, sinks), settings, waits=waits), sinks))
     from edgevoice.audio.pacing import PausableSource
     from edgevoice.tui.app import run_app
     from edgevoice.tui.terminal import check_terminal
 
     check_terminal()  # before the model, which takes a while to load
     pausable = [PausableSource(source, live=source.channel != "file") for source in sources]
-    run = _PausableRun(pausable, _Delivered(_run(_heard(pausable, sinks), settings), sinks))
+    run = _PausableRun(pausable, _Delivered(_run(_heard(pausable, sinks), settings, waits=waits), sinks))
     with files_said(sinks):
         return run_app(run, inputs=inputs, settings=settings, keeps=lambda: marks(sinks))
 
@@ -95,9 +97,9 @@ def _heard(sources: Sequence[Source], sinks: Sequence[Sink]) -> list[Source]:
     return heard
 
 
-def _run(sources: Sequence[Source], settings: Settings) -> LiveRun:
+def _run(sources: Sequence[Source], settings: Settings, *, waits: bool) -> LiveRun:
     model = open_model(settings)
-    pipelines = [open_pipeline(source, model, settings) for source in sources]
+    pipelines = [open_pipeline(source, model, settings, waits=waits) for source in sources]
     if len(pipelines) == 1:
         return pipelines[0]
     from edgevoice.streams import Streams

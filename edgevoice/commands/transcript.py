@@ -92,7 +92,7 @@ class Transcriber:
     def _transcript(self, file: str) -> Transcript:
         try:
             sides = open_sides(file, self._settings.files)
-            pipelines = [open_pipeline(side, self._model, self._settings) for side in sides]
+            pipelines = [open_pipeline(side, self._model, self._settings, waits=True) for side in sides]
         except AudioError as error:
             return Transcript(file, error=str(error))
         self._begin(pipelines)

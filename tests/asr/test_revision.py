@@ -41,6 +41,8 @@ def reading(text: str, log_prob: float = -0.05, *, ended: bool = True) -> Readin
 class ScriptedReader:
     """Reads what stands in the script, and keeps what it was given."""
 
+    batches = False
+
     def __init__(self, *script: Reading, **fields: object) -> None:
         self.spec = spec(**fields)
         self.script, self.heard = list(script), []
@@ -136,6 +138,18 @@ def test_what_the_captions_heard_otherwise_is_less_sure() -> None:
 def test_nothing_was_said(read: Reading, speech: float) -> None:
     assert revise(read, sentence(word("code"), seconds=5.0), speech) == NOTHING_SAID
     assert revise(read, sentence(seconds=5.0), speech) is None  # which is no news
+
+
+@pytest.mark.parametrize(
+    ("heard", "speech", "stands"),
+    [("who is next", 0.9, True), ("zzqqxxzzqqxx", 0.9, False), ("zzqqxxzzqqxx", 1.0, True), (None, 0.9, True)],
+    ids=["it fits", "it does not fit", "somebody surely spoke", "nobody knows"],
+)
+def test_where_speech_is_doubtful_the_text_must_fit_what_was_heard(
+    heard: str | None, speech: float, stands: bool
+) -> None:
+    found = revise(reading("Who is next?"), sentence(word("a"), word("b"), word("c"), heard=heard), speech)
+    assert (found != NOTHING_SAID) == stands
 
 
 @pytest.mark.parametrize(

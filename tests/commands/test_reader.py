@@ -103,6 +103,22 @@ class TestChoosing:
         assert result.returncode == 1
         assert "is damaged" in one_sentence(result)
 
+    def test_one_that_is_damaged_and_was_not_asked_for_is_left_out(self, tmp_path: Path) -> None:
+        """In this process: the bundled one lies where it lies."""
+        from edgevoice.commands import readers
+        from edgevoice.commands.options import open_model
+        from edgevoice.config import AsrSettings, Settings
+
+        folder = tmp_path / "changed"
+        shutil.copytree(bundled_reader(), folder)
+        (folder / "reader.tiktoken").write_bytes(b"eA== 9\n")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(readers, "bundled_reader", lambda: folder)
+            model = open_model(Settings(asr=AsrSettings(provider="cpu")))
+        assert model.reviser is None
+        assert "is damaged" in model.reader_note
+        assert model.reader_note.endswith("Sentences stay as they were first heard.")
+
     def test_captions_of_another_language_have_none_by_themselves(self, cli: Cli, tmp_path: Path) -> None:
         folder = tmp_path / "french"
         shutil.copytree(bundled_model(), folder)
