@@ -50,6 +50,8 @@ _LEAVING_S = 1.0
 """How long who stops a stream waits for sentences that are being read."""
 _HEARD = {"ctc": "captions", "intent": "intents"}
 _RETRY_SAMPLES = SAMPLE_RATE
+_CALM_S = 10.0
+"""A reader has caught up when no sentence was skipped for so long."""
 _FAILURES = 3
 """Failures of a reader after which it is left out."""
 
@@ -97,6 +99,7 @@ class Pipeline:
         self._reader = model.reviser.name if model.reviser else ""
         self._second_pass = SecondPass(model.reviser, clock) if model.reviser else None
         self._reader_failures = 0
+        self._skipped_at = 0.0
         self._too_slow: events.Failed | None = None  # what was said of a reader that cannot keep up
         self._before: LastPass | None = None  # of the last segment in which something was said
         self._level = Level(_LEVEL_SAMPLES)
@@ -422,7 +425,7 @@ class Pipeline:
         if not waits and second_pass.behind:
             yield from self._too_slow_now()
             return
-        if self._too_slow:
+        if self._too_slow and self._at() - self._skipped_at >= _CALM_S:
             what, self._too_slow = self._too_slow.what, None
             yield events.Recovered(**self._place(), what=what, now="Sentences that are over are read once more again")
         segment = over.segment
@@ -432,6 +435,7 @@ class Pipeline:
 
     def _too_slow_now(self) -> Iterator[Event]:
         """Says it once, not at every sentence."""
+        self._skipped_at = self._at()
         if self._too_slow:
             return
         self._too_slow = events.Failed(
