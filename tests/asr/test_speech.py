@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgevoice.asr.revision import CLEAR_SPEECH, SPEECH
+from edgevoice.asr.revision import LIKELY_SPEECH, SPEECH
 from edgevoice.asr.speech import SpeechDetector
 from training.decoded import load_audio
 
@@ -55,7 +55,7 @@ def test_somebody_speaks(detector: SpeechDetector) -> None:
         samples = load_audio(file)
         if len(samples) < RATE:  # a digit on the telephone may be no more than a click
             continue
-        assert detector.speech(samples) > CLEAR_SPEECH, file.name
+        assert detector.speech(samples) > LIKELY_SPEECH, file.name
 
 
 def test_a_frame_s_probability_depends_on_what_was_heard_and_not_on_how_much(detector: SpeechDetector) -> None:
