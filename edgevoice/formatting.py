@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from edgevoice.events import Word
+from edgevoice.text import primary_language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Style:
 
 def is_english(language: str) -> bool:
     """Whether a language as in a manifest, "en" or "en-GB" for example, is English."""
-    return language.replace("_", "-").split("-")[0].lower() in ("en", "eng", "english")
+    return primary_language(language) in ("en", "eng", "english")
 
 
 def formatted(words: Sequence[Word], style: Style | None, before_s: float | None = None) -> str:

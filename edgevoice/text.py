@@ -36,6 +36,11 @@ def sentence(text: str) -> str:
     return text if not text or text[-1] in ".!?…" else f"{text}."
 
 
+def primary_language(tag: str) -> str:
+    """The language of a tag as in a manifest: "en" of "en-GB" and of "en_US"."""
+    return tag.replace("_", "-").split("-")[0].lower()
+
+
 def clock(seconds: float) -> str:
     """Seconds as mm:ss, from the first hour on as h:mm:ss."""
     whole = max(0, int(seconds))

@@ -24,7 +24,7 @@ from edgevoice.asr.bundle import Manifest, ReaderSpec
 from edgevoice.asr.reader import Reading
 from edgevoice.config import SAMPLE_RATE
 from edgevoice.events import Word
-from edgevoice.text import plain
+from edgevoice.text import plain, primary_language
 
 Array = npt.NDArray[np.float32]
 
@@ -152,7 +152,7 @@ class Reviser:
         self.name = reader.spec.name
         """Who reads."""
         self._reader, self._detector, self._prompt = reader, detector, prompt
-        self._language = manifest.language.replace("_", "-").split("-")[0].lower()
+        self._language = primary_language(manifest.language)
         self._frame_seconds = frame_seconds
         self._aligner = TextAligner(manifest.vocabulary, manifest.blank)
         self._free = threading.Lock()

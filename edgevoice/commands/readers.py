@@ -10,7 +10,7 @@ from edgevoice.config import AsrSettings
 from edgevoice.errors import ConfigError, ModelError, ProviderError
 from edgevoice.formatting import is_english
 from edgevoice.paths import MANIFEST_NAME, bundled_reader, find_model
-from edgevoice.text import plain, sentence
+from edgevoice.text import plain, primary_language, sentence
 
 if TYPE_CHECKING:
     from edgevoice.asr.bundle import Bundle
@@ -98,7 +98,7 @@ def _chosen(bundle: Bundle, name: str) -> Bundle | None:
         raise ConfigError(
             f"asr.reader is '{plain(name)}', a model without a reader", "Name another one, auto, or off (--reader)"
         )
-    language = bundle.manifest.language.replace("_", "-").split("-")[0].lower()
+    language = primary_language(bundle.manifest.language)
     if not chosen.manifest.reader.reads(language):
         raise ConfigError(
             f"The reader '{plain(name)}' does not read '{plain(language)}', which the captions are in",
